@@ -1,0 +1,30 @@
+# Thin names for what Python does, the same on every system. Windows without make: see README.md.
+PYTHON ?= python3
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+
+.PHONY: course test site notebooks run check lint bench clean
+
+course: .venv/course
+	$(BIN)/python -m lessonkit course
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+site notebooks run check: .venv/course
+	$(BIN)/python -m lessonkit $@
+
+lint: .venv/test
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m lessonkit check
+
+bench: .venv/bench
+	$(BIN)/python -m lessonkit bench $(NAME)
+
+clean:
+	rm -rf build .venv
+
+# A set of packages is installed again only when its pins change.
+.venv/%: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	@echo installed > $@
