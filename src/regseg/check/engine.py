@@ -1,0 +1,154 @@
+"""What every exercise check is made of: reading an answer kindly, and a verdict in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import numpy as np
+import SimpleITK as sitk
+
+
+class Verdict(NamedTuple):
+    """What a check says. `right` is None as long as there is no answer to judge."""
+
+    right: bool | None
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{ {True: 'Right.', False: 'Not quite.', None: 'Not yet.'}[self.right]} {self.sentence}"
+
+
+class CannotRead(Exception):
+    """The answer is not of the kind that the exercise asks for; the message says what to give instead."""
+
+
+NOT_YET = Verdict(None, "Replace the three dots with your answer, then run this cell again.")
+EXERCISES: dict[str, Callable[[Any], Verdict]] = {}
+
+
+def exercise(name: str) -> Callable:
+    """Register a function that judges the answers to the exercise `name`."""
+
+    def register(judge: Callable[[Any], Verdict]) -> Callable[[Any], Verdict]:
+        EXERCISES[name] = judge
+        return judge
+
+    return register
+
+
+def right(sentence: str) -> Verdict:
+    return Verdict(True, sentence)
+
+
+def wrong(sentence: str) -> Verdict:
+    return Verdict(False, sentence)
+
+
+def judge(name: str, given: Any) -> Verdict:
+    """The verdict on an answer. Never raises: an answer that cannot be judged gets a sentence as well."""
+    if name not in EXERCISES:
+        near = get_close_matches(name, EXERCISES, n=1)
+        return wrong(f"There is no exercise called {name!r}" + (f"; did you mean {near[0]!r}?" if near else "."))
+    if _is_open(given):
+        return NOT_YET
+    try:
+        return EXERCISES[name](given)
+    except CannotRead as problem:
+        return wrong(str(problem))
+    except _StillOpen:
+        return NOT_YET
+    except Exception as problem:  # a learner must never meet a traceback of ours
+        return wrong(f"I cannot judge this answer ({type(problem).__name__}): is it of the kind the exercise asks for?")
+
+
+# --- reading answers -------------------------------------------------------------------------------------------------
+
+
+class _StillOpen(Exception):
+    """A function that still returns its three dots."""
+
+
+def _is_open(given: Any) -> bool:
+    return given is Ellipsis or (isinstance(given, tuple | list) and any(item is Ellipsis for item in given))
+
+
+def numbers(given: Any, count: int) -> np.ndarray:
+    """Read `count` numbers from a list, tuple, array, or (for one) a plain number."""
+    try:
+        values = np.asarray(given, float).ravel()
+    except (TypeError, ValueError):
+        values = np.array([])
+    if values.size != count or not np.isfinite(values).all():
+        wanted = "a number" if count == 1 else f"{count} numbers, such as ({', '.join('123456789'[:count])})"
+        raise CannotRead(f"I expected {wanted}, and got {_name(given)}.")
+    return values
+
+
+def choice(given: Any, *options: str) -> str:
+    """Read one of the options, whatever its case and the blanks around it."""
+    word = given.strip().casefold() if isinstance(given, str) else None
+    found = [option for option in options if option.casefold() == word]
+    if not found:
+        raise CannotRead(f"I expected one of {', '.join(map(repr, options))}, and got {_name(given)}.")
+    return found[0]
+
+
+def image(given: Any, dimension: int = 3) -> sitk.Image:
+    """Read a SimpleITK image of the given dimension."""
+    if not isinstance(given, sitk.Image):
+        raise CannotRead(f"I expected a SimpleITK image, and got {_name(given)}.")
+    if given.GetDimension() != dimension:
+        raise CannotRead(f"I expected a {dimension}-D image, and this one is {given.GetDimension()}-D.")
+    return given
+
+
+def transform(given: Any, dimension: int = 3) -> sitk.Transform:
+    """Read a SimpleITK transform of the given dimension."""
+    if not isinstance(given, sitk.Transform):
+        raise CannotRead(f"I expected a SimpleITK transform, and got {_name(given)}.")
+    if given.GetDimension() != dimension:
+        raise CannotRead(f"I expected a {dimension}-D transform, and this one is {given.GetDimension()}-D.")
+    return given
+
+
+def call(function: Any, *arguments: Any) -> Any:
+    """Call a learner's function; what goes wrong inside it is told in a sentence."""
+    if not callable(function):
+        raise CannotRead(f"Hand over the function itself, without calling it: I got {_name(function)}.")
+    try:
+        result = function(*arguments)
+    except Exception as problem:
+        reason = str(problem).strip().split("\n")[-1]
+        raise CannotRead(f"Your function stopped with {type(problem).__name__}: {reason}") from None
+    if result is None:
+        raise CannotRead("Your function returns nothing: does it end in a return statement?")
+    if _is_open(result):
+        raise _StillOpen
+    return result
+
+
+def _name(given: Any) -> str:
+    if isinstance(given, sitk.Image):
+        return f"a {given.GetDimension()}-D image"
+    if callable(given) and hasattr(given, "__name__"):
+        return f"the function {given.__name__} (call it)"
+    text = repr(given)
+    return text if len(text) <= 60 else f"a {type(given).__name__}"
+
+
+# --- comparing -------------------------------------------------------------------------------------------------------
+
+
+def close(one: Any, other: Any, within: float = 1e-3) -> bool:
+    """True when all numbers agree within an absolute tolerance."""
+    one, other = np.asarray(one, float), np.asarray(other, float)
+    return one.shape == other.shape and bool(np.all(np.abs(one - other) <= within))
+
+
+def same_grid(one: sitk.Image, other: sitk.Image, within: float = 1e-3) -> bool:
+    """True when two images have the same size, and origin (mm), spacing (mm) and direction within a tolerance."""
+    return one.GetSize() == other.GetSize() and all(
+        close(getattr(one, get)(), getattr(other, get)(), within) for get in ("GetOrigin", "GetSpacing", "GetDirection")
+    )
