@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import matplotlib
 import numpy as np
 import SimpleITK as sitk
 
@@ -9,8 +10,7 @@ import SimpleITK as sitk
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
 
 CT_WINDOW = (-160.0, 240.0)  # HU: soft tissue
-OVERLAY_MAP = "inferno"
-DIFFERENCE_MAP = "berlin"  # black where images agree; safe for every kind of colour vision
+DIFFERENCE_MAP = "berlin"  # dark where images agree; safe for every kind of colour vision
 
 # A blend paints each image in one of two complementary colours: where they agree, the sum is grey.
 BLEND_FIXED = np.array([1.0, 0.55, 0.0])
@@ -72,6 +72,13 @@ def check_drawable(image: sitk.Image) -> None:
             f"The image is a {kind} with {components} components, not a colour image. Draw its magnitude, "
             "sitk.VectorMagnitude(image), or one component, sitk.VectorIndexSelectionCast(image, 0)."
         )
+
+
+def overlay_colours(opacity: float) -> np.ndarray:
+    """An overlay's 256 colours, RGBA from 0 to 1, for its window: dark ones fade in, so that background stays clear."""
+    colours = matplotlib.colormaps["inferno"](np.linspace(0, 1, 256))
+    colours[:, 3] = opacity * np.minimum(1, np.linspace(0, 3, 256))
+    return colours
 
 
 def unit(values: np.ndarray, window: tuple[float, float]) -> np.ndarray:

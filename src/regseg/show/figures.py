@@ -9,15 +9,16 @@ import SimpleITK as sitk
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from regseg.show import geometry
 from regseg.show.geometry import Plane
-from regseg.show.picture import Pair, Picture, Points, Position, Window
+from regseg.show.picture import Pair, Picture, Points, Position, Room, Window
 
 MODES = ("checkerboard", "difference", "blend", "side by side")
 
 _DPI = 110
 _WIDTH = 7.2  # inches of all pictures in a row: the lesson's text column
 _TALLEST = 3.9  # inches, of one picture
-_GAP, _CAPTION, _TITLE, _ROW_TITLE = 0.08, 0.24, 0.32, 0.28  # inches
+_GAP, _CAPTION, _TITLE, _ROW_TITLE = 0.08, 0.24, 0.22, 0.28  # inches
 
 
 def slices(
@@ -111,7 +112,7 @@ def compare(
     ----------
     fixed, moving : scalar images on one grid; in the mode "side by side" any images, on any grids.
     mode : "checkerboard": squares of `tile` mm (by default a tenth of the picture) from one and the other;
-        "difference": fixed − moving, black where they agree; "blend": fixed orange, moving blue, grey where they
+        "difference": fixed − moving, dark where they agree; "blend": fixed orange, moving blue, grey where they
         agree; or "side by side".
     plane, at, title : as in `slice`.
     window : for both images; by default each has its own, and a difference spans the width of the fixed image's.
@@ -159,6 +160,7 @@ def lay_out(
     """
     widths = [max(row[c][1].size[0] for row in rows if c < len(row)) for c in range(max(map(len, rows)))]
     heights = [max(plane.size[1] for _, plane in row) for row in rows]
+    bar = geometry.bar_length(min(widths))
     margin = _ROW_TITLE if row_titles else 0.0
     inches = min((_WIDTH - margin - _GAP * (len(widths) - 1)) / sum(widths), _TALLEST / max(heights))
     width = margin + sum(widths) * inches + _GAP * (len(widths) - 1)
@@ -178,7 +180,7 @@ def lay_out(
         for (picture, plane), column_width, name in zip(row, widths, (*names, *[""] * len(row)), strict=False):
             box = (left / width, bottom / height, column_width * inches / width, row_height * inches / height)
             ax = figure.add_axes(box)
-            picture.draw(ax, plane, (column_width, row_height))
+            picture.draw(ax, plane, Room(column_width, row_height, bar))
             caption = " · ".join(filter(None, (name, picture.caption(plane))))
             ax.set_title(caption, fontsize=8.5, color="#222222", pad=4)
             left += column_width * inches + _GAP

@@ -144,9 +144,9 @@ def _grid(image: sitk.Image) -> str:
 
 
 def bar_length(width: float) -> float:
-    """A round length, mm (1, 2 or 5 times a power of ten), of at most a quarter of a picture `width` mm wide."""
-    power = 10.0 ** np.floor(np.log10(width / 4))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= width / 4 * (1 + 1e-9)))
+    """A round length, mm (1, 2 or 5 times a power of ten), of at most 30 % of `width` mm."""
+    power = 10.0 ** np.floor(np.log10(width * 0.3))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= width * 0.3 * (1 + 1e-9)))
 
 
 def length_text(mm: float) -> str:

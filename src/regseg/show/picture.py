@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-import matplotlib
 import numpy as np
 import SimpleITK as sitk
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import ListedColormap, to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
@@ -25,6 +24,15 @@ Points = np.ndarray | Mapping[str, np.ndarray]
 
 _OUTLINE = [withStroke(linewidth=2.2, foreground="black")]
 _POINT_SIGNS = "o+xs^dv"
+
+
+@dataclass(frozen=True)
+class Room:
+    """The axes' size, and the scale bar's length if pictures share one, all in mm."""
+
+    width: float
+    height: float
+    bar: float | None = None
 
 
 @dataclass
@@ -93,9 +101,9 @@ class Picture:
         place = round(self.image.TransformIndexToPhysicalPoint(self.index)[axis], 3) + 0.0
         return f"{number} · {'xyz'[axis]} = {place:g} mm".replace("-", "−")
 
-    def draw(self, ax: Axes, plane: Plane, room: tuple[float, float] | None = None) -> None:
-        """Draw one plane into black axes of `room` mm (width, height; by default the plane's own size)."""
-        frame(ax, plane, room or plane.size)
+    def draw(self, ax: Axes, plane: Plane, room: Room | None = None) -> None:
+        """Draw one plane into black axes, as large as the room they have (by default the plane's own size)."""
+        frame(ax, plane, room or Room(*plane.size))
         if self.index is None:
             words = "this position is\noutside the image"
             ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", color="white", fontsize=8)
@@ -108,9 +116,9 @@ class Picture:
         ax.imshow(pixels, extent=_extent(plane), cmap="gray", vmin=low, vmax=high)
         if self.overlay is not None:
             low, high = appearance.default_window(self.overlay)
-            colours = matplotlib.colormaps[appearance.OVERLAY_MAP].with_extremes(under=(0, 0, 0, 0))
             over = plane.pixels(geometry.as_volume(self.overlay), number)
-            ax.imshow(over, extent=_extent(plane), cmap=colours, vmin=low, vmax=high, alpha=self.opacity)
+            colours = appearance.overlay_colours(self.opacity)
+            ax.imshow(over, extent=_extent(plane), cmap=ListedColormap(colours), vmin=low, vmax=high)
         if self.labels is not None:
             self._draw_labels(ax, plane, plane.pixels(geometry.as_volume(self.labels), number))
         self._draw_points(ax, plane, number)
@@ -158,9 +166,9 @@ class Pair:
         both = {"fixed": appearance.BLEND_FIXED, "moving": appearance.BLEND_MOVING} if mode == "blend" else {}
         self.keys = {name: Patch(color=tuple(colour), label=name) for name, colour in both.items()}
 
-    def draw(self, ax: Axes, plane: Plane, room: tuple[float, float] | None = None) -> None:
+    def draw(self, ax: Axes, plane: Plane, room: Room | None = None) -> None:
         """As `Picture.draw`."""
-        frame(ax, plane, room or plane.size)
+        frame(ax, plane, room or Room(*plane.size))
         number = self.fixed.slice_number(plane)
         fixed, moving = (plane.pixels(p.volume, number).astype(float) for p in (self.fixed, self.moving))
         if self.mode == "difference":
@@ -181,12 +189,12 @@ class Pair:
         ax.imshow(both, extent=_extent(plane), cmap="gray", vmin=0, vmax=1)
 
 
-def frame(ax: Axes, plane: Plane, room: tuple[float, float]) -> None:
+def frame(ax: Axes, plane: Plane, room: Room) -> None:
     """Make the axes black, in mm from the plane's top left corner, with orientation letters and a scale bar."""
-    (width, height), (room_width, room_height) = plane.size, room
+    width, height = plane.size
     ax.set(facecolor="black", xticks=[], yticks=[], aspect="equal")
-    ax.set_xlim((width - room_width) / 2, (width + room_width) / 2)
-    ax.set_ylim((height + room_height) / 2, (height - room_height) / 2)
+    ax.set_xlim((width - room.width) / 2, (width + room.width) / 2)
+    ax.set_ylim((height + room.height) / 2, (height - room.height) / 2)
     ax.autoscale(False)
     ax.spines[:].set_visible(False)
     bold = {"color": "white", "fontsize": 9, "fontweight": "bold", "path_effects": _OUTLINE, "zorder": 9}
@@ -196,8 +204,8 @@ def frame(ax: Axes, plane: Plane, room: tuple[float, float]) -> None:
     ax.text(0.985, 0.5, right, ha="right", va="center", **bold)
     ax.text(0.5, 0.985, top, ha="center", va="top", **bold)
     ax.text(0.5, 0.015, bottom, ha="center", va="bottom", **bold)
-    bar = geometry.bar_length(room_width)
-    ends = (0.04, 0.04 + bar / room_width)
+    bar = room.bar or geometry.bar_length(room.width)
+    ends = (0.04, 0.04 + bar / room.width)
     ax.plot(ends, (0.035, 0.035), "white", lw=2, path_effects=_OUTLINE, transform=ax.transAxes, zorder=9)
     small = bold | {"fontsize": 7.5, "fontweight": "normal"}
     ax.text(0.04, 0.05, geometry.length_text(bar), ha="left", va="bottom", **small)
