@@ -12,7 +12,7 @@ from lessonkit.lesson import LessonError
 
 DIV_OPEN = re.compile(r"^\s*:{3,}\s*\{?\.?([\w-]+)[^:]*:*\s*$")
 DIV_CLOSE = re.compile(r"^\s*:{3,}\s*$")
-IMAGE = re.compile(r"^!\[(?P<caption>.*)\]\((?P<path>[^)\s]+)\)\{(?P<attributes>.*)\}\s*$")
+IMAGE = re.compile(r"^!\[(?P<caption>.*)\]\((?P<path>[^)\s]+\.png)\)\{(?P<attributes>.*)\}\s*$")
 ALT = re.compile(r"alt=(['\"])(.*?)\1", re.S)
 TOLERANCE = re.compile(r"^<!--\s*tolerance:\s*(any|[\d.]+\s*%)\s*-->\s*$")
 DEFAULT_TOLERANCE = 0.001
@@ -29,7 +29,7 @@ class Div:
 
 @dataclass(frozen=True)
 class Figure:
-    """An image line below a cell: where the figure that the cell draws belongs."""
+    """A line of a PNG image below a cell: where the figure that the cell draws belongs."""
 
     path: str
     caption: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,14 @@ FOLDERS = {"episodes": "episode", "learners": "learner", "instructors": "instruc
 
 class LessonError(Exception):
     """Something in the lesson that its author can mend; the message says where and how."""
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; folders that are missing are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    partial.write_bytes(content)
+    os.replace(partial, path)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,120 @@
+"""What an author runs: ``python -m lessonkit COMMAND``."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from lessonkit.lesson import Lesson, LessonError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when all is well, 1 when there is something to mend."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(Lesson(options.lesson), options) or 0
+    except LessonError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lessonkit", description="Builds the lesson from its episodes.")
+    parser.add_argument(
+        "-C", dest="lesson", metavar="DIR", type=Path, default=Path(), help="the lesson's folder (default: this one)"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="execute the episodes, and write their outputs and figures")
+    run.add_argument("episodes", nargs="*", metavar="EPISODE", help="such as 01-images (default: all of config.yaml)")
+    run.add_argument("--force", action="store_true", help="run unchanged episodes too")
+    run.add_argument("--check", action="store_true", help="write nothing; say where a fresh run differs")
+    run.set_defaults(command=_run)
+
+    notebooks = commands.add_parser("notebooks", help="make the notebooks from the episodes")
+    notebooks.add_argument("--check", action="store_true", help="write nothing; say which are out of date")
+    notebooks.set_defaults(command=_notebooks)
+
+    site = commands.add_parser("site", help="build the website into build/site")
+    site.set_defaults(command=_site)
+
+    check = commands.add_parser("check", help="check the lesson against the rules of the Workbench and of the house")
+    check.set_defaults(command=_check)
+
+    course = commands.add_parser("course", help="build everything, then serve the website and JupyterLab")
+    course.add_argument("--no-browser", action="store_true", help="print the addresses only")
+    course.add_argument("--port", type=int, default=8000, help="of the website (default: %(default)s)")
+    course.add_argument("--lab-port", type=int, default=8888, help="of JupyterLab (default: %(default)s)")
+    course.set_defaults(command=_course)
+
+    bench = commands.add_parser("bench", help="measure the course against its peers")
+    bench.add_argument("name", help="a file of bench/, without .py")
+    bench.set_defaults(command=_bench)
+
+    clean = commands.add_parser("clean", help="remove build/")
+    clean.set_defaults(command=_clean)
+    return parser
+
+
+# Each command imports what it needs, so that one starts without the others' packages.
+
+
+def _run(lesson: Lesson, options: argparse.Namespace) -> int:
+    from lessonkit.run import check, run
+
+    if not options.check:
+        run(lesson, options.episodes, force=options.force)
+        return 0
+    differences = check(lesson, options.episodes)
+    for difference in differences:
+        print(f"\n{difference}")
+    return bool(differences)
+
+
+def _notebooks(lesson: Lesson, options: argparse.Namespace) -> int:
+    from lessonkit.notebook import outdated, write
+
+    if not options.check:
+        write(lesson)
+        return 0
+    old = outdated(lesson)
+    for path in old:
+        print(f"{path} does not agree with its episode: run `python -m lessonkit notebooks`")
+    return bool(old)
+
+
+def _site(lesson: Lesson, _: argparse.Namespace) -> None:
+    from lessonkit.site import build
+
+    build(lesson, lesson.root / "build" / "site")
+
+
+def _check(lesson: Lesson, _: argparse.Namespace) -> int:
+    from lessonkit.rules import check
+
+    problems = check(lesson)
+    for problem in problems:
+        print(problem)
+    return bool(problems)
+
+
+def _course(lesson: Lesson, options: argparse.Namespace) -> None:
+    from lessonkit.course import serve
+
+    serve(lesson, open_browser=not options.no_browser, port=options.port, lab_port=options.lab_port)
+
+
+def _bench(_: Lesson, options: argparse.Namespace) -> None:
+    from lessonkit.bench import run
+
+    run(options.name)
+
+
+def _clean(lesson: Lesson, _: argparse.Namespace) -> None:
+    shutil.rmtree(lesson.root / "build", ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

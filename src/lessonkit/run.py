@@ -1,0 +1,281 @@
+"""Executes an episode in a fresh kernel, and writes what it printed and drew back into the lesson."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import hashlib
+import importlib.util
+import io
+import json
+import re
+import sys
+import time
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import nbformat.v4
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from PIL import Image
+from tqdm import tqdm
+
+from lessonkit import compare, kernel
+from lessonkit.episode import Cell, Episode, Figure, Result
+from lessonkit.lesson import Lesson, LessonError, replace_file
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one cell did: the text and the figures (PNG) to record, and the seconds it took.
+
+    `error` is "Type: message" where the cell raised; `error_line` counts from 1 in the cell.
+    """
+
+    cell: Cell
+    text: str
+    figures: tuple[bytes, ...]
+    seconds: float
+    error: str | None
+    error_line: int
+
+    @property
+    def result(self) -> Result | None:
+        """The block to stand below the cell: the recorded one for as long as it agrees."""
+        old = self.cell.result
+        kind, text = ("error", self.error) if self.error else ("output", self.text)
+        if not text:
+            return None
+        if old and not self.differences:
+            return old
+        return Result(kind, text, old.tolerance) if old else Result(kind, text)
+
+    @property
+    def differences(self) -> list[str]:
+        """Where the recorded block, if there is one, disagrees, in words."""
+        old = self.cell.result
+        if self.error:
+            return compare.errors(old.text, self.error) if old else ["nothing was expected, an error found"]
+        if old and self.text:
+            return compare.texts(old.text, self.text, old.tolerance)
+        if old:
+            return ["an output was expected, nothing found"]
+        return ["nothing was expected, an output found"] if self.text else []
+
+
+@dataclass(frozen=True)
+class Run:
+    """An executed episode; `memory` is the kernel's largest, in bytes (0 where the system does not tell)."""
+
+    episode: Episode
+    outcomes: tuple[Outcome, ...]
+    memory: int
+
+    @property
+    def drawn(self) -> list[tuple[Figure, bytes]]:
+        """Each image line with the PNG that belongs to it."""
+        return [
+            pair for outcome in self.outcomes for pair in zip(outcome.cell.figures, outcome.figures, strict=True)
+        ]
+
+    def __str__(self) -> str:
+        slowest = max(self.outcomes, key=lambda outcome: outcome.seconds, default=None)
+        total = f"{len(self.outcomes)} cells in {sum(outcome.seconds for outcome in self.outcomes):.1f} s"
+        slow = f", the slowest (line {slowest.cell.line}) in {slowest.seconds:.1f} s" if slowest else ""
+        memory = f", at most {self.memory / 2**30:.2f} GiB" if self.memory else ""
+        return total + slow + memory
+
+
+def run(lesson: Lesson, names: Sequence[str] = (), *, force: bool = False) -> None:
+    """Run the named episodes (all that config.yaml lists, when none is named), and record their results.
+
+    An episode on whose result nothing changed since its last run here is left alone, unless `force`.
+
+    Raises
+    ------
+    LessonError
+        A cell fails or does not fail as its error block says, or its figures do not fit its image lines. Nothing
+        of that episode is written then.
+    """
+    for path in _paths(lesson, names):
+        episode = Episode.read(path)
+        record = lesson.root / "build" / "run" / f"{episode.name}.json"
+        last = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+        if not force and last.get("key") == _key(lesson, episode):
+            print(f"{episode.name}: unchanged; its last run: {last['summary']}")
+            continue
+        done = execute(episode)
+        _write(lesson, done)
+        key = _key(lesson, Episode.read(path))
+        replace_file(record, json.dumps({"key": key, "summary": str(done)}, indent=1).encode())
+        print(f"{episode.name}: {done}")
+
+
+def check(lesson: Lesson, names: Sequence[str] = ()) -> list[str]:
+    """Where a fresh run of the episodes disagrees with what is recorded, in words; writes nothing.
+
+    Raises
+    ------
+    LessonError
+        As for `run`.
+    """
+    differences = []
+    for path in _paths(lesson, names):
+        done = execute(Episode.read(path))
+        print(f"{done.episode.name}: {done}")
+        differences += [_explain(done.episode, outcome) for outcome in done.outcomes if outcome.differences]
+        for figure, png in done.drawn:
+            target = _target(lesson, figure)
+            found = compare.figures(target.read_bytes(), png) if target.is_file() else [f"{target} does not exist"]
+            differences += [f"{path.name}:{figure.line}: {difference}" for difference in found]
+    return differences
+
+
+def _paths(lesson: Lesson, names: Sequence[str]) -> list[Path]:
+    if not names:
+        return [page.path for page in lesson.episodes]
+    paths = [lesson.root / "episodes" / f"{Path(name).stem}.md" for name in names]
+    for path in paths:
+        if not path.is_file():
+            written = ", ".join(sorted(found.stem for found in path.parent.glob("*.md")))
+            raise LessonError(f"There is no episode {path.stem}; there are: {written}")
+    return paths
+
+
+def execute(episode: Episode) -> Run:
+    """Run an episode's cells in a fresh kernel.
+
+    Raises
+    ------
+    LessonError
+        As for `run`; the message names episode, line and cell.
+    """
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.source) for cell in episode.cells])
+    outcomes = []
+    with kernel.fresh_kernel(notebook) as client:
+        progress = tqdm(episode.cells, desc=episode.name, unit="cell", leave=False, disable=None)
+        for cell, notebook_cell in zip(progress, notebook.cells, strict=True):
+            began = time.perf_counter()
+            try:
+                client.execute_cell(notebook_cell, cell.number - 1)
+            except DeadKernelError:
+                raise _failure(episode, cell, "killed its kernel: most likely it asks for too much memory") from None
+            except CellTimeoutError:
+                raise _failure(episode, cell, f"is still running after {kernel.CELL_LIMIT} s") from None
+            outcomes.append(_outcome(cell, notebook_cell.outputs, time.perf_counter() - began))
+            _demand_expected_error(episode, outcomes[-1])
+        done = Run(episode, tuple(outcomes), kernel.peak_memory(client))
+    _demand_fitting_figures(done)
+    return done
+
+
+def _failure(episode: Episode, cell: Cell, what: str, line: int = 1) -> LessonError:
+    """An error that points to a line (from 1) of a cell."""
+    source = cell.source.split("\n")[line - 1].strip()
+    return LessonError(f"{episode.path.name}:{cell.line + line - 1}: cell {cell.number} {what}\n    {source}")
+
+
+def _outcome(cell: Cell, outputs: list, seconds: float) -> Outcome:
+    """Sort a cell's outputs. What went to stderr (progress, warnings) is not recorded."""
+    texts, figures, error, error_line = [], [], None, 1
+    for output in outputs:
+        data = output.get("data", {})
+        if output.output_type == "stream" and output.name == "stdout":
+            texts.append(output.text)
+        elif output.output_type == "error":
+            error = f"{output.ename}: {output.evalue}".rstrip(": \n")
+            frame = re.search(r"Cell In\[\d+\], line (\d+)", re.sub(r"\x1b\[[\d;]*m", "", "\n".join(output.traceback)))
+            error_line = int(frame[1]) if frame else 1
+        elif "image/png" in data:
+            figures.append(_plain_png(base64.b64decode(data["image/png"])))
+        elif output.output_type == "execute_result":
+            texts.append(data["text/plain"])
+    lines = "\n".join(text.removesuffix("\n") for text in texts).split("\n")
+    text = "\n".join(line.rstrip() for line in lines).strip("\n")
+    return Outcome(cell, text, tuple(figures), seconds, error, error_line)
+
+
+def _plain_png(png: bytes) -> bytes:
+    """The same picture without metadata (dates, versions), so that equal pixels are equal files."""
+    image = Image.open(io.BytesIO(png)).convert("RGBA")
+    if image.getextrema()[3] == (255, 255):
+        image = image.convert("RGB")
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _demand_expected_error(episode: Episode, outcome: Outcome) -> None:
+    cell = outcome.cell
+    expected = cell.result.text if cell.result and cell.result.kind == "error" else None
+    if expected is None and outcome.error:
+        raise _failure(episode, cell, f"raised {outcome.error}", outcome.error_line)
+    if expected is not None and not outcome.error:
+        raise _failure(episode, cell, "raised nothing, but an error block follows it")
+    if expected and expected.split(":")[0] != outcome.error.split(":")[0]:
+        what = f"raised {outcome.error}, where the error block says {expected.split(':')[0]}"
+        raise _failure(episode, cell, what, outcome.error_line)
+
+
+def _demand_fitting_figures(done: Run) -> None:
+    """Every figure has its image line, every image line its figure, and every file one figure."""
+    name, wrong, seen = done.episode.path.name, [], {}
+    for outcome in done.outcomes:
+        cell, drawn = outcome.cell, len(outcome.figures)
+        if drawn > len(cell.figures):
+            wrong.append(
+                f"{name}:{cell.line}: cell {cell.number} draws {drawn} figures, {len(cell.figures)} image lines follow "
+                "it: add ![caption](fig/NN-name.png){alt='…'} for each"
+            )
+        for figure in cell.figures[drawn:]:
+            wrong.append(f"{name}:{figure.line}: cell {cell.number} draws no figure for this image line")
+        for figure in cell.figures:
+            if figure.path in seen:
+                wrong.append(f"{name}:{figure.line}: {figure.path} belongs to line {seen[figure.path]} already")
+            seen[figure.path] = figure.line
+    if wrong:
+        raise LessonError("\n".join(wrong))
+
+
+def _explain(episode: Episode, outcome: Outcome) -> str:
+    """A colleague's account of a difference: where, what in words, then the two texts."""
+    cell = outcome.cell
+    old = cell.result.text if cell.result else ""
+    diff = difflib.unified_diff(
+        old.split("\n"), (outcome.error or outcome.text).split("\n"), "recorded", "fresh run", lineterm=""
+    )
+    where = f"{episode.path.name}:{cell.result_lines[0]}: the result of cell {cell.number} differs"
+    return "\n".join([where, *(f"  {difference}" for difference in outcome.differences), *diff])
+
+
+def _target(lesson: Lesson, figure: Figure) -> Path:
+    return lesson.root / "fig" / PurePosixPath(figure.path).name
+
+
+def _write(lesson: Lesson, done: Run) -> None:
+    for figure, png in done.drawn:
+        target = _target(lesson, figure)
+        if not target.is_file() or compare.figures(target.read_bytes(), png):
+            replace_file(target, png)
+    text = done.episode.with_results({outcome.cell.number: outcome.result for outcome in done.outcomes})
+    if text != "\n".join(done.episode.lines):
+        replace_file(done.episode.path, text.encode())
+
+
+def _key(lesson: Lesson, episode: Episode) -> str:
+    """A hash of all that an episode's recorded results depend on, themselves included; prose is not part of it."""
+    package = Path(importlib.util.find_spec("regseg").origin).parent
+    sources = sorted(path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    figures = [_target(lesson, figure) for cell in episode.cells for figure in cell.figures]
+    files = [*sources, Path(__file__), kernel.STYLE, lesson.root / "data" / "registry.json", *figures]
+    cells = [(cell.source, cell.result, [figure.path for figure in cell.figures]) for cell in episode.cells]
+    digest = hashlib.sha256(repr([sys.version, _pins(lesson), cells]).encode())
+    for path in files:
+        digest.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
+    return digest.hexdigest()
+
+
+def _pins(lesson: Lesson) -> list[str]:
+    path = lesson.root / "pyproject.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))["project"]["dependencies"] if path.is_file() else []
