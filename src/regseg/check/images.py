@@ -1,0 +1,220 @@
+"""Checks of episode 01, images as physical objects."""
+
+from __future__ import annotations
+
+import numpy as np
+import SimpleITK as sitk
+
+from regseg import data
+from regseg.check.engine import Verdict, call, choice, close, exercise, image, numbers, right, same_grid, wrong
+
+NOTE = (-29.0, 20.0, 39.0)  # mm, LPS: the place that the colleague's note names
+
+
+@exercise("01-index")
+def index_of_the_note(given) -> Verdict:
+    scan = data.load("brain_thick")
+    answer, truth = numbers(given, 3), np.array(scan.TransformPhysicalPointToIndex(NOTE))
+    origin, spacing = np.array(scan.GetOrigin()), np.array(scan.GetSpacing())
+    if close(answer, truth):
+        return right("The same place in the patient has another index in every scan.")
+    if close(answer, truth[::-1]):
+        return wrong("Those are the right numbers in the order of NumPy: SimpleITK counts x, y, z.")
+    if close(answer, data.load("lesion_flair").TransformPhysicalPointToIndex(NOTE)):
+        return wrong("That is the index in the new scan: ask the older one, its voxels are five times thicker.")
+    if close(np.rint(answer), np.rint(np.array(NOTE) / spacing), 1):
+        return wrong("You divided by the spacing, but counted from (0, 0, 0): voxel (0, 0, 0) lies at the origin.")
+    if close(np.rint(answer), np.rint((np.array(NOTE) - origin) / spacing), 1):
+        return wrong("You took origin and spacing into account, and left out the direction: its signs matter here.")
+    if close(answer, truth, 1):
+        return wrong("You are one voxel away: a position belongs to the nearest voxel centre, so round, do not cut off.")
+    return wrong("Let the scan itself compute it: which method goes from a physical point to an index?")
+
+
+@exercise("01-letters")
+def letters_of_the_axes(given) -> Verdict:
+    if not isinstance(given, str):
+        numbers_are_no_letters = "Give three letters in one text, one for each index axis, such as 'LPS'."
+        return wrong(numbers_are_no_letters)
+    answer = given.strip().upper()
+    if answer == "PIL":
+        return right("i runs to the back, j to the feet, k to the left: this scan was taken in sagittal slices.")
+    if answer == "ASR":
+        return wrong("Those are the sides that the axes come from: name the side that each axis runs towards.")
+    if answer == "LIP":
+        return wrong("Right letters, backwards: the first letter belongs to the first index, the first column.")
+    if answer == "SLA":
+        return wrong("You read the rows of the matrix: the direction of an index axis is a column.")
+    if answer == "LPS":
+        return wrong("LPS is the frame that the millimetres are counted in; where do this image's index axes run?")
+    return wrong("Take the first column: which of its three numbers is not zero, and what does its sign say in LPS?")
+
+
+@exercise("01-geometry")
+def keeps_its_geometry(given) -> Verdict:
+    for name in ("lesion_flair", "brain_thick"):
+        scan = data.load(name)
+        result = image(call(given, sitk.Image(scan)))
+        if result.GetSize() == scan.GetSize()[::-1] != scan.GetSize():
+            return wrong("The axes are swapped: GetImageFromArray turns z, y, x round by itself, so do not transpose.")
+        if result.GetSize() != scan.GetSize():
+            return wrong("The size has changed: the function should keep every voxel.")
+        if not same_grid(result, scan):
+            if close(result.GetDirection(), np.eye(3).ravel()) and close(result.GetOrigin(), (0, 0, 0)):
+                return wrong("The numbers are there, but origin and direction are lost: an array does not carry them.")
+            return wrong("Only a part of the geometry is back: copy origin, spacing and direction, or all in one call.")
+        values, expected = sitk.GetArrayViewFromImage(result), sitk.GetArrayViewFromImage(scan)
+        top = np.percentile(expected, 99)
+        if values.max() > top * 1.001 + 1:
+            return wrong("The geometry is right, but the bright voxels are no longer clipped: return the new image.")
+        if not np.allclose(values, np.minimum(expected, top), atol=1):
+            return wrong("The geometry is right; the intensities below the limit should stay as they were.")
+    return right("The values are new, the place is the old one: the result still lies in the same patient.")
+
+
+@exercise("01-brightest")
+def brightest_voxel(given) -> Verdict:
+    for name in ("lesion_flair", "brain_thick", "brain_oblique"):
+        scan = data.load(name)
+        answer = numbers(call(given, scan), 3)
+        array = sitk.GetArrayViewFromImage(scan)
+        index = np.array(np.unravel_index(np.argmax(array), array.shape))[::-1]
+        truth = scan.TransformIndexToPhysicalPoint(index.tolist())
+        tied = scan[scan.TransformPhysicalPointToIndex(answer)] == array.max() if _inside(scan, answer) else False
+        if close(answer, truth, 0.01) or tied:
+            continue
+        if close(answer, index) or close(answer, index[::-1]):
+            return wrong("That is the index of the voxel: turn it into a physical point in mm.")
+        swapped = index[::-1].tolist()
+        if close(answer, scan.TransformContinuousIndexToPhysicalPoint(swapped), 0.01):
+            return wrong("The index came from NumPy as z, y, x: turn it round before SimpleITK sees it.")
+        ignoring = np.array(scan.GetOrigin()) + np.array(scan.GetSpacing()) * index
+        if close(answer, ignoring, 0.01):
+            return wrong("You left out the direction matrix: TransformIndexToPhysicalPoint does the whole computation.")
+        return wrong(f"On a scan of another grid ({name}) the point is not the brightest one: use the scan's own geometry.")
+    return right("It also holds on scans with thick and with tilted slices, which you had not seen.")
+
+
+def _inside(scan: sitk.Image, point: np.ndarray) -> bool:
+    index = scan.TransformPhysicalPointToIndex(point.tolist())
+    return all(0 <= i < n for i, n in zip(index, scan.GetSize(), strict=True))
+
+
+@exercise("01-difference")
+def signed_difference(given) -> Verdict:
+    for before_value, after_value in ((100, 60), (3, 250)):
+        before, after = (sitk.Image([4, 4, 4], sitk.sitkUInt8) + value for value in (before_value, after_value))
+        result = image(call(given, after, before))
+        value = result[0, 0, 0]
+        if value == after_value - before_value:
+            continue
+        if value == (after_value - before_value) % 256:
+            return wrong(
+                f"{after_value} − {before_value} came out as {value:g}: eight bits without a sign cannot hold it, "
+                "so cast both images before you subtract."
+            )
+        if value == before_value - after_value:
+            return wrong("The sign is turned round: what grew brighter should come out positive, after minus before.")
+        if value == abs(after_value - before_value):
+            return wrong("The size is right and the sign is lost: darker and brighter now look the same.")
+        return wrong(f"{after_value} − {before_value} came out as {value:g}.")
+    return right("A type with a sign and enough bits holds every difference.")
+
+
+@exercise("01-gap")
+def missing_slice(given) -> Verdict:
+    answer = numbers(given, 1)[0]
+    heights = slice_positions("dicom_head_gap")
+    before = int(np.argmax(np.diff(heights)))
+    truth = (heights[before] + heights[before + 1]) / 2
+    if close(answer, truth, 0.01):
+        return right("No reader could have told you more than a warning: the gap is yours to find.")
+    if close(answer, before + 1) or close(answer, before):
+        return wrong("That is the number of a slice: give its height in mm, from the position that its file states.")
+    if close(answer, heights[before], 0.01) or close(answer, heights[before + 1], 0.01):
+        return wrong("There is a slice at this height, beside the gap: the missing one lies between the two neighbours.")
+    if close(answer, np.diff(heights).max(), 0.01):
+        return wrong("That is how wide the gap is: the question is at which height the missing slice lay.")
+    if close(answer, -truth, 0.01):
+        return wrong("The sign is turned round.")
+    return wrong("Sort the heights, take their differences, and look for the one that is twice as large as the others.")
+
+
+def slice_positions(name: str) -> np.ndarray:
+    """The heights (mm) at which the slices of a DICOM series lie, in rising order."""
+    reader = sitk.ImageFileReader()
+    heights = []
+    for file in sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(data.path(name))):
+        reader.SetFileName(file)
+        reader.ReadImageInformation()
+        heights.append(reader.GetOrigin()[2])
+    return np.sort(heights)
+
+
+# --- further practice ------------------------------------------------------------------------------------------------
+
+
+@exercise("01-volume")
+def volume_of_a_label(given) -> Verdict:
+    coarse = sitk.Resample(
+        data.load("lesion_labels"), [60, 70, 40], sitk.Transform(), sitk.sitkNearestNeighbor,
+        data.load("lesion_labels").GetOrigin(), [3.0, 3.0, 4.0], data.load("lesion_labels").GetDirection(),
+    )  # fmt: skip
+    for labels in (data.load("lesion_labels"), coarse):
+        count = int(np.count_nonzero(sitk.GetArrayViewFromImage(labels)))
+        answer, volume = numbers(call(given, labels), 1)[0], count * float(np.prod(labels.GetSpacing()))
+        if close(answer, volume / 1000, 1e-3 * volume / 1000):
+            continue
+        if close(answer, volume, 1e-3 * volume):
+            return wrong("That is in cubic millimetres: one millilitre holds a thousand of them.")
+        if close(answer, count) or close(answer, count / 1000, 1e-6 * count):
+            return wrong("You counted voxels: on the second scan they are not 1 mm³ each, so use the spacing.")
+        return wrong("Count the voxels above zero, and multiply by the volume of one of them.")
+    return right("It holds for any spacing, because it asks the image for it.")
+
+
+@exercise("01-ras")
+def ras_to_lps(given) -> Verdict:
+    for point in ((12.0, -30.0, 45.0), (-7.0, 21.0, -18.0)):
+        answer, (x, y, z) = numbers(call(given, point), 3), point
+        if close(answer, (-x, -y, z)):
+            continue
+        if close(answer, point):
+            return wrong("Nothing has changed: RAS counts to the right and to the front, LPS to the left and the back.")
+        if close(answer, (-x, -y, -z)):
+            return wrong("Superior stays superior: the third number keeps its sign.")
+        if close(answer, (-x, y, z)) or close(answer, (x, -y, z)):
+            return wrong("Only one axis is turned: left–right and front–back both differ.")
+        return wrong("Which of the three letters differ between RAS and LPS? Those numbers change their sign.")
+    return right("The same two signs lead back from LPS to RAS.")
+
+
+@exercise("01-radiograph")
+def upright_radiograph(given) -> Verdict:
+    stored = sitk.GetArrayFromImage(data.load("radiograph")).astype(float).squeeze()
+    if not isinstance(given, sitk.Image):
+        return wrong("Hand over a SimpleITK image.")
+    answer = sitk.GetArrayFromImage(given).astype(float).squeeze()
+    if answer.shape != stored.shape:
+        return wrong("The size has changed: only the intensities should be turned round.")
+    if close(answer, stored):
+        return wrong("It still shows what is stored, where small numbers mean white.")
+    if close(answer, -stored):
+        return wrong("Turned round, but below zero: keep the values in their range, from the smallest to the largest.")
+    if np.corrcoef(answer.ravel(), stored.ravel())[0, 1] > -0.999:
+        return wrong("Every intensity should be mirrored between the smallest and the largest one.")
+    return right("Now dense parts are bright, as in every other image of this course.")
+
+
+@exercise("01-lung")
+def lung_volume(given) -> Verdict:
+    mask = data.load("chest_ct_mask")
+    count = int(np.count_nonzero(sitk.GetArrayViewFromImage(mask)))
+    answer, litres = numbers(given, 1)[0], count * float(np.prod(mask.GetSpacing())) / 1e6
+    if close(answer, litres, 0.02 * litres):
+        return right("A volume that a right lung can have: the mask, the spacing and the unit agree.")
+    if close(answer, litres * 1e3, 20 * litres) or close(answer, litres * 1e6, 2e4 * litres):
+        return wrong("The number is right in another unit: a litre is a million cubic millimetres.")
+    if close(answer, count, 1) or close(answer, count / 1e6, 1e-3):
+        return wrong("You counted voxels as if each were 1 mm³: these are larger.")
+    return wrong("Count the voxels of the mask, multiply by the volume of one voxel, and turn mm³ into litres.")
