@@ -1,0 +1,54 @@
+"""The `regseg` command."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from . import data
+from .data import page
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, or 1 after a message that says what went wrong."""
+    parser = argparse.ArgumentParser(prog="regseg", description="Registration and segmentation: the course's tools.")
+    subjects = parser.add_subparsers(required=True, metavar="SUBJECT")
+    _add_data(subjects.add_parser("data", help="list, fetch and find the images of the course"))
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except data.DataError as error:
+        print(f"regseg: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+
+    show = actions.add_parser("list", help="list every dataset")
+    show.add_argument("--long", action="store_true", help="with origin, licence, citation, consent and notices")
+    show.set_defaults(run=lambda options: print(page.listing(options.long)))
+
+    fetch = actions.add_parser("fetch", help="make or download datasets into the cache")
+    which = fetch.add_mutually_exclusive_group(required=True)
+    which.add_argument("names", nargs="*", default=[], metavar="NAME")
+    which.add_argument("--embedded", action="store_true", help="all that need no network")
+    fetch.set_defaults(run=_fetch)
+
+    where = actions.add_parser("where", help="print where a dataset lies, making or downloading it if need be")
+    where.add_argument("name", metavar="NAME")
+    where.set_defaults(run=lambda options: print(data.path(options.name)))
+
+    card = actions.add_parser("card", help="print the page of data cards, in Markdown")
+    card.set_defaults(run=lambda options: print(page.markdown(), end=""))
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    if options.embedded:
+        data.prepare()
+    for name in options.names:
+        print(f"{name}: {data.path(name)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""White-matter lesions with a known outline, and raters who each draw them in their own way."""
+
+import numpy as np
+import SimpleITK as sitk
+
+from .brains import FLAIR_MEANS, add_bias, add_noise, as_image, mr_contrast, smooth_noise, tissue_fractions
+
+RADII = (7.5, 6.5, 5.5, 5.0, 4.5, 4.0, 3.5, 3.0)  # mm, largest first: label 1 is the largest lesion
+
+# What each simulated rater does: (outline moved outwards in mm, shift in mm along L, P, S,
+# raggedness in mm, label of a lesion that is overlooked or 0).
+RATERS = {
+    1: (1.0, (0.0, 0.0, 0.0), 0.4, 0),  # generous
+    2: (-0.9, (0.0, 0.0, 0.0), 0.4, 0),  # strict
+    3: (0.1, (1.6, -1.2, 0.8), 0.4, 0),  # shifted
+    4: (0.0, (0.0, 0.0, 0.0), 1.5, 0),  # unsteady hand
+    5: (0.2, (0.0, 0.0, 0.0), 0.6, 3),  # overlooks one lesion
+}
+
+
+def lesion_fractions(mask: sitk.Image) -> np.ndarray:
+    """Return how much of each voxel each lesion fills: float32 (8, z, y, x), soft over about 1.5 mm.
+
+    The lesions are bent spheres in deep white matter, 4 to 25 mm from the ventricles, 20 mm or more apart.
+    """
+    csf, _, white = tissue_fractions()
+    inside = sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(mask, True, False, True))
+    ventricles = as_image(((csf > 0.7) & (inside > 25)).astype(np.uint8), mask)
+    to_ventricle = sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(ventricles, False, False, True))
+    candidates = np.argwhere((white > 0.95) & (to_ventricle > 4) & (to_ventricle < 25) & (inside > 12))
+    candidates = candidates[candidates[:, 0] > 75]  # above the brain stem
+    order = np.random.Generator(np.random.PCG64(51)).permutation(len(candidates))
+
+    centres: list[np.ndarray] = []
+    for centre in candidates[order]:
+        if all(np.linalg.norm(centre - other) > 20 for other in centres):
+            centres.append(centre)
+        if len(centres) == len(RADII):
+            break
+    bend = smooth_noise(csf.shape, wavelength=9, seed=52)
+    grid = np.ogrid[tuple(slice(n) for n in csf.shape)]
+    fractions = np.empty((len(RADII), *csf.shape), np.float32)
+    for lesion, (z, y, x), radius in zip(fractions, centres, RADII, strict=True):
+        # a little longer front to back, as lesions along the fibres are
+        distance = np.sqrt((grid[0] - z) ** 2 + ((grid[1] - y) / 1.4) ** 2 + (grid[2] - x) ** 2)
+        lesion[:] = np.clip((radius + 0.2 * radius * bend - distance) / 1.5 + 0.5, 0, 1) * (white > 0.4)
+    return fractions
+
+
+def lesion_labels(mask: sitk.Image) -> sitk.Image:
+    """Return the lesions as labels 1 to 8 (uint8), the largest first; a voxel counts when half full."""
+    fractions = lesion_fractions(mask)
+    labels = np.where(fractions.max(axis=0) > 0.5, fractions.argmax(axis=0) + 1, 0)
+    return as_image(labels.astype(np.uint8), mask)
+
+
+def lesion_flair(mask: sitk.Image) -> sitk.Image:
+    """Return a synthetic FLAIR image with bright white-matter lesions, bias field and noise."""
+    lesions = lesion_fractions(mask).max(axis=0)
+    fractions = np.concatenate([tissue_fractions() * (1 - lesions), lesions[None]])
+    clean = mr_contrast(fractions, FLAIR_MEANS, mask)
+    return add_noise(add_bias(clean, 0.15, seed=53), mask, 15, seed=54)
+
+
+def rater_truth(labels: sitk.Image) -> sitk.Image:
+    """Return all lesions as 1: what the raters tried to draw."""
+    return sitk.Cast(labels > 0, sitk.sitkUInt8)
+
+
+def rater(labels: sitk.Image, number: int) -> sitk.Image:
+    """Return the binary segmentation by simulated rater `number` (1 to 5; see RATERS)."""
+    outwards, shift, ragged, overlooked = RATERS[number]
+    seen = (labels != overlooked) & (labels > 0) if overlooked else labels > 0
+    distance = sitk.SignedMaurerDistanceMap(seen, squaredDistance=False, useImageSpacing=True)
+    # Resampling maps output points to input points, so the outline moves by `shift` when they move back.
+    back = sitk.TranslationTransform(3, [-mm for mm in shift])
+    moved = sitk.GetArrayFromImage(sitk.Resample(distance, distance, back, sitk.sitkLinear, 100.0))
+    hand = ragged * smooth_noise(moved.shape, wavelength=5, seed=60 + number)
+    return as_image((moved + hand < outwards).astype(np.uint8), labels)

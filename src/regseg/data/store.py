@@ -1,0 +1,182 @@
+"""The cache: each dataset is whole or not there.
+
+A dataset is written into a temporary folder beside its place, then renamed in one step, so that neither
+a crash nor a second process can leave half of it. Embedded datasets lie under a key made of the makers'
+source code: when that changes they are made again.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import pooch
+import SimpleITK as sitk
+
+from . import brains, dicom, lesions, pairs
+from .cards import Card, DataError, card
+
+SUMS = "sums.json"  # SHA-256 of each file of a dataset, written last
+
+
+def folder() -> Path:
+    """Return the cache folder: REGSEG_CACHE, or the usual place of this system."""
+    return Path(os.environ.get("REGSEG_CACHE") or pooch.os_cache("regseg")).expanduser().absolute()
+
+
+def find(name: str) -> Path:
+    """Return the file of a dataset (or the folder of a series or pair), making or fetching it first if need be."""
+    known = card(name)
+    if known.embedded:
+        return _whole(folder() / f"made-{_makers_key()}" / name, lambda place: _make(known, place)) / _file(known)
+    if known.member:
+        return _whole(folder() / "public" / name, lambda place: _unpack(known, place)) / known.member
+    return _fetch(known, folder() / "public" / name)
+
+
+@cache
+def _makers_key() -> str:
+    digest = hashlib.sha256()
+    for module in (brains, lesions, pairs, dicom, sys.modules[__name__]):
+        digest.update(Path(module.__file__).read_bytes())
+    for package in ("nilearn", "numpy", "SimpleITK"):
+        digest.update(version(package).encode())
+    return digest.hexdigest()[:12]
+
+
+def _file(known: Card) -> str:
+    if known.holds in ("pair", "series"):
+        return known.name
+    return known.name + (".dcm" if known.name == "radiograph" else ".mha")
+
+
+def _make(known: Card, place: Path) -> None:
+    made = known.make(*(sitk.ReadImage(find(name)) for name in known.inputs))
+    target = place / _file(known)
+    if isinstance(made, pairs.Pair):
+        pairs.save(made, target)
+    elif isinstance(made, dict):
+        target.mkdir()
+        for name, image in made.items():
+            dicom.write(image, target / name)
+    elif target.suffix == ".dcm":
+        dicom.write(made, target)
+    else:  # MetaImage keeps every bit of origin, spacing and direction; NIfTI has them in single precision
+        sitk.WriteImage(made, target, useCompression=True)
+    (place / "NOTICE.txt").write_text(known.notice, encoding="utf-8")
+
+
+def _unpack(known: Card, place: Path) -> None:
+    archive = _fetch(known, place)
+    with tarfile.open(archive) as tar:
+        tar.extractall(place, filter="data")
+    archive.unlink()
+    if not (place / known.member).is_file():
+        raise DataError(f"{known.urls[0]} does not hold {known.member}, although its hash is right: please report it.")
+
+
+def _whole(target: Path, fill: Callable[[Path], None]) -> Path:
+    """Return a folder that `fill` has filled completely, now or earlier."""
+    if _is_whole(target):
+        return target
+    with _writing_into(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent) as temporary:
+            place = Path(temporary) / target.name
+            place.mkdir()
+            fill(place)
+            sums = {path.relative_to(place).as_posix(): _sha256(path) for path in place.rglob("*") if path.is_file()}
+            (place / SUMS).write_text(json.dumps(sums), encoding="utf-8")
+            if target.exists():  # damaged, or another process was faster
+                if _is_whole(target):
+                    return target
+                os.replace(target, Path(temporary) / "damaged")
+            try:
+                os.replace(place, target)
+            except OSError:
+                if not _is_whole(target):  # not another process that was faster
+                    raise
+    return target
+
+
+def _is_whole(target: Path) -> bool:
+    try:
+        sums = json.loads((target / SUMS).read_text(encoding="utf-8"))
+        return all(_sha256(target / name) == digest for name, digest in sums.items())
+    except (OSError, ValueError):
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _writing_into(place: Path) -> Iterator[None]:
+    """Turn what goes wrong while writing into one sentence that says what to do."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (OSError, RuntimeError) as error:  # SimpleITK raises RuntimeError when it cannot write
+        existing = next(parent for parent in (place, *place.parents) if parent.exists())
+        if getattr(error, "errno", None) == errno.ENOSPC or shutil.disk_usage(existing).free < 2**24:
+            problem = f"No space is left for the image cache {place}. Free some (1 GB is ample),"
+        elif isinstance(error, OSError):
+            problem = f"The image cache {place} cannot be written ({error.strerror or error}). Mend that,"
+        else:
+            raise
+        raise DataError(f"{problem} or set REGSEG_CACHE to a folder with room, which you may write to.") from error
+
+
+def _fetch(known: Card, place: Path) -> Path:
+    """Return the registered file in this folder, fetched and verified unless it is there already."""
+    mirror = os.environ.get("REGSEG_DATA_MIRROR")
+    sources = [f"{mirror.rstrip('/')}/{known.file}"] if mirror else list(known.urls)
+    name = Path(known.file).name
+    reasons = []
+    for source in sources:
+        with _writing_into(place):
+            place.mkdir(parents=True, exist_ok=True)
+            try:
+                return Path(pooch.retrieve(source, known.hash, name, place, downloader=_downloader(source)))
+            except ValueError as error:  # pooch has removed the file
+                found = str(error).partition("but got ")[2].partition(". ")[0]
+                reasons.append(f"{source} sent something else (hash {found}); it was removed")
+            except OSError as error:  # every error of requests is one
+                if error.errno == errno.ENOSPC or isinstance(error, PermissionError):
+                    raise
+                reasons.append(f"{source}: {_plainly(error)}")
+    raise DataError(
+        f"Cannot fetch {known.name} ({known.title}): {'; '.join(reasons)}.\n"
+        f"Try again with a network, set REGSEG_DATA_MIRROR to a folder or server that holds {known.file}, "
+        f"or put that file at {place / name}."
+    )
+
+
+def _plainly(error: OSError) -> str:
+    """Return the reason in few words; requests wraps it in the names of its classes."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    response = getattr(error, "response", None)
+    return f"the server answered {response.status_code}" if response is not None else "no answer"
+
+
+def _downloader(source: str) -> Callable:
+    if source.startswith(("http://", "https://")):
+        return pooch.HTTPDownloader(progressbar=True, timeout=30)  # the bar goes to stderr
+
+    def copy(source: str, target: str, _pooch: object) -> None:
+        shutil.copyfile(Path(source).expanduser(), target)
+
+    return copy
