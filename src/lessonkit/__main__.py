@@ -77,7 +77,8 @@ def _notebooks(lesson: Lesson, options: argparse.Namespace) -> int:
     from lessonkit.notebook import outdated, write
 
     if not options.check:
-        write(lesson)
+        for path in write(lesson):
+            print(f"{path} holds someone's work and stays as it is; rename or delete it to get a fresh one")
         return 0
     old = outdated(lesson)
     for path in old:

@@ -1,0 +1,249 @@
+"""Makes the learner's notebook of an episode: exercises open, solutions folded away, nothing recorded."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+import nbformat.v4
+from nbformat import NotebookNode
+
+from lessonkit.episode import Cell, Div, Episode, Prose
+from lessonkit.lesson import FOLDERS, Lesson, LessonError, Page, replace_file
+
+LABELS = {
+    "callout": "Note",
+    "caution": "Caution",
+    "challenge": "Exercise",
+    "checklist": "Checklist",
+    "discussion": "Discussion",
+    "hint": "Hint",
+    "keypoints": "Key points",
+    "objectives": "Objectives",
+    "prereq": "Prerequisites",
+    "questions": "Questions",
+    "solution": "Solution",
+    "spoiler": "Aside",
+    "testimonial": "Testimonial",
+}
+# Divs that leave no trace in a notebook: each tab is a section under its own heading.
+TABS = ("tab", "group-tab")
+FOLDS = ("hint", "solution")
+WELCOME = """# {title}
+
+This notebook goes with [{lesson}]({source}). Run its cells from top to bottom.
+Where you meet an **exercise**, write your answer in the place of `...`; the last line of its cell checks it."""
+FIRST_CELL = """\
+# Finds the package of the course; on Colab and Binder installs it first.
+import importlib.util
+import os
+
+if importlib.util.find_spec("regseg") is None:
+    if {{"COLAB_RELEASE_TAG", "BINDER_LAUNCH_HOST"}} & os.environ.keys():
+        %pip install --quiet git+{source}@{branch}
+    else:
+        raise ImportError("This kernel does not have the course. How to set it up: "
+                          "{setup}")"""
+
+PICTURES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg"}
+DEFINITION = re.compile(r"^\[([^\]^]+)\]:\s*(\S+).*$", re.M)
+# Code comes first, so that what looks like a link or a comment inside it is left alone.
+MARKUP = re.compile(
+    r"(?P<code>^(?P<fence>`{3,}|~{3,}).*?^(?P=fence)[ ]*$|`[^`\n]+`)"
+    r"|(?P<comment><!--.*?-->\n?)"
+    r"|!\[(?P<caption>[^\]]*)\]\((?P<image>[^)\s]+)\)(?:\{[^}]*?alt=(?P<quote>['\"])(?P<alt>.*?)(?P=quote)[^}]*\})?"
+    r"|\]\((?P<href>[^)\s]+)(?=[)\s])"
+    r"|(?P<heading>^\#+[ ].*?)[ ]*\{[^}]*\}[ ]*$",
+    re.M | re.S,
+)
+
+
+def write(lesson: Lesson) -> list[Path]:
+    """Make the notebooks of all episodes in config.yaml, and remove those whose episode is gone.
+
+    Returns
+    -------
+    list of Path
+        Notebooks that were left as they are, because someone has worked in them.
+    """
+    kept = []
+    folder = lesson.root / "notebooks"
+    wanted = {folder / f"{page.name}.ipynb": page for page in lesson.episodes}
+    for path in sorted({*wanted, *folder.glob("*.ipynb")}):
+        if path.is_file() and _worked_in(path):
+            kept.append(path)
+        elif path in wanted:
+            replace_file(path, text(lesson, wanted[path]).encode())
+        else:
+            path.unlink()
+    return kept
+
+
+def outdated(lesson: Lesson) -> list[Path]:
+    """The notebooks that do not agree with their episode, or have none."""
+    folder = lesson.root / "notebooks"
+    wanted = {folder / f"{page.name}.ipynb": text(lesson, page) for page in lesson.episodes}
+    found = {path: path.read_text(encoding="utf-8") for path in folder.glob("*.ipynb")}
+    return sorted(path for path in {*wanted, *found} if wanted.get(path) != found.get(path))
+
+
+def text(lesson: Lesson, page: Page) -> str:
+    """The .ipynb file of an episode: the same text for the same episode, on every machine."""
+    metadata = {
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    made = nbformat.v4.new_notebook(cells=_cells(lesson, page), metadata=metadata, nbformat_minor=5)
+    for cell, identity in zip(made.cells, _identities(page.name, made.cells), strict=True):
+        cell.id = identity
+    nbformat.validate(made)
+    return nbformat.writes(made) + "\n"
+
+
+def _identities(name: str, cells: list[NotebookNode]) -> list[str]:
+    """An id for each cell, made of the episode's name and the cell's content: an edit elsewhere does not change it."""
+    seen, identities = Counter(), []
+    for cell in cells:
+        content = json.dumps([name, cell.cell_type, cell.source])
+        seen[content] += 1
+        identities.append(hashlib.sha256(f"{seen[content]} {content}".encode()).hexdigest()[:8])
+    return identities
+
+
+def _worked_in(path: Path) -> bool:
+    """Whether someone has run, changed or copied a notebook since it was made."""
+    cells = nbformat.read(path, as_version=4).cells
+    ran = any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+    return ran or [cell.get("id") for cell in cells] != _identities(path.stem, cells)
+
+
+def _cells(lesson: Lesson, page: Page) -> list[NotebookNode]:
+    addresses = _Addresses(lesson, page)
+    welcome = WELCOME.format(title=page.title, lesson=lesson.config["title"], source=addresses.source)
+    setup = addresses.of("../learners/setup.md")
+    first = FIRST_CELL.format(source=addresses.source, branch=addresses.branch, setup=setup)
+    cells = [nbformat.v4.new_markdown_cell(welcome), nbformat.v4.new_code_cell(first)]
+
+    headed: set[Div] = set()
+    for fold, group in groupby(_blocks(Episode.read(page.path), addresses), _fold):
+        if fold:
+            cells.append(nbformat.v4.new_markdown_cell(_details(fold, group, headed)))
+            continue
+        for block in group:
+            cells += _code(block) if isinstance(block, Cell) else [nbformat.v4.new_markdown_cell(_prose(block, headed))]
+    return cells
+
+
+def _blocks(episode: Episode, addresses: _Addresses) -> Iterator[Prose | Cell]:
+    """What of an episode is for the learner, with its links mended."""
+    for block in episode.blocks:
+        if any(div.kind == "instructor" for div in block.divs):
+            continue
+        if isinstance(block, Cell):
+            captions = [replace(figure, caption=addresses.anywhere(figure.caption)) for figure in block.figures]
+            yield replace(block, figures=tuple(captions))
+        elif text := addresses.anywhere(block.text):
+            yield replace(block, text=text)
+
+
+def _fold(block: Prose | Cell) -> Div | None:
+    """The hint or solution that a block stands in."""
+    return next((div for div in block.divs if div.kind in FOLDS), None)
+
+
+def _code(cell: Cell) -> list[NotebookNode]:
+    """A code cell, and the captions of what it draws: they say whether a picture is real, template or synthetic."""
+    tags = ["exercise"] if cell.challenge else []
+    if cell.result and cell.result.kind == "error":
+        tags.append("raises-exception")  # Run All goes on behind it
+    made = [nbformat.v4.new_code_cell(cell.source, metadata={"tags": tags} if tags else {})]
+    if captions := [f"*{figure.caption}*" for figure in cell.figures if figure.caption]:
+        made.append(nbformat.v4.new_markdown_cell("\n\n".join(captions)))
+    return made
+
+
+def _prose(block: Prose, headed: set[Div]) -> str:
+    """A block's Markdown: text in a div is quoted, and where the div begins, headed by what it is."""
+    div = next((div for div in reversed(block.divs) if div.kind not in TABS), None)
+    if div is None:
+        return block.text
+    text, name = block.text, ": ".join(filter(None, [LABELS.get(div.kind, div.kind), div.title]))
+    if div not in headed:
+        headed.add(div)
+        body = text.partition("\n")[2].strip("\n") if div.title else text
+        if div.kind in FOLDS:  # its name is the summary above
+            return body
+        # An exercise is looked for in the table of contents, a callout is not.
+        text = f"### {name}\n\n{body}" if div.kind == "challenge" else f"**{name}**\n\n{body}"
+    return text if div.kind in FOLDS else "\n".join(f"> {line}".rstrip() for line in text.strip("\n").split("\n"))
+
+
+def _details(fold: Div, blocks: Iterable[Prose | Cell], headed: set[Div]) -> str:
+    """A hint or solution, folded; its code is there to be read and copied, Run All passes it by."""
+    summary = html.escape(": ".join(filter(None, [LABELS[fold.kind], fold.title])), quote=False)
+    summary = re.sub(r"`([^`]+)`", r"<code>\1</code>", summary)
+    parts = [
+        f"```python\n{block.source}\n```" if isinstance(block, Cell) else _prose(block, headed) for block in blocks
+    ]
+    return "\n\n".join([f"<details>\n<summary>{summary}</summary>", *filter(None, parts), "</details>"])
+
+
+class _Addresses:
+    """Where the pages of the lesson are found from anywhere, and its pictures without a network."""
+
+    def __init__(self, lesson: Lesson, page: Page):
+        self.root, self.page = lesson.root, page
+        self.source = str(lesson.config["source"]).rstrip("/")
+        self.branch = str(lesson.config.get("branch", "main"))
+        self.definitions = dict(DEFINITION.findall(f"{lesson.links}\n{page.text}"))
+
+    def of(self, href: str) -> str:
+        """The absolute address of what the episode calls `href`."""
+        if re.match(r"[a-z]+:", href):
+            return href
+        name, mark, fragment = href.partition("#")
+        path = posixpath.normpath(f"episodes/{name or self.page.path.name}")
+        if path.endswith(".html"):  # the site's name of a page
+            stem = posixpath.basename(path).removesuffix(".html")
+            sources = (f"{folder}/{stem}.md" for folder in FOLDERS)
+            path = next((source for source in sources if (self.root / source).is_file()), path)
+        return f"{self.source}/blob/{self.branch}/{path}{mark}{fragment}"
+
+    def embedded(self, href: str) -> str:
+        """A picture of fig/ as a data address, so that a notebook shows it wherever it is opened."""
+        path = self.root / "fig" / posixpath.basename(href)
+        if path.suffix not in PICTURES or not path.is_file():
+            kinds = ", ".join(PICTURES)
+            raise LessonError(f"{self.page.path.name}: {href} is not a picture in fig/ ({kinds}): add it there")
+        return f"data:{PICTURES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+    def anywhere(self, text: str) -> str:
+        """Markdown that Jupyter shows the same anywhere: without the Workbench's attributes, without comments."""
+        pictures: dict[str, str] = {}
+
+        def rewrite(found: re.Match) -> str:
+            if found["code"]:
+                return found["code"]
+            if found["image"]:
+                name = posixpath.basename(found["image"])
+                pictures[name] = self.embedded(found["image"])
+                shown = f"![{found['alt'] or found['caption']}][{name}]"
+                return f"{shown}\n\n*{found['caption']}*" if found["alt"] and found["caption"] else shown
+            if found["href"]:
+                return f"]({self.of(found['href'])}"
+            return found["heading"] or ""
+
+        text = MARKUP.sub(rewrite, DEFINITION.sub("", text)).strip("\n")
+        links = {label: self.of(href) for label, href in self.definitions.items() if f"[{label}]" in text}
+        # Long addresses stand below the text, where they are in nobody's way.
+        below = [f"[{label}]: {address}" for label, address in (links | pictures).items()]
+        return "\n\n".join(filter(None, [text, "\n".join(below)]))
