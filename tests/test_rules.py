@@ -1,0 +1,350 @@
+"""The checker finds each fault where it stands, finds nothing in a sound lesson, and finds nothing in ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lessonkit.lesson import Lesson
+from lessonkit.rules import check, not_run
+
+CHALLENGE = """\
+::: challenge
+
+## Challenge {number}
+
+Find the answer.
+
+```python
+answer = ...
+check.answer("01-{number}", answer)
+```
+
+::: hint
+
+Think twice.
+
+:::
+
+::: solution
+
+```python
+answer = {number}
+check.answer("01-{number}", answer)
+```
+
+:::
+
+:::
+
+"""
+
+EPISODE = (
+    """\
+---
+title: "Images"
+teaching: 45
+exercises: 30
+---
+
+::: questions
+
+- What is an image?
+
+:::
+
+::: objectives
+
+- Read an image.
+
+:::
+
+## Reading an image
+
+A [picture element](../learners/reference.md#voxel) has a colour: see [how to begin](setup.html), [the notes][notes],
+[this section](#reading-an-image) and the [first step](../learners/setup.md#first-steps). It costs `` `speling` ``
+and $\\speling$ at <https://example.org/speling>.
+
+```python
+from regseg import check
+
+image = 1
+image
+```
+
+<!-- tolerance: 20% -->
+
+```output
+1
+```
+
+![Synthetic MR image of a head.](fig/01-head.png){alt='A head, seen from the front.'}
+
+![A drawing of the axes.](fig/axes.svg){alt='Three arrows that meet in
+a corner.'}
+
+"""
+    + "".join(CHALLENGE.format(number=number) for number in range(1, 6))
+    + """\
+## Further practice
+
+"""
+    + CHALLENGE.format(number=6)
+    + """\
+```bash
+regseg data list
+```
+
+::: keypoints
+
+- Images are physical objects.
+
+:::
+"""
+)
+
+SOUND = {
+    "config.yaml": """\
+carpentry: 'incubator'
+title: 'A lesson'
+license: 'CC-BY 4.0'
+source: 'https://example.org/lesson'
+created: 2026-01-01
+keywords: 'lesson'
+life_cycle: 'alpha'
+branch: 'main'
+contact: 'team@example.org'
+episodes:
+- 01-images.md
+learners:
+- setup.md
+- reference.md
+instructors:
+- instructor-notes.md
+profiles:
+""",
+    "index.md": '---\nsite: sandpaper::sandpaper_site\n---\n\nStart with [the first episode](episodes/01-images.md).\n',
+    "links.md": "[notes]: https://example.org/notes\n",
+    "README.md": "See [how to set up](learners/setup.md) and [the settings](config.yaml).\n",
+    "episodes/01-images.md": EPISODE,
+    "learners/setup.md": """\
+---
+title: "Setup"
+---
+
+## First steps
+
+::: group-tab
+
+### Linux
+
+Open a terminal.
+
+### Windows
+
+Open the Start menu.
+
+:::
+
+```mermaid
+accTitle: Steps
+accDescr: Install, then start.
+graph LR
+```
+""",
+    "learners/reference.md": '---\ntitle: "Glossary"\n---\n\n[Voxel]{#voxel}\n:   An element of an image.\n',
+    "instructors/instructor-notes.md": '---\ntitle: "Notes"\n---\n\nBe kind.\n',
+    "profiles/people.md": '---\ntitle: "People"\n---\n\nAnna is a physicist.\n',
+    "fig/01-head.png": "",
+    "fig/head.png": "",
+    "fig/axes.svg": "",
+    "src/made.py": "# Reads an image.\n",
+}
+
+
+def lesson(folder: Path, **changes: str | bytes | None) -> Lesson:
+    """The sound lesson in `folder`, with some files changed, or left out (None)."""
+    for name, text in ({**SOUND, **changes}).items():
+        if text is not None:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return Lesson(folder)
+
+
+def test_a_sound_lesson_has_no_problem(tmp_path):
+    assert check(lesson(tmp_path)) == []
+
+
+E01 = "episodes/01-images.md"
+SETUP = "learners/setup.md"
+PEOPLE = "profiles/people.md"
+FOURTH = EPISODE[: EPISODE.index(CHALLENGE.format(number=4))].count("\n") + 1
+ARROWS = "alt='Three arrows that meet in\na corner.'"
+HEAD = "![Synthetic MR image of a head.](fig/01-head.png){alt='A head, seen from the front.'}\n"
+KEYPOINTS = "::: keypoints\n\n- Images are physical objects.\n\n:::\n"
+NEW_CELL = "```python\n{}\n```\n\n```bash\n"
+
+# A file; what is replaced in it, by what; the line to blame (its number, or what is first found on it); what is said.
+BROKEN = [
+    # config.yaml
+    ("config.yaml", SOUND["config.yaml"], "- a list\n", 1, "'key: value'"),
+    ("config.yaml", "'A lesson'", "'A lesson' of: two", 2, "not valid YAML"),
+    ("config.yaml", "license: 'CC-BY 4.0'\n", "", 1, "'license' is missing"),
+    ("config.yaml", "keywords: 'lesson'", "keywords:", "keywords", "'keywords' is missing"),
+    ("config.yaml", "'https://example.org/lesson'", "'http://example.org'", "source", "https://"),
+    ("config.yaml", "- reference.md", "- glossary.md", "glossary", "learners/glossary.md does not exist"),
+    ("config.yaml", "profiles:", "profiles: people.md", "profiles", "must be a list"),
+    # front matter
+    (E01, 'title: "Images"', "title: Images", "title", "quotes"),
+    (E01, 'title: "Images"', 'title: "Images" and more', "title", "not valid YAML"),
+    (E01, 'title: "Images"\n', "", 1, "no title"),
+    (E01, "teaching: 45", "teaching: 90", "teaching", "from 1 to 60"),
+    (E01, "exercises: 30", "exercises: half", "exercises", "whole minutes"),
+    (E01, "exercises: 30\n", "", 1, "'exercises'"),
+    (PEOPLE, '---\ntitle: "People"\n---\n', "", 1, "no title"),
+    # divs
+    (SETUP, "Open a terminal.", "Open a terminal.\n\n:::\n\n::: spoilers", "spoilers", "no 'spoilers' div"),
+    (SETUP, "menu.\n\n:::\n", "menu.\n\n:::\n\n:::: \n", "::::", "never opened"),
+    (SETUP, "menu.\n\n:::\n", "menu.\n", "group-tab", "never closed"),
+    (SETUP, "::: group-tab", "::: tip: this\n\n::: group-tab", "tip", "cannot be read"),
+    (SETUP, "steps\n\n::: group-tab", "steps\n\nText.\n::: group-tab", "group-tab", "blank line before this div"),
+    (SETUP, "Open a terminal.", "<div>Open a terminal.</div>", "<div>", "raw <div>"),
+    (SETUP, "group-tab\n\n###", "group-tab\n###", "### Linux", "blank line before a tab's heading"),
+    (SETUP, "Open a terminal.", "| a | b |\n|---|---|\n| c | d |", "| a | b |", "a table does not work"),
+    (SETUP, "Open a terminal.", "::: callout\n\nOpen it.\n\n:::", "callout", "'callout' div does not work"),
+    (SETUP, "Open a terminal.", '<iframe src="https://example.org"></iframe>', "<iframe", "an iframe does not work"),
+    (E01, KEYPOINTS, "", 1, "no 'keypoints' div"),
+    (E01, KEYPOINTS, KEYPOINTS + "\n" + KEYPOINTS.replace("::: k", ":::: k"), ":::: k", "more than one 'keypoints'"),
+    (E01, "- Read an image.", "Read an image.", "::: objectives", "must hold a list"),
+    # headings
+    (SETUP, "graph LR\n```", "graph LR\n```\n\n# Last", "# Last", "level 1"),
+    (SETUP, "menu.", "menu.\n\n##### More", "##### More", "jumps from level 3 to level 5"),
+    (SETUP, "### Windows", "###", 13, "is empty"),
+    (SETUP, "### Windows", "### Linux", 13, "already stands in this section"),
+    (E01, "## Challenge 4", "## Challenge 3", FOURTH + 2, "already stands in this section"),
+    (PEOPLE, "physicist.", "physicist.\n## Her work", "## Her work", "blank line before this heading"),
+    # code blocks
+    (SETUP, "```mermaid", "```", 19, "says nothing"),
+    (E01, "```bash", "```bash exec", "```bash", "says bash exec"),
+    (SETUP, "accTitle: Steps\n", "", "```mermaid", "accTitle:"),
+    (SETUP, "accDescr: Install, then start.\n", "", "```mermaid", "accDescr:"),
+    # links
+    (PEOPLE, "Anna", "See [Here](https://example.org). Anna", "Anna", 'text is "Here"'),
+    (PEOPLE, "Anna", "A `b\nc` and\n[x](https://example.org) Anna", "Anna", 'text is "x"'),
+    (PEOPLE, "Anna", "See [the site](http://example.org). Anna", "Anna", "not secure"),
+    (PEOPLE, "Anna", "See <http://example.org>. Anna", "Anna", "not secure"),
+    (PEOPLE, "Anna", 'See <a href="http://example.org">it</a>. Anna', "Anna", "not secure"),
+    (PEOPLE, "Anna", "See [the end](#the-end). Anna", "Anna", "anchor #the-end"),
+    (PEOPLE, "Anna", "So\nsee [the notes][unknown]. Anna", "Anna", "leads nowhere"),
+    (PEOPLE, "Anna", "See [the end](end.md). Anna", "Anna", "does not exist"),
+    (PEOPLE, "Anna", "See [all pages](aio.html). Anna", "Anna", "does not exist"),
+    (PEOPLE, "Anna", "See [the settings](../config.yaml). Anna", "Anna", "no page of the site"),
+    (PEOPLE, "Anna", "<video src='fig/a.mp4'></video>\n\nAnna", "<video", "instructor pages"),
+    (E01, "#voxel", "#pixel", "#pixel", "no place named {#pixel}"),
+    ("README.md", "learners/setup.md", "learners/install.md", 1, "does not exist"),
+    # images
+    (E01, "](fig/axes.svg)", "](fig/axis.svg)", "axis.svg", "does not exist"),
+    (E01, "](fig/axes.svg)", "](../fig/axes.svg)", "axes.svg", "does not find"),
+    (E01, "](fig/axes.svg)", "](https://example.org/axes.svg)", "axes.svg", "from the network"),
+    (E01, "{" + ARROWS + "}", "", "axes.svg", "no alternative text"),
+    (E01, ARROWS, "alt=''", "axes.svg", "for decoration"),
+    (E01, ARROWS, "alt='A drawing of the axes'", "axes.svg", "repeats the caption"),
+    (E01, ARROWS, "alt='An image of arrows in a corner'", "axes.svg", "begins with"),
+    (E01, ARROWS, "alt='Three arrows'", "axes.svg", "too little"),
+    (PEOPLE, "Anna", "<img src='../episodes/fig/axes.svg'> Anna", "<img", "no alternative text"),
+    # the house: figures and outputs
+    (E01, "A drawing of the axes.", "The axes.", "axes.svg", "the caption must say"),
+    (E01, "![Synthetic MR", "Text.\n\n![Synthetic MR", "01-head.png", "no cell draws"),
+    (E01, "(fig/01-head.png)", "(fig/head.png)", "Synthetic", "name it fig/01-….png"),
+    (E01, HEAD, HEAD + HEAD.replace("of a head", "of it"), "of it", "two cells"),
+    (E01, "## Further practice\n", "## Further practice\n\n<!-- tolerance: any -->\n", "tolerance: any", "no output"),
+    (E01, "```output\n1\n```", "Text.\n\n```output\n1\n```", "```output", "below no python block"),
+    # the house: challenges
+    (E01, CHALLENGE.format(number=5), "", 1, "4 core challenges"),
+    (E01, "## Further practice", "## More practice", 1, "no section '## Further practice'"),
+    (E01, "## Challenge 4\n\n", "", FOURTH, "opens with a heading"),
+    (E01, CHALLENGE.format(number=4), CHALLENGE.format(number=4).replace("::: hint", "::: callout"), FOURTH, "no hint"),
+    (E01, "## Further practice\n", "## Further practice\n\n:::: hint\n\nThink.\n\n:::\n", ":::: hint", "inside"),
+    (E01, 'answer = ...\ncheck.answer("01-4", answer)', "answer = 4\ncheck.answer('01-4', answer)", FOURTH, "'...'"),
+    (E01, 'answer = ...\ncheck.answer("01-4", answer)', "answer = ...", FOURTH, "must end in its check"),
+    (E01, 'answer = 4\ncheck.answer("01-4", answer)', "answer = 4", FOURTH, "must repeat the check"),
+    # the house: names and code
+    (E01, "```bash\n", NEW_CELL.format("def f():\n    return answer"), "def f", "in the challenge 'Challenge 6'"),
+    (E01, "```bash\n", NEW_CELL.format("a = 1\na += ("), "a += (", "not Python"),
+    # spelling
+    (PEOPLE, "Anna is a physicist.", "Anna is\na physisist.", "physisist", "or is it 'physicist'"),
+    (E01, "seen from", "seen frmo", "frmo", "'frmo'"),
+    (E01, "image = 1\n", "image = 1  # recieved\n", "recieved", "write received"),
+    ("src/made.py", "Reads", "Recieves", 1, "write receives"),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "where", "says"), BROKEN, ids=[f"{b[0]}-{b[4]}" for b in BROKEN])
+def test_each_fault_is_found_where_it_stands_and_alone(tmp_path, file, old, new, where, says):
+    assert old in SOUND[file]
+    text = SOUND[file].replace(old, new, 1)
+    line = where if isinstance(where, int) else 1 + text[: text.index(where)].count("\n")
+    problems = check(lesson(tmp_path, **{file: text}))
+    assert [(problem.file, problem.line) for problem in problems] == [(file, line)], problems
+    assert says in problems[0].message
+
+
+# Changes that are no faults.
+FINE = [
+    (PEOPLE, "Anna is a physicist.", "Anna's colour, Anna’s color, MNI152, SimpleITK and 2D `xzzq` $\\xzzq_1$."),
+    (PEOPLE, "Anna", "![](../episodes/fig/axes.svg){alt=''} Anna"),
+    (PEOPLE, "Anna", "See [Voxel](../learners/reference.md), <https://a.b/xzzq>. Anna"),
+    (PEOPLE, "Anna", "See [Setup](setup.html#first-steps) and [how to write](mailto:anna@example.org). Anna"),
+    (E01, "```bash\n", NEW_CELL.format("answer = 1\nprint(answer, [answer for answer in range(3)])")),
+    (E01, "```bash\n", "```python\nanswer = (\n```\n\n```error\nSyntaxError: '(' was never closed\n```\n\n```bash\n"),
+    (E01, 'answer = 4\ncheck.answer("01-4", answer)', 'check.answer("01-4", 4)'),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new"), FINE)
+def test_what_is_no_fault_is_not_reported(tmp_path, file, old, new):
+    assert old in SOUND[file]
+    assert check(lesson(tmp_path, **{file: SOUND[file].replace(old, new, 1)})) == []
+
+
+# A file that is there and should not be, or the reverse (None); what is said of it.
+MISPLACED = [
+    ("config.yaml", None, "is missing"),
+    ("index.md", None, "missing or empty"),
+    ("learners/setup.md", "\n", "missing or empty"),
+    ("notes.md", "", "make a page"),
+    ("src/notes.md", "", "make a page"),
+    ("learners/instructor-notes.md", '---\ntitle: "Notes"\n---\n', "already taken"),
+    ("learners/aio.md", '---\ntitle: "All"\n---\n', "already taken by a page that the Workbench makes"),
+    ("profiles/people.md", "caf\xe9".encode("latin-1"), "not UTF-8"),
+]
+
+
+@pytest.mark.parametrize(("file", "content", "says"), MISPLACED)
+def test_missing_and_stray_files(tmp_path, file, content, says):
+    problems = check(lesson(tmp_path, **{file: content}))
+    assert any(says in problem.message for problem in problems), problems
+
+
+def test_a_problem_reads_like_a_colleague(tmp_path):
+    text = SOUND[PEOPLE].replace("Anna", "See [here](https://example.org). Anna")
+    assert [str(problem) for problem in check(lesson(tmp_path, **{PEOPLE: text}))] == [
+        "profiles/people.md:5: this link's text is \"here\", which says nothing when read alone: name what it leads to"
+    ]
+
+
+def test_a_checkout_without_symbolic_links_is_sound(tmp_path):
+    """There episodes/fig is a small text file, and the images lie in fig/ only."""
+    assert check(lesson(tmp_path, **{"episodes/fig": "../fig"})) == []
+
+
+def test_code_that_is_not_run_is_listed(tmp_path):
+    line = 1 + EPISODE[: EPISODE.index("```bash")].count("\n")
+    assert not_run(lesson(tmp_path)) == [f"episodes/01-images.md shows code that is not run: bash (line {line})"]
+
+
+def test_our_lesson_has_no_problem(root):
+    problems = check(Lesson(root))
+    assert not problems, "\n".join(map(str, problems))
