@@ -1,0 +1,136 @@
+"""From a key press to changed pixels: the course's viewer, ipyniivue, and a matplotlib figure drawn anew.
+
+Each shows three planes of the 1 mm head with an overlay (template, T1-weighted MR; 197 x 233 x 189) in one JupyterLab
+and one headless Chromium. The clock starts with the browser's own time stamp of the key event, and stops with that of
+the first frame, composed by the browser, in which the pictures differ; nothing of the viewers is instrumented.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import statistics
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from lessonkit import lab
+from lessonkit.bench import write_results
+
+PRESSES = 20
+
+HEAD = """
+from importlib.resources import files
+import SimpleITK as sitk
+folder = files("nilearn") / "datasets" / "data"
+t1_file, grey_file = (folder / f"mni_icbm152_{n}_tal_nlin_sym_09a_converted.nii.gz" for n in ("t1", "gm"))
+t1, grey = sitk.ReadImage(t1_file), sitk.ReadImage(grey_file)
+"""
+
+# What each viewer needs: its cell, where to click so that it takes the keys, the key, and what shows the pictures.
+VIEWERS = {
+    "explore": (
+        "from regseg import show\nshow.explore(t1, overlay=grey)",
+        ".regseg-explore canvas >> nth=0", "PageUp", ".regseg-explore canvas >> nth=0",
+    ),
+    "ipyniivue": (
+        """
+from ipyniivue import NiiVue, SliceType
+viewer = NiiVue(height=300)
+viewer.load_volumes([{"path": t1_file}, {"path": grey_file, "colormap": "inferno", "opacity": 0.5}])
+viewer.set_slice_type(SliceType.MULTIPLANAR)
+viewer""",
+        ".jp-OutputArea canvas >> nth=0", "l", ".jp-OutputArea canvas >> nth=0",
+    ),
+    "matplotlib": (
+        """
+import ipywidgets
+import matplotlib.pyplot as plt
+a, b = sitk.GetArrayFromImage(t1), sitk.GetArrayFromImage(grey)
+
+@ipywidgets.interact(k=ipywidgets.IntSlider(94, 0, 188))
+def draw(k):
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3))
+    for ax, at in zip(axes, ((k,), (slice(None), 116), (slice(None), slice(None), 98)), strict=True):
+        ax.imshow(a[at], cmap="gray")
+        ax.imshow(b[at], cmap="inferno", alpha=0.5)
+        ax.axis("off")
+    plt.show()""",
+        ".noUi-handle", "ArrowRight", ".jp-OutputArea img",
+    ),
+}
+
+
+def measure(page: Page, address: str, name: str) -> list[float]:
+    """Milliseconds from each of PRESSES key presses to the first composed frame with other pictures."""
+    _, target, key, pictures = VIEWERS[name]
+    lab.run_all(page, address, f"{name}.ipynb")
+    page.locator(pictures).first.wait_for(timeout=60_000)
+    page.wait_for_timeout(8_000)  # images travel, shaders compile
+    page.evaluate(
+        "addEventListener('keydown', e => { window.pressed = performance.timeOrigin + e.timeStamp }, true)"
+    )
+    page.locator(target).first.click()
+    page.wait_for_timeout(1_000)
+    box = page.locator(pictures).first.bounding_box()
+    part = tuple(map(int, (box["x"] + 2, box["y"] + 2, box["x"] + box["width"] - 2, box["y"] + box["height"] - 2)))
+
+    frames: list[tuple[float, bytes]] = []
+    session = page.context.new_cdp_session(page)
+
+    def keep(frame: dict) -> None:
+        frames.append((frame["metadata"]["timestamp"] * 1000, base64.b64decode(frame["data"])))
+        session.send("Page.screencastFrameAck", {"sessionId": frame["sessionId"]})
+
+    session.on("Page.screencastFrame", keep)
+    session.send("Page.startScreencast", {"format": "png", "everyNthFrame": 1})
+    page.wait_for_timeout(1_000)
+    times = []
+    for _ in range(PRESSES):
+        before = pixels(frames[-1][1], part)
+        frames[:-1] = []
+        page.keyboard.press(key)
+        page.wait_for_timeout(900)
+        pressed = page.evaluate("window.pressed")
+        changed = (t for t, frame in frames[1:] if np.any(pixels(frame, part) != before))
+        times.append(next(changed, float("nan")) - pressed)
+    session.send("Page.stopScreencast")
+    session.detach()
+    return times
+
+
+def pixels(png: bytes, part: tuple[int, int, int, int]) -> np.ndarray:
+    """The part of a screenshot that shows the pictures."""
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB").crop(part))
+
+
+def main() -> None:
+    figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (cell, *_) in VIEWERS.items():
+            lab.write_notebook(Path(folder, f"{name}.ipynb"), HEAD, cell)
+        with lab.serve(Path(folder)) as address, sync_playwright() as playwright:
+            # Software rendering, as on a machine without a GPU; WebGL, which ipyniivue needs, has to be asked for.
+            browser = playwright.chromium.launch(
+                executable_path=lab.find_browser(),
+                args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+            )
+            for name in VIEWERS:
+                page = browser.new_page(viewport={"width": 1280, "height": 900})
+                times = measure(page, address, name)
+                page.close()
+                print(name, [round(t) for t in times])
+                figures[f"{name}_key_to_pixels_median_ms"] = round(statistics.median(times), 1)
+                figures[f"{name}_key_to_pixels_p95_ms"] = round(float(np.percentile(times, 95)), 1)
+            browser.close()
+    for peer in ("ipyniivue", "matplotlib"):
+        ratio = figures[f"{peer}_key_to_pixels_median_ms"] / figures["explore_key_to_pixels_median_ms"]
+        figures[f"{peer}_over_explore_ratio"] = round(ratio, 2)
+    print(write_results("viewer", figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Benches: each file in bench/ measures the project and its peers in one run, and writes its figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import runpy
+import subprocess
+from importlib.metadata import distributions
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "bench" / "results"
+
+
+def run(name: str) -> None:
+    """Run `bench/NAME.py` whole; ValueError with the names of the benches where there is none of this name."""
+    file = ROOT / "bench" / f"{name}.py"
+    if not file.is_file():
+        names = ", ".join(sorted(path.stem for path in file.parent.glob("*.py")))
+        raise ValueError(f"There is no bench {name!r}; the benches are: {names}.")
+    runpy.run_path(str(file), run_name="__main__")
+
+
+def write_results(name: str, figures: dict[str, float]) -> Path:
+    """Write `bench/results/NAME.json`: figures by a flat name that ends in its unit, and where they were measured.
+
+    Beside the figures stand "machine", "versions" (of all that pyproject.toml pins) and "commit", which says
+    "modified" where the checkout had changes.
+    """
+    content = figures | {"machine": _machine(), "versions": _versions(), "commit": _commit()}
+    target = RESULTS / f"{name}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = target.with_suffix(".json.half")
+    half.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")
+    os.replace(half, target)
+    return target
+
+
+def _machine() -> str:
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def _versions() -> dict[str, str]:
+    pinned = (ROOT / "pyproject.toml").read_text(encoding="utf-8").lower()
+    found = {d.name: d.version for d in distributions() if f'"{d.name.lower()}=={d.version}"' in pinned}
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def _commit() -> str:
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + (" modified" if git("status", "--porcelain", "--", "src", "bench") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "not a git checkout"

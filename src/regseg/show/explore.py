@@ -1,0 +1,179 @@
+"""The interactive viewer: linked planes on a canvas of the page, so that a key press never waits for the kernel.
+
+Python sends the images once. The page slices, colours and draws them (explore.js); sliders are ipywidgets, linked
+to the canvas within the page. A static picture goes along, for pages that have no kernel.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import anywidget
+import ipywidgets
+import matplotlib
+import numpy as np
+import SimpleITK as sitk
+import traitlets
+from matplotlib.figure import Figure
+
+from regseg.show import appearance, geometry
+from regseg.show.figures import lay_out
+from regseg.show.picture import Picture, Position, Window
+
+VIEWS = ("Overlay", "Checkerboard", "Difference")  # what the canvas can do with two images
+
+_LARGEST = 400_000_000  # bytes that a page can hold and a slow line can carry
+_FOLDER = Path(__file__).parent
+
+
+class Canvas(anywidget.AnyWidget):
+    """The planes. `layers` and `scene` say what is drawn; the other traits may be linked to controls in the page."""
+
+    _esm = _FOLDER / "explore.js"
+    _css = _FOLDER / "explore.css"
+
+    scene = traitlets.Dict().tag(sync=True)  # geometry, planes, colours: constant
+    layers = traitlets.Dict().tag(sync=True)  # image, overlay, labels: type, components, window, compressed voxels
+    position = traitlets.List(traitlets.Float()).tag(sync=True)  # x, y, z in mm, LPS
+    window = traitlets.List(traitlets.Float()).tag(sync=True)
+    opacity = traitlets.Float(0.5).tag(sync=True)
+    labels_opacity = traitlets.Float(0.3).tag(sync=True)
+    view = traitlets.Int(0).tag(sync=True)  # index into VIEWS
+    mode = traitlets.Unicode("look").tag(sync=True)  # what a click does; so far it only moves the crosshair
+
+
+class Explorer(ipywidgets.VBox):
+    """The canvas with its controls. Made by `explore`."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.canvas = Canvas(
+            scene=_scene(picture),
+            layers=_layers(picture),
+            position=[*picture.at, 0.0][:3],
+            window=list(picture.window),
+            opacity=picture.opacity,
+        )
+        super().__init__([self.canvas, ipywidgets.HBox(self._controls(), layout={"flex_flow": "row wrap"})])
+
+    @property
+    def position(self) -> tuple[float, ...]:
+        """Physical position of the crosshair, mm, LPS. Setting it moves the crosshair."""
+        return tuple(self.canvas.position[: self.picture.image.GetDimension()])
+
+    @position.setter
+    def position(self, at: Position) -> None:
+        if geometry.index_at(self.picture.image, at) is None:
+            raise ValueError(f"The position {tuple(at)} mm lies outside the image.")
+        self.canvas.position = [*map(float, at), 0.0][:3]
+
+    def _controls(self) -> list[ipywidgets.Widget]:
+        """Sliders, linked to the canvas in the page; only those that the images give a meaning."""
+        wide = {"continuous_update": True, "style": {"description_width": "initial"}}
+        controls = []
+        if self.picture.overlay is not None:
+            controls.append(ipywidgets.ToggleButtons(options=VIEWS, style={"button_width": "auto"}))
+            ipywidgets.jslink((controls[-1], "index"), (self.canvas, "view"))
+            controls.append(ipywidgets.FloatSlider(self.canvas.opacity, min=0, max=1, step=0.05, **wide))
+            controls[-1].description = "Overlay opacity"
+            ipywidgets.jslink((controls[-1], "value"), (self.canvas, "opacity"))
+        if self.picture.labels is not None:
+            controls.append(ipywidgets.FloatSlider(self.canvas.labels_opacity, min=0, max=1, step=0.05, **wide))
+            controls[-1].description = "Label opacity"
+            ipywidgets.jslink((controls[-1], "value"), (self.canvas, "labels_opacity"))
+        values = sitk.GetArrayViewFromImage(self.picture.image)
+        low, high = self.canvas.window
+        least, most = min(low, float(values.min())), max(high, float(values.max()))
+        step = 1.0 if np.issubdtype(values.dtype, np.integer) else (most - least) / 500
+        span = {"min": least, "max": most, "step": step, "readout_format": ".0f" if step == 1 else ".3g"}
+        controls.append(ipywidgets.FloatRangeSlider(value=(low, high), description="Window", **span, **wide))
+        ipywidgets.jslink((controls[-1], "value"), (self.canvas, "window"))
+        return controls
+
+    def __repr__(self) -> str:
+        size = " × ".join(map(str, self.picture.image.GetSize()))
+        place = ", ".join(f"{p:.4g}" for p in self.position)
+        return f"Explorer: image of {size} voxels, at ({place}) mm"
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        """The widget, and beside it the static picture at the current position."""
+        now = Picture(
+            self.picture.image, self.position, self.picture.overlay, self.picture.labels,
+            window=tuple(self.canvas.window), opacity=self.canvas.opacity, label_names=self.picture.label_names,
+        )
+        figure, png = Figure(), io.BytesIO()
+        lay_out(figure, [[(now, plane) for plane in now.planes]])
+        figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.05)
+        return super()._repr_mimebundle_(**kwargs) | {"image/png": base64.b64encode(png.getvalue()).decode("ascii")}
+
+
+def explore(
+    image: sitk.Image,
+    overlay: sitk.Image | None = None,
+    labels: sitk.Image | None = None,
+    window: Window | None = None,
+    *,
+    at: Position | None = None,
+    label_names: Mapping[int, str] | None = None,
+) -> Explorer:
+    """Explore an image in a notebook: linked planes, an overlay, labels, the position and value under the cursor.
+
+    Click moves the crosshair. In the plane clicked last: arrows move the crosshair, Page Up and Page Down (or ] and [)
+    and the wheel change the slice. `explorer.position` is the crosshair's place in mm, LPS.
+
+    Parameters are those of `slices`. Raises ValueError for an overlay or labels on another grid, a position outside
+    the image, or images that are too large for a page (400 MB).
+    """
+    picture = Picture(image, at, overlay, labels, window=window, label_names=label_names)
+    picture.require_inside()
+    if overlay is not None and max(i.GetNumberOfComponentsPerPixel() for i in (image, overlay)) > 1:
+        raise ValueError("An overlay needs scalar images: take one component, sitk.VectorIndexSelectionCast(image, 0).")
+    return Explorer(picture)
+
+
+def _scene(picture: Picture) -> dict:
+    """What the page must know of geometry and colours."""
+    volume = picture.volume
+    difference = matplotlib.colormaps[appearance.DIFFERENCE_MAP](np.linspace(0, 1, 256), bytes=True)
+    overlay = np.rint(appearance.overlay_colours(1.0) * 255).astype(int)
+    return {
+        "dimension": picture.image.GetDimension(),
+        "size": volume.GetSize(),
+        "spacing": volume.GetSpacing(),
+        "origin": volume.GetOrigin(),
+        "direction": volume.GetDirection(),
+        "planes": [vars(plane) for plane in picture.planes],
+        "bar": geometry.bar_length(min(plane.size[0] for plane in picture.planes)),
+        "label_colours": [appearance.label_colour(n + 1) for n in range(len(appearance.OKABE_ITO))],
+        "label_names": {str(value): name for value, name in (picture.label_names or {}).items()},
+        "overlay_colours": overlay.ravel().tolist(),
+        "difference_colours": difference.ravel().tolist(),
+    }
+
+
+def _layers(picture: Picture) -> dict:
+    images = {"image": picture.image, "overlay": picture.overlay, "labels": picture.labels}
+    layers, total = {}, 0
+    for name, image in images.items():
+        if image is None:
+            continue
+        values = sitk.GetArrayViewFromImage(image)
+        if values.dtype.itemsize == 8:
+            values = values.astype(np.float64)  # the widest numbers that a page computes with
+        total += values.nbytes
+        if total > _LARGEST:
+            raise ValueError(
+                f"These images take {total / 1e6:.0f} MB, more than a page can hold ({_LARGEST / 1e6:.0f} MB). "
+                "Shrink them, for example sitk.Shrink(image, (2, 2, 2)), or cut out a region."
+            )
+        layers[name] = {
+            "type": values.dtype.name,
+            "components": image.GetNumberOfComponentsPerPixel(),
+            "window": appearance.default_window(image),
+            "voxels": zlib.compress(values.tobytes(), 1),
+        }
+    return layers
