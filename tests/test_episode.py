@@ -1,0 +1,121 @@
+"""An episode is read into prose, cells and divs that know their lines, and written back unchanged."""
+
+from __future__ import annotations
+
+import pytest
+
+from lessonkit.episode import DEFAULT_TOLERANCE, Cell, Episode, Prose, Result
+from lessonkit.lesson import LessonError
+
+TEXT = """\
+---
+title: "Voxels"
+---
+
+## A voxel
+
+```python
+print(2)
+```
+
+<!-- tolerance: 20% -->
+
+```output
+2
+```
+
+![One](fig/01-one.png){alt='First'}
+
+![Two](fig/01-two.png){alt="Second"}
+
+![A diagram](fig/frames.svg){alt='Frames'}
+
+:::::: challenge
+### Count
+
+```python
+n = ...
+```
+
+::: solution
+```python
+n = 3
+```
+
+```error
+KeyError
+```
+:::
+::::::
+
+```bash
+ls
+```
+"""
+
+
+@pytest.fixture
+def episode(tmp_path):
+    path = tmp_path / "01-voxels.md"
+    path.write_text(TEXT, encoding="utf-8")
+    return Episode.read(path)
+
+
+def line_of(text: str) -> int:
+    return TEXT.split("\n").index(text) + 1
+
+
+def test_cells_know_their_lines_results_and_figures(episode):
+    first, starter, solution = episode.cells
+    assert (first.source, first.line) == ("print(2)", line_of("print(2)"))
+    assert first.result == Result("output", "2", 0.2)
+    assert [(figure.path, figure.alt, figure.line) for figure in first.figures] == [
+        ("fig/01-one.png", "First", line_of("![One](fig/01-one.png){alt='First'}")),
+        ("fig/01-two.png", "Second", line_of('![Two](fig/01-two.png){alt="Second"}')),
+    ]
+    assert (starter.result, starter.figures) == (None, ())
+    assert solution.result == Result("error", "KeyError", DEFAULT_TOLERANCE)
+
+
+def test_divs_are_known_to_what_stands_in_them(episode):
+    first, starter, solution = episode.cells
+    assert first.challenge is None
+    assert (starter.challenge.title, starter.folded) == ("Count", False)
+    assert ([div.kind for div in solution.divs], solution.folded) == (["challenge", "solution"], True)
+
+
+def test_a_diagram_and_code_of_other_languages_are_prose(episode):
+    prose = [block for block in episode.blocks if isinstance(block, Prose)]
+    texts = ["## A voxel", "![A diagram](fig/frames.svg){alt='Frames'}", "### Count", "```bash\nls\n```"]
+    assert [block.text for block in prose] == texts
+    assert [block.line for block in prose] == [line_of(text.split("\n")[0]) for text in texts]
+    assert [type(block) for block in episode.blocks] == [Prose, Cell, Prose, Prose, Cell, Cell, Prose]
+
+
+def test_its_own_results_change_nothing(episode):
+    assert episode.with_results({cell.number: cell.result for cell in episode.cells}) == TEXT
+
+
+def test_results_are_put_in_and_taken_out(episode):
+    text = episode.with_results({1: None, 2: Result("output", "not yet"), 3: Result("error", "KeyError: 'n'", None)})
+    assert "tolerance: 20%" not in text
+    assert "n = ...\n```\n\n```output\nnot yet\n```\n" in text
+    assert "n = 3\n```\n\n<!-- tolerance: any -->\n\n```error\nKeyError: 'n'\n```\n:::" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("::: callout\ntext\n", "01-x.md:1: this 'callout' div is never closed"),
+        ("text\n:::\n", "01-x.md:2: this ::: closes a div that was never opened"),
+        ("text\n\n```output\n2\n```\n", "01-x.md:3: this output block stands below no python block"),
+        ("text\n\n```python\n2\n", "01-x.md:3: this code block is never closed"),
+        ("---\ntitle: x\n", "01-x.md:1: the front matter is not closed by a line of ---"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_line(tmp_path, text, message):
+    path = tmp_path / "01-x.md"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(LessonError) as error:
+        Episode.read(path)
+    assert str(error.value) == message

@@ -1,0 +1,272 @@
+"""Running an episode: what is recorded, what is refused, what is run again."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import nbformat.v4
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from lessonkit import run as running
+from lessonkit.episode import Episode
+from lessonkit.kernel import fresh_kernel, peak_memory
+from lessonkit.lesson import Lesson, LessonError
+from lessonkit.run import check, run
+
+PLOT = "import matplotlib.pyplot as plt\n_ = plt.figure(figsize=(2, 1)).add_subplot().plot([1, 2])"
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Makes a lesson of one episode from the text below its front matter."""
+    (tmp_path / "config.yaml").write_text("episodes: [01-try.md]\n", encoding="utf-8")
+    (tmp_path / "episodes").mkdir()
+
+    def written(text: str) -> Lesson:
+        path = tmp_path / "episodes" / "01-try.md"
+        path.write_text(f'---\ntitle: "Try"\n---\n\n{text}', encoding="utf-8")
+        return Lesson(tmp_path)
+
+    return written
+
+
+def body(lesson: Lesson) -> str:
+    return lesson.episodes[0].path.read_text(encoding="utf-8").split("---\n\n", 1)[1]
+
+
+def python(source: str) -> str:
+    return f"```python\n{source}\n```\n"
+
+
+def output(text: str) -> str:
+    return f"\n```output\n{text}\n```\n"
+
+
+def test_outputs_are_put_in_taken_out_and_replaced(write):
+    cells = [
+        python("import sys\nprint('a')\nprint('progress', file=sys.stderr)\n3 / 2"),
+        python("x = 2"),
+        python("print(x)"),
+    ]
+    lesson = write(f"{cells[0]}\nProse.\n\n{cells[1]}{output('old')}\n{cells[2]}{output('1')}\nThe end.\n")
+    run(lesson)
+    first, last = output("a\n1.5"), output("2")
+    assert body(lesson) == f"{cells[0]}{first}\nProse.\n\n{cells[1]}\n{cells[2]}{last}\nThe end.\n"
+
+
+def test_an_output_within_its_tolerance_stays_as_it_is(write):
+    text = (
+        python("print(1000.2)")
+        + output("1000.0")
+        + python("print(11)")
+        + "\n<!-- tolerance: 20% -->\n"
+        + output("10")
+        + python("print('12 s')")
+        + "\n<!-- tolerance: any -->\n"
+        + output("a while")
+    )
+    lesson = write(text)
+    assert check(lesson) == []
+    run(lesson)
+    assert body(lesson) == text
+
+
+def test_a_replaced_output_keeps_its_tolerance(write):
+    lesson = write(python("print(20)") + "\n<!-- tolerance: 20% -->\n" + output("10"))
+    run(lesson)
+    assert body(lesson) == python("print(20)") + "\n<!-- tolerance: 20% -->\n" + output("20")
+
+
+def test_an_expected_error_is_recorded_and_may_be_shortened(write):
+    raising = python("def fail():\n    raise ValueError('size 3 in /build/7')\nfail()")
+    lesson = write(raising + "\n```error\n```\n")
+    run(lesson)
+    assert body(lesson) == raising + "\n```error\nValueError: size 3 in /build/7\n```\n"
+    shortened = raising + "\n```error\nValueError: size 3 in ...\n```\n"
+    lesson = write(shortened)
+    run(lesson)
+    assert body(lesson) == shortened
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            python("x = 1") + "\n" + python("y = 2\nz = y / 0"),
+            "01-try.md:11: cell 2 raised ZeroDivisionError: division by zero\n    z = y / 0",
+        ),
+        (
+            python("x = 1") + "\n```error\nKeyError\n```\n",
+            "01-try.md:6: cell 1 raised nothing, but an error block follows it",
+        ),
+        (
+            python("y") + "\n```error\nKeyError: 'y'\n```\n",
+            "01-try.md:6: cell 1 raised NameError: name 'y' is not defined, where the error block says KeyError",
+        ),
+        (python("x = 1\nx = = 2"), "01-try.md:7: cell 1 raised SyntaxError"),
+        (python(PLOT), "01-try.md:6: cell 1 draws 1 figures, 0 image lines follow it: add !["),
+        (
+            python(PLOT) + "\n![A](fig/01-a.png){alt='a'}\n\n![B](fig/01-b.png){alt='b'}\n",
+            "01-try.md:12: cell 1 draws no figure for this image line",
+        ),
+        (
+            2 * (python(PLOT) + "\n![A](fig/01-a.png){alt='a'}\n\n"),
+            "01-try.md:17: fig/01-a.png belongs to line 10 already",
+        ),
+        (python("import os\nos._exit(1)"), "01-try.md:6: cell 1 killed its kernel"),
+    ],
+)
+def test_what_does_not_fit_is_named_by_line_and_writes_nothing(write, text, message):
+    lesson = write(text)
+    with pytest.raises(LessonError) as error:
+        run(lesson)
+    assert str(error.value).startswith(message)
+    assert body(lesson) == text
+    assert not (lesson.root / "fig").exists()
+    assert not (lesson.root / "build").exists()
+
+
+def test_figures_are_written_in_order_without_metadata(write):
+    widget = """\
+class Widget:
+    def _repr_mimebundle_(self, **_):
+        return {"text/plain": "Widget()", "image/png": png}
+"""
+    lesson = write(
+        python("import base64, io\nimport numpy as np, PIL.Image\nbuffer = io.BytesIO()")
+        + python("PIL.Image.fromarray(np.full((3, 4), 7, np.uint8)).save(buffer, 'PNG', dpi=(9, 9))\n"
+                 "png = base64.b64encode(buffer.getvalue()).decode()")
+        + python(f"{PLOT}\n{widget}Widget()")
+        + "\n![Widget](fig/01-widget.png){alt='w'}\n![Plot](fig/01-plot.png){alt='p'}\n"
+    )
+    run(lesson)
+    small, plot = (Image.open(lesson.root / "fig" / f"01-{name}.png") for name in ("widget", "plot"))
+    assert (small.size, small.getpixel((0, 0)), small.info) == ((4, 3), (7, 7, 7), {})
+    assert plot.size[0] > 100
+    assert plot.info == {}
+    assert "```output" not in body(lesson)
+
+
+def test_a_figure_that_looks_the_same_keeps_its_file(write):
+    lesson = write(python(PLOT) + "\n![A](fig/01-a.png){alt='a'}\n")
+    run(lesson)
+    path = lesson.root / "fig" / "01-a.png"
+    pixels = np.array(Image.open(path))
+    pixels[0, 0] ^= 1
+    Image.fromarray(pixels).save(path)
+    kept = path.read_bytes()
+    run(lesson, force=True)
+    assert path.read_bytes() == kept
+    assert check(lesson) == []
+
+    Image.fromarray(pixels // 2).save(path)
+    assert "01-try.md:10: the figure changed" in check(lesson)[0]
+    run(lesson, force=True)
+    assert np.array_equal(np.array(Image.open(path))[1:], np.array(Image.open(io.BytesIO(kept)))[1:])
+
+
+def test_check_explains_and_writes_nothing(write):
+    text = python("print('mean', 2.5)\nprint('end')") + output("mean 2.0\nend")
+    lesson = write(text)
+    assert check(lesson) == [
+        "01-try.md:9: the result of cell 1 differs\n"
+        "  line 1: expected 2.0, found 2.5: 20 % apart, 0.1 % is allowed\n"
+        "--- recorded\n+++ fresh run\n@@ -1,2 +1,2 @@\n-mean 2.0\n+mean 2.5\n end"
+    ]
+    assert body(lesson) == text
+    assert not (lesson.root / "build").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (python("x = 1") + output("2"), "an output was expected, nothing found"),
+        (python("print(2)"), "nothing was expected, an output found"),
+        (python(PLOT) + "\n![A](fig/01-a.png){alt='a'}\n", "01-a.png does not exist"),
+    ],
+)
+def test_check_finds_what_is_missing(write, text, words):
+    (difference,) = check(write(text))
+    assert words in difference
+
+
+def test_only_what_changes_the_result_runs_again(write, monkeypatch, capsys):
+    text = python(PLOT) + "\n![A](fig/01-a.png){alt='a'}\n\n" + python("print(1)")
+    lesson, runs = write(text), []
+    execute = running.execute
+    monkeypatch.setattr(running, "execute", lambda episode: runs.append(episode.name) or execute(episode))
+
+    def ran(**options) -> bool:
+        before = len(runs)
+        run(lesson, **options)
+        return len(runs) > before
+
+    assert ran()
+    assert not ran()
+    assert "01-try: unchanged; its last run: 2 cells in" in capsys.readouterr().out
+    assert ran(force=True)
+    path = lesson.episodes[0].path
+    write("Some new prose.\n\n" + body(lesson))
+    assert not ran()
+    path.write_text(path.read_text(encoding="utf-8").replace("print(1)", "print(1 + 1)"), encoding="utf-8")
+    assert ran()
+    (lesson.root / "fig" / "01-a.png").unlink()
+    assert ran()
+    path.write_text(path.read_text(encoding="utf-8").replace("2\n```", "3\n```"), encoding="utf-8")
+    assert ran()
+    (lesson.root / "pyproject.toml").write_text('[project]\ndependencies = ["numpy==9"]\n', encoding="utf-8")
+    assert ran()
+    (lesson.root / "data").mkdir()
+    (lesson.root / "data" / "registry.json").write_text("[1]", encoding="utf-8")
+    assert ran()
+    assert not ran()
+
+
+def test_one_episode_can_be_named_before_config_lists_it(write):
+    lesson = write("Nothing.\n")
+    other = lesson.root / "episodes" / "02-more.md"
+    other.write_text(python("print(2)"), encoding="utf-8")
+    run(lesson, ["02-more"])
+    assert other.read_text(encoding="utf-8") == python("print(2)") + output("2").rstrip("\n") + "\n"
+    with pytest.raises(LessonError, match="no episode 03-none; there are: 01-try, 02-more"):
+        run(lesson, ["03-none"])
+
+
+def test_the_kernel_is_this_python_in_a_folder_and_style_of_its_own(write):
+    lesson = write(
+        python("import os, sys\nimport matplotlib.pyplot as plt\nprint(os.listdir(), os.environ['PYTHONHASHSEED'])")
+        + python("print(plt.rcParams['figure.dpi'], plt.rcParams['axes.prop_cycle'].by_key()['color'][0])")
+        + python("open('left-over.txt', 'w').close()\nprint(sys.prefix)")
+    )
+    run(lesson)
+    recorded = [cell.result.text for cell in Episode.read(lesson.episodes[0].path).cells]
+    assert recorded == ["[] 0", "100.0 #0072B2", sys.prefix]
+    assert sorted(path.name for path in lesson.root.iterdir()) == ["build", "config.yaml", "episodes"]
+
+
+def test_the_peak_memory_counts_what_was_freed():
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("len(bytearray(300_000_000))")])
+    with fresh_kernel(notebook) as client:
+        client.execute_cell(notebook.cells[0], 0)
+        peak = peak_memory(client)
+    if not peak:
+        pytest.skip("this system does not tell a process its peak memory")
+    assert peak > 300_000_000
+    assert len(notebook.cells) == 1
+
+
+def real_episodes() -> list[str]:
+    """The episodes of this repository's config.yaml: one test each, and none while it lists none."""
+    config = Path(__file__).parents[1] / "config.yaml"
+    listed = yaml.safe_load(config.read_text(encoding="utf-8")).get("episodes") or []
+    return [name.removesuffix(".md") for name in listed]
+
+
+@pytest.mark.parametrize("name", real_episodes())
+def test_a_fresh_run_agrees_with_what_is_recorded(root, mirror, name):  # noqa: ARG001
+    assert check(Lesson(root), [name]) == []
