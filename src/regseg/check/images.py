@@ -6,7 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data
-from regseg.check.engine import Verdict, call, choice, close, exercise, image, numbers, right, same_grid, wrong
+from regseg.check.engine import Verdict, call, close, exercise, image, numbers, right, same_grid, wrong
 
 NOTE = (-29.0, 20.0, 39.0)  # mm, LPS: the place that the colleague's note names
 
@@ -27,15 +27,14 @@ def index_of_the_note(given) -> Verdict:
     if close(np.rint(answer), np.rint((np.array(NOTE) - origin) / spacing), 1):
         return wrong("You took origin and spacing into account, and left out the direction: its signs matter here.")
     if close(answer, truth, 1):
-        return wrong("You are one voxel away: a position belongs to the nearest voxel centre, so round, do not cut off.")
+        return wrong("You are one voxel away: a position belongs to the nearest voxel centre, so round it.")
     return wrong("Let the scan itself compute it: which method goes from a physical point to an index?")
 
 
 @exercise("01-letters")
 def letters_of_the_axes(given) -> Verdict:
     if not isinstance(given, str):
-        numbers_are_no_letters = "Give three letters in one text, one for each index axis, such as 'LPS'."
-        return wrong(numbers_are_no_letters)
+        return wrong("Give three letters in one text, one for each index axis.")
     answer = given.strip().upper()
     if answer == "PIL":
         return right("i runs to the back, j to the feet, k to the left: this scan was taken in sagittal slices.")
@@ -91,7 +90,7 @@ def brightest_voxel(given) -> Verdict:
         ignoring = np.array(scan.GetOrigin()) + np.array(scan.GetSpacing()) * index
         if close(answer, ignoring, 0.01):
             return wrong("You left out the direction matrix: TransformIndexToPhysicalPoint does the whole computation.")
-        return wrong(f"On a scan of another grid ({name}) the point is not the brightest one: use the scan's own geometry.")
+        return wrong("The point is not the brightest one on every scan: use the geometry of the scan itself.")
     return right("It also holds on scans with thick and with tilted slices, which you had not seen.")
 
 
@@ -132,7 +131,7 @@ def missing_slice(given) -> Verdict:
     if close(answer, before + 1) or close(answer, before):
         return wrong("That is the number of a slice: give its height in mm, from the position that its file states.")
     if close(answer, heights[before], 0.01) or close(answer, heights[before + 1], 0.01):
-        return wrong("There is a slice at this height, beside the gap: the missing one lies between the two neighbours.")
+        return wrong("There is a slice at this height, beside the gap: the missing one lies between two neighbours.")
     if close(answer, np.diff(heights).max(), 0.01):
         return wrong("That is how wide the gap is: the question is at which height the missing slice lay.")
     if close(answer, -truth, 0.01):

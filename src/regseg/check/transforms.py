@@ -1,0 +1,218 @@
+"""Checks of episode 02, transforms and resampling."""
+
+from __future__ import annotations
+
+import numpy as np
+import SimpleITK as sitk
+
+from regseg import data
+from regseg.check.engine import Verdict, call, close, exercise, image, numbers, right, same_grid, transform, wrong
+
+PROBES = ((0.0, 0.0, 0.0), (40.0, -25.0, 10.0), (-15.0, 60.0, -35.0))  # mm; three points tell two rigid maps apart
+
+
+def _maps_like(one: sitk.Transform, other: sitk.Transform, within: float = 0.01) -> bool:
+    """True when both map the probes to the same places, within so many mm."""
+    return all(close(one.TransformPoint(point), other.TransformPoint(point), within) for point in PROBES)
+
+
+@exercise("02-shift")
+def shift_to_the_left(given) -> Verdict:
+    answer = transform(given)
+    moves = [np.subtract(answer.TransformPoint(point), point) for point in PROBES]
+    if not all(close(move, moves[0]) for move in moves):
+        return wrong("A shift moves every point by the same amount: take a TranslationTransform.")
+    x, y, z = moves[0]
+    if close(moves[0], (-20, 0, 0)):
+        return right("Each new voxel reads further right, so the picture moves to the left.")
+    if close(moves[0], (20, 0, 0)):
+        return wrong("That moves points to the left, and the picture to the right: resampling asks backwards.")
+    if close(x, 0) and (y or z):
+        return wrong("Left and right is the x axis in LPS: you moved along another one.")
+    if close(moves[0], (0, 0, 0)):
+        return wrong("This transform moves nothing: give it an offset in mm.")
+    return wrong("The direction is along x: look again at the amount and at the other axes.")
+
+
+@exercise("02-mark")
+def mark_in_the_fixed_scan(given) -> Verdict:
+    pair, answer = data.load_pair("pair_rigid"), numbers(given, 3)
+    marked = pair.moving_points[7]
+    forward = np.array(pair.transform.TransformPoint(marked))
+    if close(answer, pair.fixed_points[7], 0.01):
+        return right("Points of the moving scan go to the fixed scan through the inverse.")
+    if close(answer, forward, 0.01):
+        return wrong("You applied the transform itself, which takes fixed points to moving ones, and that leads away.")
+    if close(answer, marked, 0.01):
+        return wrong("That is the mark in the moving scan: the head has moved since.")
+    if close(answer, 2 * marked - forward, 0.01):
+        return wrong("Turning the displacement round is right for a shift only: this head has turned as well.")
+    return wrong("Which direction does the true transform have, and which one do you need?")
+
+
+@exercise("02-order")
+def first_down_then_tilt(given) -> Verdict:
+    answer = transform(given)
+    down, tilt = sitk.TranslationTransform(3, (0, 0, -15)), sitk.Euler3DTransform()
+    tilt.SetRotation(np.deg2rad(20), 0, 0)
+    if _maps_like(answer, sitk.CompositeTransform([tilt, down])):
+        return right("The one that was added last acts first.")
+    if _maps_like(answer, sitk.CompositeTransform([down, tilt])):
+        return wrong("This one tilts first and moves down afterwards: the transform that is added last acts first.")
+    if _maps_like(answer, down) or _maps_like(answer, tilt):
+        return wrong("Only one of the two acts: put both into a CompositeTransform.")
+    if _maps_like(answer, sitk.CompositeTransform([down.GetInverse(), tilt.GetInverse()])):
+        return wrong("That is the inverse of the right answer: it undoes what you want to do.")
+    return wrong("Put the two transforms as they are into one CompositeTransform.")
+
+
+@exercise("02-centre")
+def nod_in_place(given) -> Verdict:
+    answer, head = transform(given), data.load("head_ct")
+    head.SetOrigin(np.add(head.GetOrigin(), (0, 0, -1200)))
+    middle = head.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in head.GetSize()])
+
+    def nod(centre, angle: float = np.deg2rad(15)) -> sitk.Transform:
+        return sitk.Euler3DTransform([float(x) for x in centre], angle, 0, 0)
+
+    # Half a voxel more or less is a matter of taste.
+    if _maps_like(answer, nod(middle), within=1.0):
+        return right("The centre is a place in the room, in millimetres.")
+    if _maps_like(answer, nod((0, 0, 0))):
+        return wrong("It still turns about (0, 0, 0), more than a metre away from the head.")
+    if _maps_like(answer, nod([n / 2 for n in head.GetSize()]), within=1.0):
+        return wrong("The centre is given as an index: turn it into a position in mm.")
+    if _maps_like(answer, nod(head.GetOrigin())):
+        return wrong("It turns about the origin, which is a corner of the image and not its middle.")
+    if _maps_like(answer, nod(middle, 15.0), within=1.0):
+        return wrong("The centre is right, and the angle is given in degrees: it is wanted in radians.")
+    if _maps_like(answer, nod(middle, -np.deg2rad(15)), within=1.0):
+        return wrong("The centre is right, and the head nods the other way: keep the angle of the first attempt.")
+    if close(answer.TransformPoint(middle), middle, 1.0):
+        return wrong("The middle stays in place, so the centre is right: look at the angle, 15° about x.")
+    return wrong("The middle of the head should be mapped onto itself.")
+
+
+@exercise("02-isotropic")
+def makes_cubes(given) -> Verdict:
+    for name, spacing in (("brain_thick", 2.0), ("brain_oblique", 3.0)):
+        scan = data.load(name)
+        result = image(call(given, scan, spacing))
+        lengths, wanted = (np.multiply(i.GetSize(), i.GetSpacing()) for i in (result, scan))
+        if not close(result.GetSpacing(), [spacing] * 3):
+            return wrong(f"The voxels measure {np.round(result.GetSpacing(), 2)} mm, not {spacing} mm on every side.")
+        if result.GetSize() == scan.GetSize():
+            return wrong("The number of voxels is as before, so the box is not: compute a new size.")
+        if not close(result.GetDirection(), scan.GetDirection()):
+            return wrong("The direction is lost: on a scan that is tilted or turned the head ends up elsewhere.")
+        if not close(result.GetOrigin(), scan.GetOrigin(), 3 * spacing):
+            return wrong("The origin is lost: the new grid begins at another corner of the room.")
+        if not close(lengths, wanted, spacing):
+            if close(lengths[::-1], wanted, spacing):
+                return wrong("The sizes are in the order z, y, x: SimpleITK counts x, y, z.")
+            return wrong("The box has another length than before: size times spacing should stay the same.")
+        if np.ptp(sitk.GetArrayViewFromImage(result)) == 0:
+            return wrong("The grid is right, and the image is empty: resample with the identity transform.")
+    return right("It keeps the box, also for a scan that is tilted.")
+
+
+@exercise("02-ct")
+def ct_in_a_tilted_grid(given) -> Verdict:
+    answer, ct, grid = image(given), data.load("head_ct"), data.load("brain_oblique")
+    tilted = sitk.Euler3DTransform((0, 0, 0), 0, np.deg2rad(12), 0)
+
+    def resampled(interpolator: int, default: float, direction: sitk.Transform = tilted) -> np.ndarray:
+        return sitk.GetArrayFromImage(sitk.Resample(ct, grid, direction, interpolator, default))
+
+    if not same_grid(answer, grid):
+        return wrong("The result lies on another grid: name the grid as the second argument of Resample.")
+    values = sitk.GetArrayFromImage(answer)
+    if np.allclose(values, resampled(sitk.sitkLinear, -1000), atol=1):
+        return right("Air stays air, inside the picture and around it.")
+    if np.allclose(values, resampled(sitk.sitkLinear, 0), atol=1):
+        return wrong("What lies outside the image became 0, which is water: give air as the default value.")
+    if np.allclose(values, resampled(sitk.sitkLinear, ct.GetPixelIDValue()), atol=0.5):
+        return wrong("GetPixelIDValue is the number of the pixel type, not an intensity: air is −1000 HU.")
+    if np.allclose(values, resampled(sitk.sitkLinear, -1000, tilted.GetInverse()), atol=1):
+        return wrong("The choices are right, and the transform is turned round: use it as it is.")
+    if np.allclose(values, resampled(sitk.sitkBSpline, -1000), atol=1):
+        return wrong("B-spline interpolation overshoots at the skull: some values lie outside the original range.")
+    if np.allclose(values, resampled(sitk.sitkNearestNeighbor, -1000), atol=1):
+        return wrong("Nearest neighbour is for labels: it makes stairs of the smooth borders of an intensity image.")
+    return wrong("Resample `ct` into `grid` with `tilted`, a mixing interpolator, and air outside.")
+
+
+# --- further practice ------------------------------------------------------------------------------------------------
+
+
+@exercise("02-once")
+def resampled_once(given) -> Verdict:
+    answer, pair, template = image(given), data.load_pair("pair_rigid"), data.load("brain_t1_2mm")
+    steps = [
+        pair.transform,
+        sitk.TranslationTransform(3, (4, -6, 2)),
+        sitk.Euler3DTransform((0, 0, 0), 0, 0, np.deg2rad(6)),
+    ]
+    if not same_grid(answer, template):
+        return wrong("The result lies on another grid: it should have the grid of the template.")
+    values = sitk.GetArrayFromImage(answer).astype(float)
+
+    def off(chain: list[sitk.Transform]) -> float:
+        expected = sitk.Resample(pair.moving, template, sitk.CompositeTransform(chain), sitk.sitkLinear)
+        return float(np.abs(sitk.GetArrayFromImage(expected) - values).mean())
+
+    in_turn = pair.moving
+    for one in steps:
+        in_turn = sitk.Resample(in_turn, template, one, sitk.sitkLinear)
+    softer = float(np.abs(sitk.GetArrayFromImage(in_turn) - values).mean())
+    if off(steps) < 0.5:
+        return right("One interpolation, the least possible blur.")
+    if off(steps[::-1]) < 0.5:
+        return wrong("The order is reversed: a point of the template meets `to_template` first, so add that one last.")
+    if softer < 0.5:
+        return wrong("The place is right, but the image was interpolated three times: compose, then resample once.")
+    return wrong("Follow one point from the template through the three transforms, in their order.")
+
+
+@exercise("02-labels")
+def labels_on_the_fixed_grid(given) -> Verdict:
+    answer, pair, labels = image(given), data.load_pair("pair_composite"), data.load("brain_labels")
+    if not same_grid(answer, pair.fixed):
+        return wrong("The result lies on another grid: the labels should lie on the fixed image of the pair.")
+    values = sitk.GetArrayFromImage(answer)
+
+    def agreement(direction: sitk.Transform, interpolator: int = sitk.sitkNearestNeighbor) -> float:
+        expected = sitk.Resample(labels, pair.fixed, direction, interpolator, 0)
+        return float(np.mean(sitk.GetArrayFromImage(expected) == values))
+
+    if agreement(pair.transform) > 0.995:
+        return right("These are labels that exist, where they belong.")
+    if agreement(pair.transform, sitk.sitkLinear) > 0.995:
+        return wrong("They are in the right place, but linear interpolation invented labels at the borders.")
+    if agreement(sitk.Transform(3, sitk.sitkIdentity)) > 0.995:
+        return wrong("The labels were not moved at all: give the transform of the pair.")
+    return wrong("The labels do not follow the brain: resample them as you would resample the moving image.")
+
+
+@exercise("02-empty")
+def share_inside(given) -> Verdict:
+    head, grid = data.load("brain_t1_2mm"), data.load("brain_thick")
+    half = sitk.TranslationTransform(3, (head.GetSize()[0] * head.GetSpacing()[0] / 2, 0, 0))
+    cases = (
+        (head, head, sitk.TranslationTransform(3, (0, 0, 900)), 0.0),
+        (head, head, sitk.TranslationTransform(3), 1.0),
+        (head, head, half, 0.5),
+        (grid, head, half, 0.5),
+    )
+    for fixed, moving, motion, truth in cases:
+        answer = numbers(call(given, fixed, moving, motion), 1)[0]
+        if abs(answer - truth) <= 0.1:
+            continue
+        if close(answer, 100 * truth, 10) and truth:
+            return wrong("That is in per cent: the answer should be a number from 0 to 1.")
+        if close(answer, 1 - truth, 0.1):
+            return wrong("You counted the points that look outside: count those that look inside.")
+        if close(answer, 1.0):
+            return wrong("Every point seems to be inside: map it with the transform before you look for it.")
+        return wrong(f"For a shift that leaves {truth:.0%} inside, your function says {answer:.2f}.")
+    return right("A quick look before a long computation.")
