@@ -13,7 +13,7 @@ from lessonkit.episode import ALT
 from lessonkit.lesson import Lesson
 from lessonkit.rules.document import CODE_SPAN, Document, Finding, Problem, blank
 
-WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+WORD = re.compile(r"[^\W\d_²³]+(?:['’][^\W\d_]+)*")
 # A word with a digit, an underscore or an inner capital is the name of something: T1, SimpleITK, LPS.
 NAME = re.compile(r"\w*(?:[\d_]|[^\W\d_][A-Z])\w*")
 MATHS = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.S)
@@ -26,7 +26,7 @@ SOURCES = ("src", "tests", "bench")
 def prose(document: Document) -> Iterator[Finding]:
     """Words of prose, captions and alternative texts that no dictionary has. British and American are both right."""
     for token in document.inlines:
-        text = token.content
+        text = token.content.replace("*", "")
         for noise in (CODE_SPAN, MATHS, ADDRESS, DIV_FENCE):
             text = noise.sub(blank, text)
         text = NAME.sub(blank, ATTRIBUTES.sub(_only_alt, text))
