@@ -1,0 +1,101 @@
+"""The commands of an author, as they are typed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from lessonkit.__main__ import main
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    (tmp_path / "config.yaml").write_text(
+        "title: 'T'\nsource: 'https://example.org/t'\nepisodes: [01-a.md]\n", encoding="utf-8"
+    )
+    (tmp_path / "episodes").mkdir()
+    (tmp_path / "episodes" / "01-a.md").write_text('---\ntitle: "A"\n---\n\n```python\n6 * 7\n```\n', encoding="utf-8")
+    return tmp_path
+
+
+def command(lesson, *arguments: str) -> int:
+    return main(["-C", str(lesson), *arguments])
+
+
+def test_run_writes_and_check_agrees(lesson, capsys):
+    assert command(lesson, "run", "--check") == 1
+    assert "01-a.md:8: the result of cell 1 differs\n  nothing was expected, an output found" in capsys.readouterr().out
+    assert command(lesson, "run") == 0
+    assert (lesson / "episodes" / "01-a.md").read_text(encoding="utf-8").endswith("\n\n```output\n42\n```\n")
+    assert command(lesson, "run", "01-a", "--check") == 0
+    capsys.readouterr()
+    assert command(lesson, "run", "01-a") == 0
+    assert capsys.readouterr().out.startswith("01-a: unchanged")
+
+
+def test_notebooks(lesson, capsys):
+    path = lesson / "notebooks" / "01-a.ipynb"
+    assert command(lesson, "notebooks", "--check") == 1
+    assert f"{path} does not agree with its episode" in capsys.readouterr().out
+    assert command(lesson, "notebooks") == 0
+    assert command(lesson, "notebooks", "--check") == 0
+    path.write_text(path.read_text(encoding="utf-8").replace("6 * 7", "6 * 8"), encoding="utf-8")
+    capsys.readouterr()
+    assert command(lesson, "notebooks") == 0
+    assert f"{path} holds someone's work" in capsys.readouterr().out
+
+
+def test_a_mistake_of_the_author_is_one_message_and_no_traceback(lesson):
+    (lesson / "episodes" / "01-a.md").write_text("::: callout\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "lessonkit", "run"], cwd=lesson, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "01-a.md:1: this 'callout' div is never closed\n"
+
+
+def test_outside_a_lesson_it_says_where_to_go(tmp_path, capsys):
+    assert command(tmp_path, "run") == 1
+    assert "config.yaml is missing: run this in the folder of the lesson" in capsys.readouterr().err
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """Puts recorders in the place of the modules that the other commands start."""
+    calls = []
+
+    def record(module: str, function: str, answer=None) -> None:
+        replacement = ModuleType(f"lessonkit.{module}")
+        setattr(replacement, function, lambda *args, **options: calls.append((module, args, options)) or answer)
+        monkeypatch.setitem(sys.modules, f"lessonkit.{module}", replacement)
+
+    return record, calls
+
+
+def test_site_course_and_bench_start_their_modules(lesson, called):
+    record, calls = called
+    record("site", "build")
+    record("course", "serve")
+    record("bench", "run")
+    assert command(lesson, "site") == 0
+    assert command(lesson, "course", "--no-browser", "--port", "9", "--lab-port", "10") == 0
+    assert command(lesson, "bench", "viewers") == 0
+    (_, (site_lesson, out), _), (_, (course_lesson,), options), (_, (name,), _) = calls
+    assert (site_lesson.root, out) == (lesson, lesson / "build" / "site")
+    assert (course_lesson.root, options) == (lesson, {"open_browser": False, "port": 9, "lab_port": 10})
+    assert name == "viewers"
+
+
+@pytest.mark.parametrize(("problems", "code"), [([], 0), (["01-a.md:3: a problem", "b"], 1)])
+def test_check_prints_each_problem(lesson, called, capsys, problems, code):
+    called[0]("rules", "check", problems)
+    assert command(lesson, "check") == code
+    assert capsys.readouterr().out.split("\n")[:-1] == problems
+
+
+def test_clean_removes_what_was_built_and_nothing_else(lesson):
+    (lesson / "build" / "site").mkdir(parents=True)
+    assert command(lesson, "clean") == 0
+    assert command(lesson, "clean") == 0
+    assert sorted(path.name for path in lesson.iterdir()) == ["config.yaml", "episodes"]

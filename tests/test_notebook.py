@@ -1,0 +1,318 @@
+"""The learner's notebook: what it shows, what it folds away, and that nobody's work is lost."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from lessonkit.kernel import fresh_kernel
+from lessonkit.lesson import Lesson, LessonError
+from lessonkit.notebook import outdated, text, write
+
+CONFIG = """\
+title: 'Images in space'
+source: 'https://github.com/someone/images'
+branch: 'trunk'
+episodes:
+- 01-voxels.md
+"""
+EPISODE = """\
+---
+title: "Voxels"
+---
+
+::: questions
+- What is a voxel?
+:::
+
+## A voxel {#voxel}
+
+<!-- For authors only. -->
+An index $i$ has a [place](../learners/reference.md#place), see [setup](setup.html), [above](#voxel),
+[the web](https://example.org/a_b) and [SimpleITK].
+
+![Two frames](fig/frames.svg){alt='Axes of two frames'}
+
+```python
+print(2)
+```
+
+```output
+2
+```
+
+![A template: T1](fig/01-t1.png){alt='A brain'}
+
+::: callout
+### zyx or xyz?
+
+First:
+
+```bash
+a[0](1)  # [code](stays.md)
+```
+:::
+
+```python
+raise KeyError("x")
+```
+
+```error
+KeyError: 'x'
+```
+
+:::::: challenge
+### Count <them>
+
+How many?
+
+```python
+n = ...
+print("not yet")
+```
+
+::: hint
+Use `len`.
+:::
+
+::: solution
+### Of `n` & more
+
+Three:
+
+```python
+n = 3
+```
+
+```output
+right
+```
+
+![A template: solved](fig/01-solved.png){alt='A brain'}
+
+Done.
+:::
+::::::
+
+::: instructor
+Ask first.
+
+```python
+secret = 1
+```
+:::
+
+::: group-tab
+### Linux
+
+One.
+
+### Windows
+
+Two.
+:::
+
+[SimpleITK]: https://simpleitk.org
+"""
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
+@pytest.fixture
+def lesson(tmp_path):
+    for folder in ("episodes", "learners", "fig"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "learners" / "setup.md").write_text("Install.", encoding="utf-8")
+    (tmp_path / "fig" / "frames.svg").write_text(SVG, encoding="utf-8")
+    (tmp_path / "episodes" / "01-voxels.md").write_text(EPISODE, encoding="utf-8")
+    return Lesson(tmp_path)
+
+
+def made(lesson: Lesson) -> nbformat.NotebookNode:
+    return nbformat.reads(text(lesson, lesson.episodes[0]), as_version=4)
+
+
+def rewrite(lesson: Lesson, old: str, new: str) -> Lesson:
+    path = lesson.root / "episodes" / "01-voxels.md"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    return Lesson(lesson.root)
+
+
+def test_the_notebook_of_an_episode(lesson):
+    """The whole notebook, cell by cell; a change of style shows here."""
+    blob = "https://github.com/someone/images/blob/trunk"
+    picture = base64.b64encode(SVG.encode()).decode()
+    cells = [(cell.cell_type, cell.source) for cell in made(lesson).cells[2:]]
+    assert cells == [
+        ("markdown", "> **Questions**\n>\n> - What is a voxel?"),
+        (
+            "markdown",
+            "## A voxel\n\n"
+            f"An index $i$ has a [place]({blob}/learners/reference.md#place), see [setup]({blob}/learners/setup.md), "
+            f"[above]({blob}/episodes/01-voxels.md#voxel),\n[the web](https://example.org/a_b) and [SimpleITK].\n\n"
+            "![Axes of two frames][frames.svg]\n\n*Two frames*\n\n"
+            f"[SimpleITK]: https://simpleitk.org\n[frames.svg]: data:image/svg+xml;base64,{picture}",
+        ),
+        ("code", "print(2)"),
+        ("markdown", "*A template: T1*"),
+        (
+            "markdown",
+            "> **Note: zyx or xyz?**\n>\n> First:\n>\n> ```bash\n> a[0](1)  # [code](stays.md)\n> ```",
+        ),
+        ("code", 'raise KeyError("x")'),
+        ("markdown", "> ### Exercise: Count <them>\n>\n> How many?"),
+        ("code", 'n = ...\nprint("not yet")'),
+        ("markdown", "<details>\n<summary>Hint</summary>\n\nUse `len`.\n\n</details>"),
+        (
+            "markdown",
+            "<details>\n<summary>Solution: Of <code>n</code> &amp; more</summary>\n\n"
+            "Three:\n\n```python\nn = 3\n```\n\nDone.\n\n</details>",
+        ),
+        ("markdown", "### Linux\n\nOne.\n\n### Windows\n\nTwo."),
+    ]
+
+
+def test_the_first_cells_name_the_lesson_and_find_the_course(lesson):
+    title, first = made(lesson).cells[:2]
+    assert title.source.startswith("# Voxels\n\nThis notebook goes with [Images in space](https://github.com/someone/images)")
+    assert "%pip install --quiet git+https://github.com/someone/images@trunk\n" in first.source
+    assert '"https://github.com/someone/images/blob/trunk/learners/setup.md"' in first.source
+
+
+@pytest.mark.parametrize(
+    ("variable", "answer"),
+    [("COLAB_RELEASE_TAG", "pip"), ("BINDER_LAUNCH_HOST", "pip"), ("AT_HOME", "ImportError: This kernel does not")],
+)
+def test_the_first_cell_without_the_course(lesson, variable, answer):
+    """In a kernel that lacks regseg: Colab and Binder install it, anywhere else a sentence says how."""
+    pretend = f"""\
+import importlib.util, os
+importlib.util.find_spec = lambda name: None
+os.environ["{variable}"] = "x"
+get_ipython().run_line_magic = lambda name, line, *_, **__: print(name, line)"""
+    first = made(lesson).cells[1].source
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (pretend, first)])
+    with fresh_kernel(notebook) as client:
+        for at, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, at)
+    (output,) = notebook.cells[1].outputs
+    found = output.text if output.output_type == "stream" else f"{output.ename}: {output.evalue}"
+    assert found.startswith(answer)
+
+
+def test_tags_outputs_and_format(lesson):
+    notebook = made(lesson)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert [cell.metadata.get("tags") for cell in notebook.cells if cell.cell_type == "code"] == [
+        None,
+        None,
+        ["raises-exception"],
+        ["exercise"],
+    ]
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
+    assert text(lesson, lesson.episodes[0]).endswith("}\n")
+
+
+def test_ids_are_unique_and_survive_edits_elsewhere(lesson):
+    before = [cell.id for cell in made(lesson).cells]
+    assert len(set(before)) == len(before)
+    lesson = rewrite(lesson, "::: callout", "A new sentence.\n\n```python\nprint(2)\n```\n\n::: callout")
+    after = [cell.id for cell in made(lesson).cells]
+    assert len(set(after)) == len(after) == len(before) + 2
+    assert [identity for identity in after if identity in before] == before
+
+
+def test_prose_around_a_cell_in_a_callout_is_headed_once(lesson):
+    lesson = rewrite(lesson, "First:", "First:\n\n```python\nx = 1\n```\n\nThen:")
+    firsts = [cell.source.split("\n")[0] for cell in made(lesson).cells[6:9]]
+    assert firsts == ["> **Note: zyx or xyz?**", "x = 1", "> Then:"]
+
+
+def test_a_picture_that_is_missing_is_named(lesson):
+    (lesson.root / "fig" / "frames.svg").unlink()
+    with pytest.raises(LessonError, match=r"01-voxels.md: fig/frames.svg is not a picture in fig/"):
+        made(lesson)
+
+
+def test_notebooks_follow_the_config(lesson):
+    folder = lesson.root / "notebooks"
+    assert outdated(lesson) == [folder / "01-voxels.ipynb"]
+    assert write(lesson) == []
+    assert (folder / "01-voxels.ipynb").read_text(encoding="utf-8") == text(lesson, lesson.episodes[0])
+    assert outdated(lesson) == []
+
+    lesson = rewrite(lesson, "How many?", "How many are there?")
+    assert outdated(lesson) == [folder / "01-voxels.ipynb"]
+    write(lesson)
+    assert outdated(lesson) == []
+
+    (lesson.root / "config.yaml").write_text(CONFIG.replace("- 01-voxels.md", ""), encoding="utf-8")
+    lesson = Lesson(lesson.root)
+    assert outdated(lesson) == [folder / "01-voxels.ipynb"]
+    write(lesson)
+    assert list(folder.iterdir()) == []
+
+
+def answered(notebook):
+    next(cell for cell in notebook.cells if "n = ..." in cell.source).source = "n = 3"
+
+
+def executed(notebook):
+    notebook.cells[1].execution_count = 1
+
+
+def noted(notebook):
+    notebook.cells.append(nbformat.v4.new_markdown_cell("Mine."))
+
+
+@pytest.mark.parametrize("work", [answered, executed, noted])
+def test_nobodys_work_is_overwritten_or_removed(lesson, work):
+    write(lesson)
+    path = lesson.root / "notebooks" / "01-voxels.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    work(notebook)
+    nbformat.write(notebook, path)
+    before = path.read_bytes()
+    assert write(rewrite(lesson, "How many?", "How many are there?")) == [path]
+    (lesson.root / "config.yaml").write_text(CONFIG.replace("- 01-voxels.md", ""), encoding="utf-8")
+    assert write(Lesson(lesson.root)) == [path]
+    assert path.read_bytes() == before
+
+
+def test_a_copy_under_another_name_is_someones_work(lesson):
+    write(lesson)
+    folder = lesson.root / "notebooks"
+    copy = folder / "01-voxels-Copy1.ipynb"
+    copy.write_bytes((folder / "01-voxels.ipynb").read_bytes())
+    assert write(lesson) == [copy]
+
+
+def test_the_committed_notebooks_agree_with_their_episodes(root):
+    assert outdated(Lesson(root)) == []
+
+
+def real_episodes() -> list[str]:
+    """The episodes of this repository's config.yaml: one test each, and none while it lists none."""
+    config = Path(__file__).parents[1] / "config.yaml"
+    listed = yaml.safe_load(config.read_text(encoding="utf-8")).get("episodes") or []
+    return [name.removesuffix(".md") for name in listed]
+
+
+@pytest.mark.parametrize("name", real_episodes())
+def test_run_all_succeeds_and_every_exercise_waits_for_its_answer(root, mirror, name):  # noqa: ARG001
+    notebook = nbformat.read(root / "notebooks" / f"{name}.ipynb", as_version=4)
+    with fresh_kernel(notebook) as client:
+        for at, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, at)
+            outputs, tags = cell.get("outputs", []), cell.metadata.get("tags", [])
+            raised = [f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error"]
+            assert bool(raised) == ("raises-exception" in tags), f"{raised}\n{cell.source}"
+            if "exercise" in tags and "check.answer" in cell.source:
+                said = "".join(output.text for output in outputs if output.output_type == "stream")
+                assert "not yet" in said.lower(), cell.source
