@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import base64
 import io
+import shutil
 import statistics
 import tempfile
 from pathlib import Path
 
+import nbformat
 import numpy as np
 from PIL import Image
+from nbclient import execute
 from playwright.sync_api import Page, sync_playwright
 
 from lessonkit import lab
@@ -102,6 +105,12 @@ def measure(page: Page, address: str, name: str) -> list[float]:
     return times
 
 
+def static_pictures(notebook: Path) -> int:
+    """How many pictures a run without a browser records: what a page without a kernel can show."""
+    cells = execute(nbformat.read(notebook, as_version=4)).cells
+    return sum("image/png" in output.get("data", {}) for cell in cells for output in cell.outputs)
+
+
 def pixels(png: bytes, part: tuple[int, int, int, int]) -> np.ndarray:
     """The part of a screenshot that shows the pictures."""
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB").crop(part))
@@ -113,15 +122,13 @@ def main() -> None:
         for name, (cell, *_) in VIEWERS.items():
             lab.write_notebook(Path(folder, f"{name}.ipynb"), HEAD, cell)
         with lab.serve(Path(folder)) as address, sync_playwright() as playwright:
-            # Software rendering, as on a machine without a GPU; WebGL, which ipyniivue needs, has to be asked for.
-            browser = playwright.chromium.launch(
-                executable_path=lab.find_browser(),
-                args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
-            )
+            installed = shutil.which("chromium") or shutil.which("google-chrome")  # else Playwright's own
+            browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
             for name in VIEWERS:
                 page = browser.new_page(viewport={"width": 1280, "height": 900})
                 times = measure(page, address, name)
                 page.close()
+                figures[f"{name}_static_pictures_count"] = static_pictures(Path(folder, f"{name}.ipynb"))
                 print(name, [round(t) for t in times])
                 figures[f"{name}_key_to_pixels_median_ms"] = round(statistics.median(times), 1)
                 figures[f"{name}_key_to_pixels_p95_ms"] = round(float(np.percentile(times, 95)), 1)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import matplotlib
 import numpy as np
 import SimpleITK as sitk
+from matplotlib.colors import LinearSegmentedColormap
 
 # Okabe and Ito's colours for every kind of colour vision, without black, which the pictures' background is.
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
 
 CT_WINDOW = (-160.0, 240.0)  # HU: soft tissue
-DIFFERENCE_MAP = "berlin"  # dark where images agree; safe for every kind of colour vision
+# Fixed - moving: orange where the fixed image is brighter, black where they agree, blue where the moving one is.
+DIFFERENCE_MAP = LinearSegmentedColormap.from_list("difference", ["#bfe6ff", "#0a7fd6", "black", "#e68600", "#ffe6b3"])
 
-# A blend paints each image in one of two complementary colours: where they agree, the sum is grey.
+# A blend, likewise, paints each image in one of two complementary colours: where they agree, the sum is grey.
 BLEND_FIXED = np.array([1.0, 0.55, 0.0])
 BLEND_MOVING = 1.0 - BLEND_FIXED
 

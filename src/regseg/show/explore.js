@@ -97,7 +97,7 @@ const short = value => minus(Number.isInteger(value) ? value : Number(value.toPr
 function describe(scene, layers, index) {
   const voxel = index[0] + scene.size[0] * (index[1] + scene.size[1] * index[2]);
   const place = toPosition(scene, index).slice(0, scene.dimension).map((p, n) => `${"xyz"[n]} ${minus((p + 0).toFixed(1))}`);
-  const { image, overlay, labels } = layers, words = [`${place.join("  ")} mm`, `voxel (${index.slice(0, scene.dimension).join(", ")})`];
+  const { image, overlay, labels } = layers, words = [`${place.join(", ")} mm`, `voxel (${index.slice(0, scene.dimension).join(", ")})`];
   const values = Array.from({ length: image.components }, (_, n) => short(image.values[voxel * image.components + n]));
   words.push(`value ${values.join(", ")}`);
   if (overlay) words.push(`overlay ${short(overlay.values[voxel])}`);

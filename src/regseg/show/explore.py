@@ -14,7 +14,6 @@ from pathlib import Path
 
 import anywidget
 import ipywidgets
-import matplotlib
 import numpy as np
 import SimpleITK as sitk
 import traitlets
@@ -138,7 +137,7 @@ def explore(
 def _scene(picture: Picture) -> dict:
     """What the page must know of geometry and colours."""
     volume = picture.volume
-    difference = matplotlib.colormaps[appearance.DIFFERENCE_MAP](np.linspace(0, 1, 256), bytes=True)
+    difference = appearance.DIFFERENCE_MAP(np.linspace(0, 1, 256), bytes=True)
     overlay = np.rint(appearance.overlay_colours(1.0) * 255).astype(int)
     return {
         "dimension": picture.image.GetDimension(),

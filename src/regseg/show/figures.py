@@ -112,7 +112,7 @@ def compare(
     ----------
     fixed, moving : scalar images on one grid; in the mode "side by side" any images, on any grids.
     mode : "checkerboard": squares of `tile` mm (by default a tenth of the picture) from one and the other;
-        "difference": fixed − moving, dark where they agree; "blend": fixed orange, moving blue, grey where they
+        "difference": fixed − moving, black where they agree; "blend": fixed orange, moving blue, grey where they
         agree; or "side by side".
     plane, at, title : as in `slice`.
     window : for both images; by default each has its own, and a difference spans the width of the fixed image's.
