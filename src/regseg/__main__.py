@@ -40,7 +40,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     where.set_defaults(run=lambda options: print(data.path(options.name)))
 
     card = actions.add_parser("card", help="print the page of data cards, in Markdown")
-    card.set_defaults(run=lambda options: print(page.markdown(), end=""))
+    card.set_defaults(run=lambda _: print(page.markdown(), end=""))
 
 
 def _fetch(options: argparse.Namespace) -> None:

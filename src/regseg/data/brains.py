@@ -88,12 +88,13 @@ def brain_oblique(t1: sitk.Image) -> sitk.Image:
 def head_ct(mask: sitk.Image) -> sitk.Image:
     """Return a CT-like head in HU (int16): the template's tissues inside a modelled skull and scalp.
 
-    Skull and scalp follow the distance from the smoothed brain surface: inner table, diploe, outer
+    Skull and scalp follow the distance from the brain's surface, its clefts closed: inner table, diploe, outer
     table, fat and skin. Below the brain's widest slice the outline narrows slowly and muscle fills it.
     """
-    smooth = sitk.SmoothingRecursiveGaussian(sitk.Cast(mask, sitk.sitkFloat32), 3)
-    surface = sitk.SignedMaurerDistanceMap(smooth > 0.3, squaredDistance=False, useImageSpacing=True)
-    distance = sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(surface, 1.5)) - 1.5
+    reach = 15  # mm; going out and back in closes the clefts of the brain's surface
+    grown = sitk.SignedMaurerDistanceMap(mask, squaredDistance=False, useImageSpacing=True) < reach
+    surface = sitk.SignedMaurerDistanceMap(grown, squaredDistance=False, useImageSpacing=True) + reach
+    distance = sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(surface, 1.5)) - 1
     thickness = 6.5 + 0.8 * smooth_noise(distance.shape, wavelength=90, seed=41)
 
     outline = distance.copy()
@@ -105,8 +106,9 @@ def head_ct(mask: sitk.Image) -> sitk.Image:
                      [8, 1100, 1100, 550, 550, 1200, 1200, 50])  # fmt: skip
     scalp = np.interp(outline - thickness, [0, 0.8, 3.5, 4.2, 5.4, 6.0], [50, -80, -80, 45, 45, -1000])
     brain = np.tensordot([8, 37, 30], tissue_fractions(), axes=1)
-    brain += 8 * (sitk.GetArrayViewFromImage(mask) == 0)  # CSF between brain and skull
-    head = np.where(distance < 0, brain, np.where(distance < 1.05 * thickness, bone, scalp))
+    in_brain = sitk.GetArrayViewFromImage(mask) > 0
+    brain[~in_brain] = 8  # CSF between brain and skull
+    head = np.where(in_brain | (distance < 0), brain, np.where(distance < 1.05 * thickness, bone, scalp))
     noise = np.random.Generator(np.random.PCG64(42)).standard_normal(head.shape, dtype=np.float32)
     return as_image(np.rint(np.maximum(head + 5 * noise, -1024)).astype(np.int16), mask)
 

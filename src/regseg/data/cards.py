@@ -129,7 +129,8 @@ EMBEDDED = (
          "As dicom_head, with one slice missing in the middle of the head.",
          holds="series", make=dicom.dicom_head_gap, inputs=("head_ct",)),
     Card("radiograph", "synthetic", "radiograph", "MONOCHROME1 radiograph",
-         "Lateral projection of head_ct as one DICOM file whose lowest values are shown white.",
+         "Lateral projection of head_ct as one DICOM file whose lowest stored values are shown white; "
+         "SimpleITK turns the values round when it reads it.",
          make=dicom.radiograph, inputs=("head_ct",)),
 )  # fmt: skip
 

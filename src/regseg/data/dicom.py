@@ -27,12 +27,13 @@ def radiograph(ct: sitk.Image) -> sitk.Image:
     """Return a lateral projection of the head CT as a MONOCHROME1 file: the lowest value is shown white.
 
     Each pixel is the line integral of attenuation from the patient's right to left; bone attenuates
-    most, gets the lowest stored value and is shown white.
+    most, gets the lowest stored value and is shown white. SimpleITK turns the values of such a file
+    round when it reads it (65535 - stored), and leaves the tag as it is.
     """
     head = sitk.DICOMOrient(ct, "LPS")
     water = np.clip(1 + sitk.GetArrayFromImage(head) / 1000.0, 0, None)  # attenuation as a multiple of water
     thickness = water.sum(axis=2) * head.GetSpacing()[0]  # mm of water, (z, y)
-    stored = np.rint(4095 * (1 - thickness / thickness.max())).astype(np.uint16)[::-1]  # head up
+    stored = np.rint(65535 * (1 - thickness / thickness.max())).astype(np.uint16)[::-1]  # head up
     image = sitk.GetImageFromArray(np.ascontiguousarray(stored))
     spacing = (head.GetSpacing()[1], head.GetSpacing()[2])
     image.SetSpacing(spacing)
@@ -44,8 +45,8 @@ def radiograph(ct: sitk.Image) -> sitk.Image:
         "0020|0013": "1",
         "0020|0020": "P\\F",  # columns run to the back, rows to the feet
         "0028|0004": "MONOCHROME1",
-        "0028|1050": "2047",
-        "0028|1051": "4095",
+        "0028|1050": "32767",
+        "0028|1051": "65535",
     })  # fmt: skip
     return image
 

@@ -5,16 +5,16 @@ import SimpleITK as sitk
 
 from .brains import FLAIR_MEANS, add_bias, add_noise, as_image, mr_contrast, smooth_noise, tissue_fractions
 
-RADII = (7.5, 6.5, 5.5, 5.0, 4.5, 4.0, 3.5, 3.0)  # mm, largest first: label 1 is the largest lesion
+RADII = (7.5, 6.5, 5.5, 5.0, 4.5, 4.0, 3.5, 3.0)  # mm, of the lesions with labels 1 to 8
 
 # What each simulated rater does: (outline moved outwards in mm, shift in mm along L, P, S,
 # raggedness in mm, label of a lesion that is overlooked or 0).
 RATERS = {
-    1: (1.0, (0.0, 0.0, 0.0), 0.4, 0),  # generous
-    2: (-0.9, (0.0, 0.0, 0.0), 0.4, 0),  # strict
-    3: (0.1, (1.6, -1.2, 0.8), 0.4, 0),  # shifted
+    1: (0.8, (0.0, 0.0, 0.0), 0.4, 0),  # generous
+    2: (-0.7, (0.0, 0.0, 0.0), 0.4, 0),  # strict
+    3: (0.0, (1.6, -1.2, 0.8), 0.4, 0),  # shifted
     4: (0.0, (0.0, 0.0, 0.0), 1.5, 0),  # unsteady hand
-    5: (0.2, (0.0, 0.0, 0.0), 0.6, 3),  # overlooks one lesion
+    5: (0.0, (0.0, 0.0, 0.0), 0.6, 3),  # overlooks one lesion
 }
 
 
@@ -48,18 +48,18 @@ def lesion_fractions(mask: sitk.Image) -> np.ndarray:
 
 
 def lesion_labels(mask: sitk.Image) -> sitk.Image:
-    """Return the lesions as labels 1 to 8 (uint8), the largest first; a voxel counts when half full."""
+    """Return the lesions as labels 1 to 8 (uint8), 1 the largest; a voxel counts when half full."""
     fractions = lesion_fractions(mask)
     labels = np.where(fractions.max(axis=0) > 0.5, fractions.argmax(axis=0) + 1, 0)
     return as_image(labels.astype(np.uint8), mask)
 
 
 def lesion_flair(mask: sitk.Image) -> sitk.Image:
-    """Return a synthetic FLAIR image with bright white-matter lesions, bias field and noise."""
+    """Return a synthetic FLAIR image with bright white-matter lesions: brain_flair's bias field, other noise."""
     lesions = lesion_fractions(mask).max(axis=0)
     fractions = np.concatenate([tissue_fractions() * (1 - lesions), lesions[None]])
     clean = mr_contrast(fractions, FLAIR_MEANS, mask)
-    return add_noise(add_bias(clean, 0.15, seed=53), mask, 15, seed=54)
+    return add_noise(add_bias(clean, 0.15, seed=31), mask, 15, seed=54)
 
 
 def rater_truth(labels: sitk.Image) -> sitk.Image:
@@ -76,4 +76,5 @@ def rater(labels: sitk.Image, number: int) -> sitk.Image:
     back = sitk.TranslationTransform(3, [-mm for mm in shift])
     moved = sitk.GetArrayFromImage(sitk.Resample(distance, distance, back, sitk.sitkLinear, 100.0))
     hand = ragged * smooth_noise(moved.shape, wavelength=5, seed=60 + number)
-    return as_image((moved + hand < outwards).astype(np.uint8), labels)
+    # The map is 0 at the centres of the outermost voxels of a lesion, half a voxel inside its outline.
+    return as_image((moved + hand < outwards + 0.5).astype(np.uint8), labels)

@@ -40,7 +40,8 @@ def markdown() -> str:
     ]
     for kind, meaning in KINDS.items():
         cards = [card for card in by_name().values() if card.kind == kind]
-        lines += ["", f"## {kind.capitalize()} images", "", meaning, "", "| name | modality | what it is |", "|---|---|---|"]
+        lines += ["", f"## {kind.capitalize()} images", "", meaning, ""]
+        lines += ["| name | modality | what it is |", "|---|---|---|"]
         lines += [f"| {names} | {card.modality} | {card.what} |" for names, card in _families(cards)]
         lines += ["", f"### Terms of the {kind} images", ""]
         lines += _terms(cards)

@@ -122,8 +122,8 @@ def _velocity(image: sitk.Image, seed: int) -> sitk.Image:
     components = []
     for _ in range(3):
         noise = as_image(rng.standard_normal(shape), grid)
-        smooth = sitk.GetArrayFromImage(sitk.DiscreteGaussian(noise, variance=14.0**2, maximumKernelWidth=64))
-        components.append(4.0 * window * smooth / smooth.std())
+        smooth = sitk.GetArrayFromImage(sitk.DiscreteGaussian(noise, variance=16.0**2, maximumKernelWidth=64))
+        components.append(3.0 * window * smooth / smooth.std())
     return as_image(np.stack(components, axis=-1), grid)
 
 

@@ -18,13 +18,16 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pooch
+import requests
 import SimpleITK as sitk
 
 from . import brains, dicom, lesions, pairs
 from .cards import Card, DataError, card
 
+pooch.get_logger().setLevel("WARNING")  # the progress bar says enough
 SUMS = "sums.json"  # SHA-256 of each file of a dataset, written last
 
 
@@ -39,8 +42,8 @@ def find(name: str) -> Path:
     if known.embedded:
         return _whole(folder() / f"made-{_makers_key()}" / name, lambda place: _make(known, place)) / _file(known)
     if known.member:
-        return _whole(folder() / "public" / name, lambda place: _unpack(known, place)) / known.member
-    return _fetch(known, folder() / "public" / name)
+        return _whole(folder() / "unpacked" / name, lambda place: _unpack(known, place)) / known.member
+    return _fetch(known)
 
 
 @cache
@@ -76,7 +79,7 @@ def _make(known: Card, place: Path) -> None:
 
 
 def _unpack(known: Card, place: Path) -> None:
-    archive = _fetch(known, place)
+    archive = _fetch(known)
     with tarfile.open(archive) as tar:
         tar.extractall(place, filter="data")
     archive.unlink()
@@ -139,37 +142,41 @@ def _writing_into(place: Path) -> Iterator[None]:
         raise DataError(f"{problem} or set REGSEG_CACHE to a folder with room, which you may write to.") from error
 
 
-def _fetch(known: Card, place: Path) -> Path:
-    """Return the registered file in this folder, fetched and verified unless it is there already."""
+def _fetch(known: Card) -> Path:
+    """Return the registered file, fetched and verified unless the cache holds it already."""
     mirror = os.environ.get("REGSEG_DATA_MIRROR")
-    sources = [f"{mirror.rstrip('/')}/{known.file}"] if mirror else list(known.urls)
-    name = Path(known.file).name
-    reasons = []
-    for source in sources:
-        with _writing_into(place):
-            place.mkdir(parents=True, exist_ok=True)
+    sources = [f"{mirror.rstrip('/')}/{known.file}"] if mirror else known.urls
+    target = folder() / "public" / Path(known.file).name
+    failures = []
+    with _writing_into(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for source in sources:
             try:
-                return Path(pooch.retrieve(source, known.hash, name, place, downloader=_downloader(source)))
-            except ValueError as error:  # pooch has removed the file
-                found = str(error).partition("but got ")[2].partition(". ")[0]
-                reasons.append(f"{source} sent something else (hash {found}); it was removed")
-            except OSError as error:  # every error of requests is one
-                if error.errno == errno.ENOSPC or isinstance(error, PermissionError):
+                pooch.retrieve(source, known.hash, target.name, target.parent, downloader=_downloader(source))
+                return target
+            except (OSError, ValueError) as error:
+                if isinstance(error, PermissionError) or getattr(error, "errno", None) == errno.ENOSPC:
                     raise
-                reasons.append(f"{source}: {_plainly(error)}")
+                failures.append(f"  {mirror or urlsplit(source).hostname}: {_reason(error)}")
     raise DataError(
-        f"Cannot fetch {known.name} ({known.title}): {'; '.join(reasons)}.\n"
-        f"Try again with a network, set REGSEG_DATA_MIRROR to a folder or server that holds {known.file}, "
-        f"or put that file at {place / name}."
+        "\n".join([f"Cannot fetch {known.name} ({known.title}):", *failures])
+        + f"\nTry again with a network, or set REGSEG_DATA_MIRROR to a folder or server that holds {known.file}, "
+        f"or put that file at {target}."
     )
 
 
-def _plainly(error: OSError) -> str:
-    """Return the reason in few words; requests wraps it in the names of its classes."""
+def _reason(error: OSError | ValueError) -> str:
+    """Return why a fetch failed, in a few words."""
+    if isinstance(error, ValueError):  # pooch compares the hashes, and removes the file
+        found = str(error).partition("but got ")[2].partition(". ")[0]
+        return f"sent a file with the wrong hash ({found}), which was removed"
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
-    response = getattr(error, "response", None)
-    return f"the server answered {response.status_code}" if response is not None else "no answer"
+    if isinstance(error, requests.HTTPError):
+        return f"the server answered {error.response.status_code}"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the download broke off"
+    return "no answer"
 
 
 def _downloader(source: str) -> Callable:
