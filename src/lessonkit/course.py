@@ -1,0 +1,209 @@
+"""What a learner starts: the website and JupyterLab, both on this machine only."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from lessonkit import notebook, site
+from lessonkit.lesson import FOLDERS, Lesson, LessonError, replace_file
+
+HOST = "127.0.0.1"
+HERE = Path(__file__).parent
+
+
+def serve(lesson: Lesson, *, open_browser: bool, port: int, lab_port: int) -> None:
+    """Prepare what the lesson needs, then serve it until Ctrl-C or SIGTERM.
+
+    A notebook that someone has worked in stays as it is. A port that is taken is replaced by a free one.
+
+    Raises
+    ------
+    LessonError
+        The website cannot be built, or JupyterLab does not start.
+    """
+    from regseg import data
+
+    data.prepare(progress=True)
+    for path in notebook.write(lesson):
+        print(f"Kept with your changes: {path}. For a fresh copy, rename or delete it and start again.")
+    folder = up_to_date_site(lesson)
+    _stop_on_sigterm()
+    print("Starting JupyterLab …", file=sys.stderr)
+    try:
+        with website(folder, port) as pages, jupyterlab(lesson.root / "notebooks", lab_port) as (lab, process):
+            print(f"\n  The lesson:     {pages}\n  The notebooks:  {lab}\n\nCtrl-C stops both.", flush=True)
+            if open_browser and _has_display():
+                webbrowser.open(pages)
+                webbrowser.open(lab)
+            process.wait()
+            raise LessonError("JupyterLab has stopped; start it again with `make course`")
+    except KeyboardInterrupt:
+        print("\nStopped.")
+
+
+def up_to_date_site(lesson: Lesson) -> Path:
+    """The folder of the website, built again only when something that it is made of has changed."""
+    folder = lesson.root / "build" / "site"
+    key, record = _key(lesson), folder.with_suffix(".sha256")
+    if not (folder.is_dir() and record.is_file() and record.read_text(encoding="utf-8") == key):
+        site.build(lesson, folder)
+        replace_file(record, key.encode())
+    return folder
+
+
+def _key(lesson: Lesson) -> str:
+    """A hash of everything that the website is made of: the lesson's files, and lessonkit itself."""
+    root, digest = lesson.root, hashlib.sha256()
+    folders = [HERE, *(root / name for name in (*FOLDERS, "fig"))]
+    files = [root / "config.yaml", *root.glob("*.md"), *(path for folder in folders for path in folder.rglob("*"))]
+    for path in sorted(files):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves the site's files quietly; for a wrong address, or a folder without an index, the site's own page."""
+
+    # Windows may have other ideas in its registry, and a module or WebAssembly file must have the right type.
+    extensions_map = http.server.SimpleHTTPRequestHandler.extensions_map | {
+        ".js": "text/javascript",
+        ".mjs": "text/javascript",
+        ".css": "text/css",
+        ".svg": "image/svg+xml",
+        ".wasm": "application/wasm",
+        ".ipynb": "application/x-ipynb+json",
+    }
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")  # a rebuilt page is seen at once
+        super().end_headers()
+
+    def list_directory(self, _path: str) -> None:
+        self.send_error(404)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        if code != 404:
+            return super().send_error(code, message, explain)
+        # The page is made for the published site's root; here the root is another.
+        page = Path(self.directory, "404.html").read_text(encoding="utf-8")
+        body = re.sub(r'<base href="[^"]*">', '<base href="/">', page).encode()
+        self.send_response(404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    allow_reuse_address = os.name != "nt"  # on Windows this would share a port that is taken
+
+
+@contextmanager
+def website(folder: Path, port: int) -> Iterator[str]:
+    """Serve a built site on loopback while the context lasts; give its address."""
+    handler = partial(_Handler, directory=str(folder))
+    with _Server((HOST, free_port(port)), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://{HOST}:{server.server_port}/"
+        finally:
+            server.shutdown()
+
+
+@contextmanager
+def jupyterlab(folder: Path, port: int, patience: float = 120.0) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Serve a folder of notebooks with JupyterLab while the context lasts.
+
+    Yields
+    ------
+    str
+        The address, with the secret token without which nobody else on this machine can use it.
+    subprocess.Popen
+        JupyterLab itself.
+
+    Raises
+    ------
+    LessonError
+        It does not answer within `patience` seconds.
+    """
+    port, token = free_port(port), secrets.token_hex(16)
+    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.port={port}", f"--ServerApp.root_dir={folder}"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    # Its settings keep it from asking the network for news and updates. The token is not for the list of processes.
+    environment = os.environ | {"JUPYTER_CONFIG_PATH": str(HERE / "jupyter"), "JUPYTER_TOKEN": token}
+    quiet = subprocess.DEVNULL
+    # In a session of its own, so that Ctrl-C in the terminal reaches us only and we stop it in order.
+    process = subprocess.Popen(
+        command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+    )
+    try:
+        _await_answer(process, f"http://{HOST}:{port}/api", patience)
+        yield f"http://{HOST}:{port}/lab?token={token}", process
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await_answer(process: subprocess.Popen, address: str, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            urlopen(address, timeout=5).close()
+            return
+        except (URLError, OSError):
+            if process.poll() is not None or time.monotonic() > deadline:
+                message = "JupyterLab does not start. See why with: python -m jupyterlab notebooks"
+                raise LessonError(message) from None
+            time.sleep(0.2)
+
+
+def free_port(wanted: int) -> int:
+    """The port itself where it is free, else another one."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            if os.name != "nt":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just left counts as free
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise LessonError(f"No free port on {HOST}: close a program that serves there")
+
+
+def _stop_on_sigterm() -> None:
+    """Let SIGTERM stop us the way that Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _has_display() -> bool:
+    if os.environ.get("REGSEG_NO_BROWSER"):
+        return False
+    return sys.platform in ("win32", "darwin") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())

@@ -1,0 +1,195 @@
+"""The lesson as a website: a learner view, and an instructor view in the folder instructor/."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from tqdm import tqdm
+
+from lessonkit import notebook
+from lessonkit.lesson import FOLDERS, Lesson, LessonError, Page
+from lessonkit.site.links import COPIED, INSTRUCTOR, LEARNER, Links, View
+from lessonkit.site.pages import Body, code_css, read
+
+STATIC = Path(__file__).parents[1] / "static"
+FOR_INSTRUCTORS = re.compile(r"<!--instructor-->.*?<!--/instructor-->", re.S)
+MARK = re.compile(r"<!--/?(?:instructor|challenge)-->")
+CHALLENGE = re.compile(r"<!--challenge-->(.*?)<!--/challenge-->", re.S)
+TITLE = re.compile(r'<h(\d) id="([^"]*)">(.*?)<a class="anchor"', re.S)
+LOCAL = re.compile(r'\b(id="|href="#)')
+HEADING = re.compile(r"<(/?)h([2-6])\b")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An episode in the schedule; `start` counts minutes from the beginning of the lesson."""
+
+    page: Page
+    start: int
+
+
+def build(lesson: Lesson, out: Path) -> None:
+    """Build the website in the folder `out`: the whole of it, or nothing.
+
+    Raises
+    ------
+    LessonError
+        A page cannot be read, a link or image points nowhere, or the search index cannot be made.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-", ignore_cleanup_errors=True) as beside:
+        fresh, old = Path(beside, "new"), Path(beside, "old")
+        _copy_files(lesson, fresh)
+        _Site(lesson, fresh).write()
+        _index(fresh)
+        if out.exists():
+            out.rename(old)
+        fresh.rename(out)
+
+
+def schedule(lesson: Lesson) -> tuple[list[Slot], int]:
+    """When each episode starts, and when the last one ends, in minutes."""
+    slots, minutes = [], 0
+    for page in lesson.episodes:
+        slots.append(Slot(page, minutes))
+        minutes += page.teaching + page.exercises
+    return slots, minutes
+
+
+def clock(minutes: int) -> str:
+    """Minutes as hours and minutes."""
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def embed(html: str, prefix: str, down: int = 0) -> str:
+    """HTML that can stand with others on one page: its own anchors, its headings `down` levels lower."""
+    html = LOCAL.sub(rf"\g<1>{prefix}--", html)
+    return HEADING.sub(lambda tag: f"<{tag[1]}h{min(int(tag[2]) + down, 6)}", html)
+
+
+def _challenges(html: str) -> list[dict]:
+    """The challenges of a body, their titles at level 3, and where each stands."""
+    found = []
+    for challenge in CHALLENGE.findall(html):
+        title = TITLE.search(challenge)
+        level, anchor, text = title.groups() if title else (3, "", "")
+        found.append({"html": challenge, "id": anchor, "title": text, "down": 3 - int(level)})
+    return found
+
+
+def _copy_files(lesson: Lesson, out: Path) -> None:
+    """Copy images, other files, notebooks, and the site's own stylesheet and script."""
+    shutil.copytree(STATIC, out / "static")
+    with (out / "static" / "site.css").open("a", encoding="utf-8") as css:
+        css.write(code_css())
+    sources = [lesson.root / "fig", *(lesson.root / folder / name for folder in FOLDERS for name in COPIED)]
+    for source in sources:
+        if source.is_dir() and not source.is_symlink():
+            shutil.copytree(source, out / source.name, dirs_exist_ok=True)
+    # Made afresh: what lies in notebooks/ may hold a learner's own work.
+    (out / "notebooks").mkdir()
+    for page in lesson.episodes:
+        (out / "notebooks" / f"{page.name}.ipynb").write_text(notebook.text(lesson, page), encoding="utf-8")
+
+
+def _index(out: Path) -> None:
+    """Make the search index."""
+    # MathML repeats each formula as TeX in an annotation.
+    command = [sys.executable, "-m", "pagefind", "--site", str(out), "--exclude-selectors", "annotation"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    if done.returncode:
+        raise LessonError(f"Pagefind cannot make the search index: {(done.stderr or done.stdout).strip()}")
+
+
+class _Site:
+    """The pages of one lesson on their way into the folder `out`."""
+
+    def __init__(self, lesson: Lesson, out: Path):
+        self.lesson, self.out, self.links = lesson, out, Links(lesson)
+        self.slots, self.total = schedule(lesson)
+        self.jinja = Environment(
+            loader=PackageLoader("lessonkit"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        self.jinja.filters |= {"clock": clock, "embed": embed}
+
+    @cached_property
+    def bodies(self) -> dict[Path, Body]:
+        pages = self.lesson.all_pages()
+        with ThreadPoolExecutor(2) as pool:
+            read_all = pool.map(lambda page: read(page, self.lesson), pages)
+            return {body.page.path: body for body in tqdm(read_all, "website", len(pages), unit="page")}
+
+    def write(self) -> None:
+        for view in (LEARNER, INSTRUCTOR):
+            (self.out / view.folder).mkdir(exist_ok=True)
+            self.write_view(view)
+        base = self.links.base
+        css = (self.out / "static" / "site.css").read_text(encoding="utf-8")
+        self.render("404.html", LEARNER, "404", "Page not found", css=css, root=urlsplit(base or "/").path)
+        if base:
+            names = sorted({path.name for path in self.out.glob("*.html")} - {"404.html", "search.html"})
+            sitemap = self.jinja.get_template("sitemap.xml").render(base=base, names=names)
+            (self.out / "sitemap.xml").write_text(sitemap, encoding="utf-8")
+
+    def write_view(self, view: View) -> None:
+        learner = view is LEARNER
+        bodies = {path: self.seen(body, view) for path, body in self.bodies.items()}
+        episodes = [bodies[slot.page.path] for slot in self.slots]
+        profiles = [body for body in bodies.values() if body.page.kind == "profile"]
+        for body in bodies.values():
+            page = body.page
+            if page.kind == "home":
+                self.render("home.html", view, "index", self.lesson.config["title"], body=body, episodes=episodes)
+            elif page.kind != "profile" and not (learner and page.kind == "instructor"):
+                self.render("page.html", view, page.name, page.title, body=body, neighbours=self.neighbours(page))
+        self.render("profiles.html", view, "profiles", "Learner profiles", profiles=profiles)
+        self.render("key-points.html", view, "key-points", "Key points", episodes=episodes)
+        self.render("images.html", view, "images", "All images", episodes=episodes)
+        self.render("aio.html", view, "aio", "All in one page", episodes=episodes)
+        self.render("search.html", view, "search", "Search")
+        if not learner:
+            challenges = {body.page.name: _challenges(body.html) for body in episodes}
+            self.render("exercises.html", view, "exercises", "All exercises", episodes=episodes, challenges=challenges)
+
+    def seen(self, body: Body, view: View) -> Body:
+        """A body as one view shows it: the instructors' parts in or out, every link in its place."""
+
+        def parts(html: str) -> str:
+            html = FOR_INSTRUCTORS.sub("", html) if view is LEARNER else html
+            return self.links.rewrite(html, body.page, view)
+
+        return replace(
+            body,
+            **{name: parts(getattr(body, name)) for name in ("html", "questions", "objectives", "keypoints")},
+            figures=[
+                figure | {name: parts(figure[name]) for name in ("image", "caption")}
+                for figure in body.figures
+                if view is INSTRUCTOR or not figure["instructor"]
+            ],
+        )
+
+    def neighbours(self, page: Page) -> tuple[Page | None, Page | None]:
+        """The episodes before and after an episode; nothing around another page."""
+        episodes = [slot.page for slot in self.slots]
+        if page not in episodes:
+            return None, None
+        at = episodes.index(page)
+        return (episodes[at - 1] if at else None), (episodes[at + 1] if at + 1 < len(episodes) else None)
+
+    def render(self, template: str, view: View, name: str, title: str, **values) -> None:
+        """Write one page."""
+        html = self.jinja.get_template(template).render(
+            lesson=self.lesson, links=self.links, view=view, name=name, title=title, slots=self.slots, total=self.total,
+            url=lambda page: self.links.url(page, view), **({"body": None} | values),
+        )  # fmt: skip
+        (self.out / view.folder / f"{name}.html").write_text(MARK.sub("", html), encoding="utf-8")

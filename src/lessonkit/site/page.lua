@@ -1,0 +1,167 @@
+-- A pandoc writer: one page of the lesson as JSON.
+--   html        the body: boxes, accordions, tabs, figures. What only instructors see stands between
+--               <!--instructor--> and <!--/instructor-->, each challenge between <!--challenge--> and <!--/challenge-->
+--   questions, objectives, keypoints    what the template shows in its own place
+--   contents    sections and challenges, for the table of contents
+--   figures     for the page of all images
+--   summary     the first paragraph, for the description of the page
+
+local ACCORDIONS = {solution = "Solution", hint = "Hint", spoiler = "More"}
+local BOXES = {
+  callout = "Note", challenge = "Challenge", prereq = "Prerequisites", checklist = "Checklist", caution = "Caution",
+  discussion = "Discussion", testimonial = "Testimonial", instructor = "For instructors",
+}
+local CODE = {
+  python = "Python", py = "Python, not run", output = "Output", error = "Error", warning = "Warning", bash = "Terminal", sh = "Terminal",
+  yaml = "YAML", json = "JSON", markdown = "Markdown", text = "Text", [""] = "Text",
+}
+local APART = {questions = true, objectives = true, keypoints = true}
+
+local page = {contents = {}, figures = {}}
+local options
+local instructor = false  -- inside an instructor div
+
+local function raw(html) return pandoc.RawBlock("html", html) end
+local function plain(inlines) return pandoc.utils.stringify(inlines) end
+local function escape(text) return (text:gsub("[&<>\"]", {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ["\""] = "&quot;"})) end
+local function write(blocks) return pandoc.write(pandoc.Pandoc(blocks), "html", options) end
+
+local function figure(image)
+  local caption = #image.caption > 0 and write({pandoc.Plain(image.caption)}) or ""
+  local src, alt = escape(image.src), escape(image.attributes.alt or plain(image.caption))
+  local picture = ('<img src="%s" alt="%s" loading="lazy">'):format(src, alt)
+  table.insert(page.figures, {image = picture, alt = plain(image.attributes.alt or image.caption), caption = caption, instructor = instructor})
+  return raw("<figure>" .. picture .. (caption ~= "" and "<figcaption>" .. caption .. "</figcaption>" or "") .. "</figure>")
+end
+
+-- A paragraph that holds nothing but images becomes figures.
+local function figures(paragraph)
+  local found = pandoc.Blocks{}
+  for _, inline in ipairs(paragraph.content) do
+    if inline.t == "Image" then found:insert(figure(inline))
+    elseif inline.t ~= "Space" and inline.t ~= "SoftBreak" then return nil end
+  end
+  return found
+end
+
+-- Python colours what stands between the tags of <code data-language="…">.
+local function code(block)
+  local language = block.classes[1] or ""
+  return raw(('<figure class="code %s"><figcaption>%s</figcaption><pre tabindex="0"><code data-language="%s">%s</code></pre></figure>'):format(
+    language, escape(CODE[language] or language), escape(language), escape(block.text)))
+end
+
+local anywhere = {
+  CodeBlock = code,
+  Para = figures,
+  Table = function(block) return {raw('<div class="table" tabindex="0">'), block, raw("</div>")} end,
+  RawBlock = function(block) if block.text:match("^%s*<!%-%-") then return {} end end,  -- comments stay with the author
+  RawInline = function(inline) if inline.text:match("^<!%-%-") then return {} end end,
+}
+
+local function heading(level, header)
+  local mark = pandoc.RawInline("html", ('<a class="anchor" href="#%s" aria-hidden="true" tabindex="-1"></a>'):format(header.identifier))
+  local content = header.content:clone()
+  content:insert(mark)
+  return pandoc.Header(math.min(level, 6), content, pandoc.Attr(header.identifier))
+end
+
+local flatten
+
+-- The title of a div is the heading that it opens with.
+local function title(div)
+  local content = div.content:clone()
+  local header = content[1] and content[1].t == "Header" and content:remove(1) or nil
+  return header, content
+end
+
+local function accordion(kind, div, level)
+  local header, content = title(div)
+  local label, id = ACCORDIONS[kind], header and header.identifier or div.identifier
+  local name = header and write({pandoc.Plain(header.content)}) or ""
+  name = name:lower() ~= label:lower() and name ~= "" and ('<span class="title">%s</span>'):format(name) or ""
+  local open = ('<details class="box %s"%s><summary><span class="kind">%s</span>%s</summary><div class="inside">'):format(
+    kind, id ~= "" and ' id="' .. id .. '"' or "", label, name)
+  local blocks = pandoc.Blocks{raw(open)}
+  blocks:extend(flatten(content, level, level))
+  blocks:insert(raw("</div></details>"))
+  return blocks
+end
+
+local function box(kind, div, level)
+  local header, content = title(div)
+  local outside = instructor
+  instructor = instructor or kind == "instructor"
+  if kind == "challenge" and header and not instructor then
+    table.insert(page.contents, {id = header.identifier, title = write({pandoc.Plain(header.content)}), challenge = true})
+  end
+  local fold = kind == "instructor"
+  local name = BOXES[kind]
+  local blocks = pandoc.Blocks{}
+  if fold then
+    local text = header and ('<span class="title">%s</span>'):format(write({pandoc.Plain(header.content)})) or ""
+    blocks:insert(raw(('<!--instructor--><details class="box instructor" open><summary><span class="kind">%s</span>%s</summary><div class="inside">'):format(name, text)))
+  else
+    blocks:insert(raw(('%s<div class="box %s"><p class="kind">%s</p>'):format(kind == "challenge" and "<!--challenge-->" or "", kind, name)))
+    if header then blocks:insert(heading(level + 1, header)) end
+  end
+  blocks:extend(flatten(content, header and not fold and level + 1 or level, level + 1))
+  blocks:insert(raw(fold and "</div></details><!--/instructor-->" or kind == "challenge" and "</div><!--/challenge-->" or "</div>"))
+  instructor = outside
+  return blocks
+end
+
+local function tabs(kind, div, level)
+  local blocks = pandoc.Blocks{raw(('<div class="tabs"%s>'):format(kind == "group-tab" and " data-group" or ""))}
+  local panel
+  local function close()
+    if panel then
+      blocks:extend(flatten(panel, level + 1, level + 1))
+      blocks:insert(raw("</div>"))
+    end
+  end
+  for _, block in ipairs(div.content) do
+    if block.t == "Header" then
+      close()
+      panel = pandoc.Blocks{}
+      blocks:insert(raw('<div class="tab">'))
+      blocks:insert(pandoc.Header(level + 1, block.content))
+    elseif panel then panel:insert(block) end
+  end
+  close()
+  blocks:insert(raw("</div>"))
+  return blocks
+end
+
+-- The blocks with every div resolved. Headings start below `level`, whatever level the source gives the first of them;
+-- `current` is the level of the heading above. Only the body itself (`outermost`) gives sections to the contents.
+function flatten(blocks, level, current, outermost)
+  local result, top = pandoc.Blocks{}, nil
+  for _, block in ipairs(blocks) do
+    local kind = block.t == "Div" and block.classes[1]
+    if block.t == "Header" then
+      top = top or block.level
+      current = math.max(level + 1, level + 1 + block.level - top)
+      result:insert(heading(current, block))
+      if outermost and current == 2 then
+        table.insert(page.contents, {id = block.identifier, title = write({pandoc.Plain(block.content)})})
+      end
+    elseif APART[kind] then page[kind] = write(block.content)
+    elseif ACCORDIONS[kind] then result:extend(accordion(kind, block, current))
+    elseif BOXES[kind] then result:extend(box(kind, block, current))
+    elseif kind == "tab" or kind == "group-tab" then result:extend(tabs(kind, block, current))
+    elseif kind then
+      result:insert(pandoc.Div(flatten(block.content, level, current, outermost), block.attr))
+    else
+      page.summary = page.summary or block.t == "Para" and plain(block.content) or nil
+      result:extend(pandoc.Blocks{block}:walk(anywhere))
+    end
+  end
+  return result
+end
+
+function Writer(doc)
+  options = pandoc.WriterOptions{html_math_method = "mathml", wrap_text = "wrap-none"}
+  page.html = write(flatten(doc.blocks, 1, 1, true))
+  return pandoc.json.encode(page)
+end

@@ -1,0 +1,81 @@
+"""Turns one Markdown page of the lesson into HTML, by pandoc (structure, maths) and Pygments (colours of code)."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass, field
+from html import unescape
+from pathlib import Path
+
+import pypandoc
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.styles import get_style_by_name
+from pygments.util import ClassNotFound
+
+from lessonkit.lesson import Lesson, LessonError, Page
+
+WRITER = Path(__file__).with_name("page.lua")
+CODE = re.compile(r'<code data-language="([^"]*)">(.*?)</code>', re.S)
+FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.S)
+# The colours of code by day and by night; both are safe for colour-blind readers.
+STYLES = "github-light-colorblind", "github-dark-colorblind"
+
+
+@dataclass(frozen=True)
+class Body:
+    """A page as HTML. Links are still those of the source; `page.lua` says what each part is."""
+
+    page: Page
+    html: str
+    questions: str = ""
+    objectives: str = ""
+    keypoints: str = ""
+    summary: str = ""
+    contents: list[dict] = field(default_factory=list)
+    figures: list[dict] = field(default_factory=list)
+
+
+def read(page: Page, lesson: Lesson) -> Body:
+    """Convert a page, with the lesson's links.md at its end.
+
+    Raises
+    ------
+    LessonError
+        pandoc cannot read the page.
+    """
+    # pandoc would read the front matter as Markdown; Page.meta has read it as YAML already.
+    text = FRONT_MATTER.sub("", page.text) + "\n\n" + lesson.links
+    command = [pypandoc.get_pandoc_path(), "--from=markdown-implicit_figures-yaml_metadata_block", f"--to={WRITER}"]
+    done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
+    if done.returncode:
+        raise LessonError(f"{page.path}: pandoc cannot read this page: {done.stderr.decode(errors='replace').strip()}")
+    parts = json.loads(done.stdout)
+    parts["html"] = CODE.sub(colour, parts["html"])
+    return Body(page, **parts)
+
+
+def colour(code: re.Match) -> str:
+    """A code element with Pygments' spans; unchanged where no language is known."""
+    try:
+        lexer = get_lexer_by_name(code[1], stripnl=False)
+    except ClassNotFound:
+        return f"<code>{code[2]}</code>"
+    return f"<code>{highlight(unescape(code[2]), lexer, HtmlFormatter(nowrap=True)).rstrip()}</code>"
+
+
+def code_css() -> str:
+    """The rules that colour code, light and dark at once."""
+    light, dark = (dict(get_style_by_name(name)) for name in STYLES)
+    classes = HtmlFormatter(style=STYLES[0]).ttype2class
+    rules = []
+    for token, name in classes.items():
+        day, night = light[token], dark[token]
+        if name and (day["color"] or night["color"]):
+            shape = "font-style:italic;" if day["italic"] else ""
+            colours = (f"#{style['color']}" if style["color"] else "currentColor" for style in (day, night))
+            rules.append(f"code .{name}{{color:light-dark({','.join(colours)});{shape}}}")
+    return "\n".join(rules) + "\n"

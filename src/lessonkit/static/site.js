@@ -1,0 +1,143 @@
+// Theme, tabs, copy buttons, accordions, the mark in the table of contents, search. Every page reads well without it.
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
+const remember = (key, value) => { try { localStorage[key] = value; } catch { /* private window */ } };
+const recall = (key) => { try { return localStorage[key]; } catch { return undefined; } };
+
+// Theme: the system's until the reader chooses.
+const night = matchMedia("(prefers-color-scheme: dark)");
+const themeButton = document.querySelector(".theme");
+const isDark = () => (document.documentElement.dataset.theme || (night.matches ? "dark" : "light")) === "dark";
+const showTheme = () => themeButton.setAttribute("aria-pressed", isDark());
+themeButton.addEventListener("click", () => {
+  remember("theme", (document.documentElement.dataset.theme = isDark() ? "light" : "dark"));
+  showTheme();
+});
+night.addEventListener("change", showTheme);
+themeButton.hidden = false;
+showTheme();
+
+// The menu of the phone closes when a place on this page is chosen.
+const contents = document.getElementById("contents");
+contents.addEventListener("click", (event) => { if (event.target.closest("a") && contents.matches(":popover-open")) contents.hidePopover(); });
+
+// Tabs, after the pattern of the ARIA Authoring Practices. Groups switch together and are remembered.
+let tabCount = 0;
+for (const tabs of all(".tabs")) {
+  const panels = all(":scope > .tab", tabs);
+  const list = make("div", { role: "tablist" });
+  const buttons = panels.map((panel) => {
+    const title = panel.firstElementChild;
+    const number = ++tabCount;
+    const button = make("button", { type: "button", role: "tab", id: `tab-${number}`, textContent: title.textContent });
+    title.remove();
+    Object.assign(panel, { role: "tabpanel", id: `panel-${number}`, tabIndex: 0 });
+    panel.setAttribute("aria-labelledby", button.id);
+    button.setAttribute("aria-controls", panel.id);
+    list.append(button);
+    return button;
+  });
+  const select = (chosen) => buttons.forEach((button, at) => {
+    button.setAttribute("aria-selected", at === chosen);
+    button.tabIndex = at === chosen ? 0 : -1;
+    panels[at].hidden = at !== chosen;
+  });
+  const choose = (chosen) => {
+    select(chosen);
+    if ("group" in tabs.dataset) {
+      remember("tab", buttons[chosen].textContent);
+      document.dispatchEvent(new CustomEvent("tab"));
+    }
+  };
+  const follow = () => {
+    const at = buttons.findIndex((button) => button.textContent === recall("tab"));
+    if (at >= 0) select(at);
+  };
+  list.addEventListener("click", (event) => { if (event.target !== list) choose(buttons.indexOf(event.target)); });
+  list.addEventListener("keydown", (event) => {
+    const now = buttons.indexOf(event.target), last = buttons.length - 1;
+    const next = { ArrowRight: now === last ? 0 : now + 1, ArrowLeft: now === 0 ? last : now - 1, Home: 0, End: last }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    choose(next);
+    buttons[next].focus();
+  });
+  tabs.prepend(list);
+  select(0);
+  if ("group" in tabs.dataset) { follow(); document.addEventListener("tab", follow); }
+}
+
+// Copy buttons: on code, not on what it printed.
+for (const code of all("figure.code:not(.output, .error, .warning)")) {
+  const button = make("button", { type: "button", className: "copy", textContent: "Copy" });
+  button.addEventListener("click", async () => {
+    try { await navigator.clipboard.writeText(code.querySelector("code").textContent); button.textContent = "Copied"; }
+    catch { button.textContent = "Not allowed"; }
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  });
+  code.querySelector("figcaption").append(button);
+}
+
+// Accordions: open one that an address points to, all at a press, all on paper.
+const accordions = all("main details");
+const reveal = () => {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target?.matches("details")) target.open = true;
+};
+addEventListener("hashchange", reveal);
+reveal();
+for (const button of all("button.expand")) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const open = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", open);
+    accordions.forEach((details) => { details.open = open; });
+  });
+}
+let closed = [];
+addEventListener("beforeprint", () => { closed = accordions.filter((details) => !details.open); closed.forEach((details) => { details.open = true; }); });
+addEventListener("afterprint", () => closed.forEach((details) => { details.open = false; }));
+
+// The table of contents shows where the reader is.
+const marks = new Map(all(".toc a").map((link) => [decodeURIComponent(link.hash.slice(1)), link]));
+const watcher = new IntersectionObserver((entries) => {
+  const seen = entries.find((entry) => entry.isIntersecting);
+  if (!seen) return;
+  marks.forEach((link, id) => link.toggleAttribute("aria-current", id === seen.target.id));
+}, { rootMargin: "-10% 0px -75% 0px" });
+marks.forEach((_, id) => { const heading = document.getElementById(id); if (heading) watcher.observe(heading); });
+
+// Search, on Pagefind's own index.
+const form = document.getElementById("search");
+if (form) search(form);
+async function search(form) {
+  const { root, view } = form.dataset;
+  const found = document.getElementById("found"), results = document.getElementById("results");
+  if (location.protocol === "file:") { found.textContent = "The search needs the lesson's server: start it with “make course”, or use the published site."; return; }
+  found.textContent = "";
+  const pagefind = await import(new URL(`${root}pagefind/pagefind.js`, location.href));
+  const show = async () => {
+    const words = form.q.value.trim();
+    const answer = words ? await pagefind.debouncedSearch(words, { filters: { view } }, 150) : { results: [] };
+    if (!answer) return; // a newer word is on its way
+    const pages = await Promise.all(answer.results.slice(0, 20).map((result) => result.data()));
+    found.textContent = words && `${pages.length || "No"} ${pages.length === 1 ? "page" : "pages"} with “${words}”`;
+    results.replaceChildren(...pages.map((page) => {
+      const item = make("li", {});
+      item.append(make("a", { href: page.url, textContent: page.meta.title }), make("p", { innerHTML: page.excerpt }));
+      const inside = page.sub_results.filter((part) => part.url !== page.url).slice(0, 3);
+      if (inside.length) item.append(make("ul", {}));
+      for (const part of inside) {
+        const line = make("li", {});
+        line.append(make("a", { href: part.url, textContent: part.title }));
+        item.lastChild.append(line);
+      }
+      return item;
+    }));
+  };
+  form.q.value = new URLSearchParams(location.search).get("q") ?? "";
+  form.q.addEventListener("input", show);
+  form.addEventListener("submit", (event) => { event.preventDefault(); show(); });
+  form.q.focus();
+  show();
+}

@@ -1,0 +1,151 @@
+"""What `make course` starts, and how it stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from lessonkit import course
+from lessonkit.lesson import Lesson
+from site_lesson import write_lesson
+
+
+@pytest.fixture
+def lesson(tmp_path) -> Lesson:
+    return Lesson(write_lesson(tmp_path / "a lesson"))
+
+
+def start(lesson: Lesson) -> subprocess.Popen:
+    command = [sys.executable, "-m", "lessonkit", "-C", str(lesson.root), "course", "--no-browser"]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+    # On Windows only a process in a group of its own can be sent Ctrl-Break.
+    group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8", **group)
+
+
+def addresses(process: subprocess.Popen) -> tuple[str, str, list[str]]:
+    """The two addresses that the course prints, and the lines before them."""
+    before = []
+    for line in process.stdout:
+        if "The lesson:" in line:
+            return line.split()[-1], next(process.stdout).split()[-1], before
+        before.append(line)
+    raise AssertionError(f"the course stopped with {process.wait()} after {before}")
+
+
+def stop(process: subprocess.Popen) -> int:
+    process.send_signal(signal.SIGTERM)
+    process.stdout.read()
+    return process.wait(30)
+
+
+def get(address: str, **headers: str) -> tuple[str, str]:
+    with urlopen(Request(address, headers=headers), timeout=20) as answer:
+        return answer.read().decode(), answer.headers["Content-Type"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to stop the course with")
+def test_the_course_serves_both_keeps_a_learners_work_and_stops(lesson):
+    process = start(lesson)
+    try:
+        pages, lab, _ = addresses(process)
+        assert "<h1>A small lesson of images</h1>" in get(pages)[0]
+        assert "jupyter" in get(lab)[0].lower()
+        host, token = lab.split("/lab?token=")
+        listed = json.loads(get(f"{host}/api/contents", Authorization=f"token {token}")[0])["content"]
+        assert sorted(file["name"] for file in listed) == ["01-images.ipynb", "02-transforms.ipynb"]
+        with pytest.raises(HTTPError, match="403"):
+            get(f"{host}/api/contents")
+    finally:
+        assert stop(process) == 0
+    for address in (pages, host):
+        with pytest.raises(URLError):
+            get(address)
+
+    # A learner answers in one notebook; an author changes both episodes.
+    worked, other = (lesson.root / "notebooks" / name for name in ("01-images.ipynb", "02-transforms.ipynb"))
+    mine = json.loads(worked.read_text(encoding="utf-8"))
+    mine["cells"][-1]["source"] = "my own answer"
+    worked.write_text(json.dumps(mine), encoding="utf-8")
+    for page in lesson.episodes:
+        page.path.write_text(page.text.replace("## Where", "## Just where"), encoding="utf-8")
+    process = start(lesson)
+    try:
+        before = addresses(process)[2]
+    finally:
+        assert stop(process) == 0
+    assert any("Kept with your changes" in line and "01-images.ipynb" in line for line in before)
+    assert json.loads(worked.read_text(encoding="utf-8")) == mine
+    assert "Just where" in other.read_text(encoding="utf-8")
+    downloads = lesson.root / "build" / "site" / "notebooks"
+    assert "my own answer" not in (downloads / worked.name).read_text(encoding="utf-8")
+
+
+def test_the_site_is_built_again_only_when_something_changed(lesson, monkeypatch):
+    built = []
+
+    def build(_: Lesson, out: Path) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        built.append(out)
+
+    monkeypatch.setattr(course.site, "build", build)
+    folder = course.up_to_date_site(lesson)
+    assert folder == lesson.root / "build" / "site"
+    course.up_to_date_site(lesson)
+    assert len(built) == 1
+    for name in ("episodes/01-images.md", "fig/01-square.png", "config.yaml", "links.md"):
+        path = lesson.root / name
+        path.write_bytes(path.read_bytes() + b"\n")
+        course.up_to_date_site(lesson)
+        course.up_to_date_site(lesson)
+    assert len(built) == 5
+
+
+def test_a_taken_port_is_replaced(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert course.free_port(port) != port
+        with course.website(tmp_path, port) as address:
+            assert f":{port}/" not in address
+    assert course.free_port(port) == port
+
+
+def test_the_server_names_types_hides_folders_and_answers_wrong_addresses(tmp_path):
+    (tmp_path / "sub").mkdir()
+    for name in ("a.js", "a.wasm", "a.svg", "a.css", "index.html"):
+        (tmp_path / name).write_text("x", encoding="utf-8")
+    (tmp_path / "404.html").write_text('<base href="/repo/">lost', encoding="utf-8")
+    with course.website(tmp_path, 0) as address:
+        types = {name: get(address + name)[1] for name in ("a.js", "a.wasm", "a.svg", "a.css")}
+        for wrong in ("nothing/here.html", "sub/", "../../etc/passwd"):
+            with pytest.raises(HTTPError) as error:
+                get(address + wrong)
+            assert error.value.code == 404
+            assert error.value.read() == b'<base href="/">lost'
+    assert types == {
+        "a.js": "text/javascript",
+        "a.wasm": "application/wasm",
+        "a.svg": "image/svg+xml",
+        "a.css": "text/css",
+    }
+
+
+def test_a_browser_opens_only_where_there_is_one(monkeypatch):
+    monkeypatch.setattr(course.sys, "platform", "linux")
+    for name in ("REGSEG_NO_BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert not course._has_display()
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert course._has_display()
+    monkeypatch.setenv("REGSEG_NO_BROWSER", "1")
+    assert not course._has_display()

@@ -1,0 +1,191 @@
+"""The website in a real browser: accessible, whole, quiet, and on its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from lessonkit import course, site
+from lessonkit.lesson import Lesson
+from site_lesson import write_lesson
+
+WIDTHS = {"desk": (1280, 900), "phone": (390, 844)}
+
+
+@pytest.fixture(scope="module", params=["small", "course"])
+def built(request, root, tmp_path_factory) -> Path:
+    """The website of the small lesson, and of this course."""
+    folder = tmp_path_factory.mktemp(request.param)
+    lesson = Lesson(root if request.param == "course" else write_lesson(folder / "lesson"))
+    site.build(lesson, folder / "site")
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("small")
+    site.build(Lesson(write_lesson(folder / "lesson")), folder / "site")
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def address(small):
+    with course.website(small, 0) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser):
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        yield context.new_page()
+
+
+def failed(request) -> bool:
+    """Whether a request failed by itself, and not because the test went on to the next page."""
+    return "ERR_ABORTED" not in request.failure
+
+
+def listen(page, own: str) -> list[str]:
+    """What goes wrong on a page from now on: errors, failed requests, requests to elsewhere."""
+    heard = []
+    page.on("pageerror", lambda error: heard.append(f"error: {error}"))
+    page.on("console", lambda said: heard.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("requestfailed", lambda request: heard.append(f"failed: {request.url}") if failed(request) else None)
+    page.on("request", lambda asked: None if asked.url.startswith((own, "data:")) else heard.append(asked.url))
+    return heard
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_page_is_accessible_and_fits(browser, built, width, theme):
+    size = dict(zip(("width", "height"), WIDTHS[width], strict=True))
+    wrong = []
+    with (
+        course.website(built, 0) as address,
+        browser.new_context(viewport=size, color_scheme=theme, reduced_motion="reduce") as context,
+    ):
+        page = context.new_page()
+        heard = listen(page, address)
+        for path in sorted(built.rglob("*.html")):
+            name = path.relative_to(built).as_posix()
+            page.goto(address + name)
+            page.evaluate("document.querySelectorAll('main details').forEach((details) => { details.open = true; })")
+            found = Axe().run(page).response["violations"]
+            wrong += [f"{name}: {one['id']} at {[node['target'] for node in one['nodes']]}" for one in found]
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                wrong.append(f"{name} is wider than the screen")
+        assert wrong + heard == []
+
+
+def test_every_page_opens_from_the_disk(browser, built):
+    with browser.new_context() as context:
+        page = context.new_page()
+        heard = listen(page, built.as_uri())
+        for path in sorted(built.rglob("*.html")):
+            if path.name != "404.html":  # its links start at the root of a server
+                page.goto(path.as_uri())
+        assert heard == []
+        page.goto((built / "search.html").as_uri())
+        assert "needs the lesson's server" in page.locator("#found").inner_text()
+        page.locator(".theme").click()
+        page.goto((built / "index.html").as_uri())
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
+def test_the_search_finds_a_word_in_its_own_view(page, address):
+    for view in ("", "instructor/"):
+        heard = listen(page, address)
+        page.goto(f"{address}{view}index.html")
+        page.get_by_role("searchbox", name="Search the lesson").fill("platypus")
+        page.keyboard.press("Enter")
+        page.locator("#results > li").first.wait_for()
+        links = page.locator("#results > li > a")
+        assert [link.get_attribute("href") for link in links.all()] == [f"/{view}01-images.html"]
+        assert page.locator("#found").inner_text() == "1 page with “platypus”"
+        links.first.click()
+        assert page.locator("h1").inner_text() == "Images & their space"
+        assert heard == []
+    page.goto(f"{address}search.html?q=SECRET-OF-INSTRUCTORS")
+    page.get_by_text("No pages with").wait_for()
+
+
+def test_every_accordion_opens(page, address):
+    page.goto(address + "01-images.html")
+    accordions = page.locator("main details")
+    assert accordions.count() == 3
+    for accordion in accordions.all():
+        assert accordion.get_attribute("open") is None
+        accordion.locator("> summary").press("Enter")
+        assert accordion.locator("> .inside").is_visible()
+    button = page.get_by_role("button", name="Open all solutions")
+    page.reload()
+    button.click()
+    assert page.locator("main details[open]").count() == 3
+    button.click()
+    assert page.locator("main details[open]").count() == 0
+
+
+def test_paper_shows_the_solutions(page, address):
+    page.goto(address + "aio.html")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("main details:not([open])").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("main details[open]").count() == 0
+
+
+def test_tabs_follow_the_keyboard_and_groups_are_remembered(page, address):
+    page.goto(address + "01-images.html")
+    windows = page.get_by_role("tab", name="Windows")
+    page.get_by_role("tab", name="Linux").press("ArrowRight")
+    assert windows.get_attribute("aria-selected") == "true"
+    assert page.get_by_role("tabpanel", name="Windows").is_visible()
+    assert page.get_by_text("Use apt").is_hidden()
+    page.reload()
+    assert windows.get_attribute("aria-selected") == "true"
+    windows.press("Home")
+    assert page.get_by_text("Use apt").is_visible()
+
+
+def test_the_theme_is_kept(page, address):
+    page.goto(address)
+    button = page.get_by_role("button", name="Dark theme")
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    page.goto(address + "setup.html")
+    assert button.get_attribute("aria-pressed") == "true"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 22, 27)"
+
+
+def test_the_phone_has_a_menu(browser, address):
+    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
+        page = context.new_page()
+        page.goto(address + "01-images.html")
+        menu = page.get_by_role("navigation", name="Lesson")
+        assert menu.is_hidden()
+        page.get_by_role("button", name="Contents").click()
+        assert Axe().run(page).response["violations"] == []
+        menu.get_by_role("link", name="Which system").click()
+        assert menu.is_hidden()
+        menu_button = page.get_by_role("button", name="Contents")
+        menu_button.click()
+        menu.get_by_role("link", name="Transforms").click()
+        assert page.locator("h1").inner_text() == "Transforms"
+
+
+def test_without_scripts_everything_is_there(browser, address):
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(address + "01-images.html")
+        assert page.get_by_text("Use apt").is_visible() and page.get_by_text("Use winget").is_visible()
+        page.locator("details.solution > summary").click()
+        assert page.get_by_text("Divide first").is_visible()
+        page.goto(address + "search.html")
+        assert page.get_by_text("The search needs JavaScript").is_visible()
+
+
+def test_a_wrong_address_leads_home(page, address):
+    assert page.goto(address + "no/such/page.html").status == 404
+    page.get_by_role("link", name="Home and schedule").click()
+    assert page.url == address + "index.html"
