@@ -118,6 +118,7 @@ def test_an_expected_error_is_recorded_and_may_be_shortened(write):
             2 * (python(PLOT) + "\n![A](fig/01-a.png){alt='a'}\n\n"),
             "01-try.md:17: fig/01-a.png belongs to line 10 already",
         ),
+        (python("x = 1\nobject()"), "01-try.md:7: cell 1 prints <object at 0x"),
         (python("import os\nos._exit(1)"), "01-try.md:6: cell 1 killed its kernel"),
     ],
 )
@@ -225,6 +226,20 @@ def test_only_what_changes_the_result_runs_again(write, monkeypatch, capsys):
     (lesson.root / "data" / "registry.json").write_text("[1]", encoding="utf-8")
     assert ran()
     assert not ran()
+
+
+def test_an_edit_made_during_the_run_is_not_lost(write, monkeypatch):
+    lesson, execute = write(python("print(1)")), running.execute
+
+    def execute_and_edit(episode):
+        done = execute(episode)
+        write("The author goes on writing.\n\n" + python("print(1)"))
+        return done
+
+    monkeypatch.setattr(running, "execute", execute_and_edit)
+    with pytest.raises(LessonError, match="01-try.md was edited while it ran"):
+        run(lesson)
+    assert body(lesson) == "The author goes on writing.\n\n" + python("print(1)")
 
 
 def test_one_episode_can_be_named_before_config_lists_it(write):

@@ -88,7 +88,8 @@ class Lesson:
         listed = [here / name for name in self.config.get(folder) or []]
         for path in listed:
             if not path.is_file():
-                raise LessonError(f"config.yaml lists {folder}/{path.name}, which does not exist: write it or take it out")
+                name = f"{folder}/{path.name}"
+                raise LessonError(f"config.yaml lists {name}, which does not exist: write it or take it out")
         others = [] if kind == "episode" else sorted(set(here.glob("*.md")) - set(listed))
         return [Page(path, kind) for path in [*listed, *others]]
 

@@ -22,7 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from lessonkit import compare, kernel
-from lessonkit.episode import Cell, Episode, Figure, Result
+from lessonkit.episode import DEFAULT_TOLERANCE, Cell, Episode, Figure, Result
 from lessonkit.lesson import Lesson, LessonError, replace_file
 
 
@@ -41,27 +41,31 @@ class Outcome:
     error_line: int
 
     @property
+    def found(self) -> str:
+        """The text that belongs below the cell."""
+        return self.error or self.text
+
+    @property
     def result(self) -> Result | None:
-        """The block to stand below the cell: the recorded one for as long as it agrees."""
+        """The block that belongs below the cell: the recorded one for as long as it agrees."""
         old = self.cell.result
-        kind, text = ("error", self.error) if self.error else ("output", self.text)
-        if not text:
+        if not self.found:
             return None
         if old and not self.differences:
             return old
-        return Result(kind, text, old.tolerance) if old else Result(kind, text)
+        return Result("error" if self.error else "output", self.found, old.tolerance if old else DEFAULT_TOLERANCE)
 
     @property
     def differences(self) -> list[str]:
-        """Where the recorded block, if there is one, disagrees, in words."""
+        """Where the recorded block disagrees, in words."""
         old = self.cell.result
-        if self.error:
-            return compare.errors(old.text, self.error) if old else ["nothing was expected, an error found"]
-        if old and self.text:
-            return compare.texts(old.text, self.text, old.tolerance)
-        if old:
+        if not old:
+            return ["nothing was expected, an output found"] if self.found else []
+        if not self.found:
             return ["an output was expected, nothing found"]
-        return ["nothing was expected, an output found"] if self.text else []
+        if self.error:
+            return compare.errors(old.text, self.error)
+        return compare.texts(old.text, self.text, old.tolerance)
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,7 @@ def execute(episode: Episode) -> Run:
                 raise _failure(episode, cell, f"is still running after {kernel.CELL_LIMIT} s") from None
             outcomes.append(_outcome(cell, notebook_cell.outputs, time.perf_counter() - began))
             _demand_expected_error(episode, outcomes[-1])
+            _demand_lasting_text(episode, outcomes[-1])
         done = Run(episode, tuple(outcomes), kernel.peak_memory(client))
     _demand_fitting_figures(done)
     return done
@@ -218,6 +223,14 @@ def _demand_expected_error(episode: Episode, outcome: Outcome) -> None:
         raise _failure(episode, cell, what, outcome.error_line)
 
 
+def _demand_lasting_text(episode: Episode, outcome: Outcome) -> None:
+    """No object's address in memory, which no second run would print."""
+    tolerance = outcome.cell.result.tolerance if outcome.cell.result else DEFAULT_TOLERANCE
+    if tolerance is not None and (address := re.search(r"<[^<>]* at 0x[0-9a-fA-F]+>", outcome.text)):
+        what = f"prints {address[0]}, another address in every run: end the line with ; or print what matters"
+        raise _failure(episode, outcome.cell, what, len(outcome.cell.source.split("\n")))
+
+
 def _demand_fitting_figures(done: Run) -> None:
     """Every figure has its image line, every image line its figure, and every file one figure."""
     name, wrong, seen = done.episode.path.name, [], {}
@@ -242,9 +255,7 @@ def _explain(episode: Episode, outcome: Outcome) -> str:
     """A colleague's account of a difference: where, what in words, then the two texts."""
     cell = outcome.cell
     old = cell.result.text if cell.result else ""
-    diff = difflib.unified_diff(
-        old.split("\n"), (outcome.error or outcome.text).split("\n"), "recorded", "fresh run", lineterm=""
-    )
+    diff = difflib.unified_diff(old.split("\n"), outcome.found.split("\n"), "recorded", "fresh run", lineterm="")
     where = f"{episode.path.name}:{cell.result_lines[0]}: the result of cell {cell.number} differs"
     return "\n".join([where, *(f"  {difference}" for difference in outcome.differences), *diff])
 
@@ -254,13 +265,16 @@ def _target(lesson: Lesson, figure: Figure) -> Path:
 
 
 def _write(lesson: Lesson, done: Run) -> None:
+    path, before = done.episode.path, "\n".join(done.episode.lines)
+    if path.read_text(encoding="utf-8") != before:
+        raise LessonError(f"{path.name} was edited while it ran: nothing is written; run it again")
     for figure, png in done.drawn:
         target = _target(lesson, figure)
         if not target.is_file() or compare.figures(target.read_bytes(), png):
             replace_file(target, png)
     text = done.episode.with_results({outcome.cell.number: outcome.result for outcome in done.outcomes})
-    if text != "\n".join(done.episode.lines):
-        replace_file(done.episode.path, text.encode())
+    if text != before:
+        replace_file(path, text.encode())
 
 
 def _key(lesson: Lesson, episode: Episode) -> str:
@@ -268,10 +282,10 @@ def _key(lesson: Lesson, episode: Episode) -> str:
     package = Path(importlib.util.find_spec("regseg").origin).parent
     sources = sorted(path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")
     figures = [_target(lesson, figure) for cell in episode.cells for figure in cell.figures]
-    files = [*sources, Path(__file__), kernel.STYLE, lesson.root / "data" / "registry.json", *figures]
+    registry, ours = lesson.root / "data" / "registry.json", [Path(__file__), Path(kernel.__file__), kernel.STYLE]
     cells = [(cell.source, cell.result, [figure.path for figure in cell.figures]) for cell in episode.cells]
     digest = hashlib.sha256(repr([sys.version, _pins(lesson), cells]).encode())
-    for path in files:
+    for path in [*sources, *ours, registry, *figures]:
         digest.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
     return digest.hexdigest()
 
