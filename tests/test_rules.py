@@ -274,7 +274,7 @@ BROKEN = [
     (E01, "```bash\n", NEW_CELL.format("def f():\n    return answer"), "def f", "in the challenge 'Challenge 6'"),
     (E01, "```bash\n", NEW_CELL.format("a = 1\na += ("), "a += (", "not Python"),
     # spelling
-    (PEOPLE, "Anna is a physicist.", "Anna is\na physisist.", "physisist", "or is it 'physicist'"),
+    (PEOPLE, "Anna is a physicist.", "Anna is\na physisist.", "physisist", "is it 'physicist'"),
     (E01, "seen from", "seen frmo", "frmo", "'frmo'"),
     (E01, "image = 1\n", "image = 1  # recieved\n", "recieved", "write received"),
     ("src/made.py", "Reads", "Recieves", 1, "write receives"),

@@ -20,7 +20,7 @@ MATHS = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$", re.S)
 ADDRESS = re.compile(r"\]\([^)]*\)|\]\[[^\]]*\]|https?://[^\s>]+|<[^>]*>", re.S)
 DIV_FENCE = re.compile(r"^:{3,}.*$", re.M)
 ATTRIBUTES = re.compile(r"\{[^{}]*\}", re.S)
-SOURCES = ("src", "tests", "bench")
+SOURCES = ("src", "bench")
 
 
 def prose(document: Document) -> Iterator[Finding]:
@@ -34,8 +34,8 @@ def prose(document: Document) -> Iterator[Finding]:
             word = re.sub(r"'s?$", "", found[0].replace("’", "'").lower())
             if len(word) > 1 and word not in _dictionary():
                 near = sorted(_dictionary().candidates(word) or ())[:1]
-                mend = f", or is it '{near[0]}'" if near else ""
-                what = f"is '{found[0]}' spelled well{mend}? Mend it, or add it to src/lessonkit/rules/words.txt"
+                mend = f" (is it '{near[0]}'?)" if near else ""
+                what = f"no dictionary has '{found[0]}'{mend}: mend it, or add it to src/lessonkit/rules/words.txt"
                 yield token.map[0] + 1 + text.count("\n", 0, found.start()), what
 
 
