@@ -86,15 +86,6 @@ def numbers(given: Any, count: int) -> np.ndarray:
     return values
 
 
-def choice(given: Any, *options: str) -> str:
-    """Read one of the options, whatever its case and the blanks around it."""
-    word = given.strip().casefold() if isinstance(given, str) else None
-    found = [option for option in options if option.casefold() == word]
-    if not found:
-        raise CannotRead(f"I expected one of {', '.join(map(repr, options))}, and got {_name(given)}.")
-    return found[0]
-
-
 def image(given: Any, dimension: int = 3) -> sitk.Image:
     """Read a SimpleITK image of the given dimension."""
     if not isinstance(given, sitk.Image):
@@ -142,9 +133,9 @@ def _name(given: Any) -> str:
 
 
 def close(one: Any, other: Any, within: float = 1e-3) -> bool:
-    """True when all numbers agree within an absolute tolerance."""
+    """True when all numbers agree with the others, or with one number, within an absolute tolerance."""
     one, other = np.asarray(one, float), np.asarray(other, float)
-    return one.shape == other.shape and bool(np.all(np.abs(one - other) <= within))
+    return other.shape in (one.shape, ()) and bool(np.all(np.abs(one - other) <= within))
 
 
 def same_grid(one: sitk.Image, other: sitk.Image, within: float = 1e-3) -> bool:

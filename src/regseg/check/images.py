@@ -101,22 +101,20 @@ def _inside(scan: sitk.Image, point: np.ndarray) -> bool:
 
 @exercise("01-difference")
 def signed_difference(given) -> Verdict:
-    for before_value, after_value in ((100, 60), (3, 250)):
-        before, after = (sitk.Image([4, 4, 4], sitk.sitkUInt8) + value for value in (before_value, after_value))
-        result = image(call(given, after, before))
-        value = result[0, 0, 0]
-        if value == after_value - before_value:
-            continue
-        if value == (after_value - before_value) % 256:
-            return wrong(
-                f"{after_value} − {before_value} came out as {value:g}: eight bits without a sign cannot hold it, "
-                "so cast both images before you subtract."
-            )
-        if value == before_value - after_value:
-            return wrong("The sign is turned round: what grew brighter should come out positive, after minus before.")
-        if value == abs(after_value - before_value):
-            return wrong("The size is right and the sign is lost: darker and brighter now look the same.")
-        return wrong(f"{after_value} − {before_value} came out as {value:g}.")
+    cases = np.array([(60, 100), (250, 3)])  # after, before
+    results = []
+    for values in cases.tolist():
+        after, before = (sitk.Image([4, 4, 4], sitk.sitkUInt8) + value for value in values)
+        results.append(image(call(given, after, before))[0, 0, 0])
+    truth = cases[:, 0] - cases[:, 1]
+    if close(results, truth % 256):
+        return wrong("60 − 100 came out as 216: eight bits cannot hold −40, so cast before you subtract.")
+    if close(results, -truth):
+        return wrong("The sign is turned round: what grew brighter should come out positive, after minus before.")
+    if close(results, abs(truth)):
+        return wrong("The size is right and the sign is lost: darker and brighter now look the same.")
+    if not close(results, truth):
+        return wrong(f"60 − 100 came out as {results[0]:g}, and 250 − 3 as {results[1]:g}.")
     return right("A type with a sign and enough bits holds every difference.")
 
 
