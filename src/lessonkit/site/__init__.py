@@ -149,6 +149,7 @@ class _Site:
         for body in bodies.values():
             page = body.page
             if page.kind == "home":
+                body = replace(body, contents=[*body.contents, {"id": "schedule", "title": "Schedule"}])
                 self.render("home.html", view, "index", self.lesson.config["title"], body=body, episodes=episodes)
             elif page.kind != "profile" and not (learner and page.kind == "instructor"):
                 self.render("page.html", view, page.name, page.title, body=body, neighbours=self.neighbours(page))

@@ -74,7 +74,8 @@ def code_css() -> str:
     rules = []
     for token, name in classes.items():
         day, night = light[token], dark[token]
-        if name and (day["color"] or night["color"]):
+        # Plain names are most of any code, and stay in the colour of the text.
+        if name not in ("", "n") and (day["color"] or night["color"]):
             shape = "font-style:italic;" if day["italic"] else ""
             colours = (f"#{style['color']}" if style["color"] else "currentColor" for style in (day, night))
             rules.append(f"code .{name}{{color:light-dark({','.join(colours)});{shape}}}")
