@@ -44,7 +44,7 @@ def fingerprint(name: str) -> dict[str, list[float]]:
     for part, image in images.items():
         values = sitk.GetArrayFromImage(image).astype(np.float64)
         along = [float(np.average(np.arange(n), weights=np.abs(values - values.min()).sum(axis=others)))
-                 for n, others in zip(values.shape, ((1, 2), (0, 2), (0, 1)), strict=True)]  # fmt: skip
+                 for n, others in zip(values.shape, ((1, 2), (0, 2), (0, 1)), strict=True)]
         print_[part] = [*image.GetSize(), *image.GetOrigin(), values.mean(), values.std(), *along]
     return {part: [round(float(value), 6) for value in numbers] for part, numbers in print_.items()}
 
@@ -77,6 +77,12 @@ def test_template_keeps_its_geometry():
     family = ("mask", "labels", "t2", "flair")
     assert all(same_space(t1, data.load(f"brain_{member}")) for member in family)
     assert same_space(t1, data.load("head_ct")) and same_space(t1, data.load("lesion_labels"))
+
+
+def test_left_and_right_differ_only_where_the_cards_say_so():
+    t1, lesions = array("brain_t1"), array("lesion_labels") > 0
+    np.testing.assert_array_equal(t1, t1[:, :, ::-1])
+    assert (lesions & lesions[:, :, ::-1]).sum() < 0.1 * lesions.sum()
 
 
 def test_labels_fill_the_mask_and_follow_the_intensities():
@@ -183,7 +189,7 @@ def inverse(pair: data.Pair) -> sitk.Transform:
         return pair.transform.GetInverse()
     grid = pair.fixed
     field = sitk.TransformToDisplacementField(pair.transform, sitk.sitkVectorFloat64, grid.GetSize(),
-                                              grid.GetOrigin(), grid.GetSpacing(), grid.GetDirection())  # fmt: skip
+                                              grid.GetOrigin(), grid.GetSpacing(), grid.GetDirection())
     return sitk.DisplacementFieldTransform(sitk.InvertDisplacementField(field, maximumNumberOfIterations=20))
 
 
@@ -193,7 +199,7 @@ def test_truth_is_invertible(name):
     pair = data.load_pair(name)
     field = sitk.TransformToDisplacementField(
         pair.transform, sitk.sitkVectorFloat64, pair.fixed.GetSize(), pair.fixed.GetOrigin(),
-        pair.fixed.GetSpacing(), pair.fixed.GetDirection())  # fmt: skip
+        pair.fixed.GetSpacing(), pair.fixed.GetDirection())
     displacement = sitk.GetArrayFromImage(field)
     by_index = np.stack(np.gradient(displacement, 2.0, axis=(2, 1, 0)), axis=-1)  # d(xyz) / d(index x, y, z)
     direction = np.array(pair.fixed.GetDirection()).reshape(3, 3)

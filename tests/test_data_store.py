@@ -38,7 +38,7 @@ def toy(tmp_path, monkeypatch) -> tuple[Card, Path]:
     file.parent.mkdir(parents=True)
     sitk.WriteImage(sitk.GaussianSource(size=[8, 9, 10]), file)
     card = Card("toy", "real", "CT", "Toy", "A toy.", file="some where/toy.mha", urls=("http://127.0.0.1:9/toy.mha",),
-                hash="sha256:" + hashlib.sha256(file.read_bytes()).hexdigest())  # fmt: skip
+                hash="sha256:" + hashlib.sha256(file.read_bytes()).hexdigest())
     monkeypatch.setitem(by_name(), "toy", card)
     return card, file
 
@@ -49,7 +49,7 @@ def leftovers(cache: Path) -> list[Path]:
 
 def regseg(*arguments: str, cache: Path) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-m", "regseg", "data", *arguments], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, env={**os.environ, "REGSEG_CACHE": str(cache)})  # fmt: skip
+                            stderr=subprocess.PIPE, env={**os.environ, "REGSEG_CACHE": str(cache)})
 
 
 # Embedded
@@ -104,7 +104,7 @@ def test_killed_in_the_middle_leaves_nothing_that_is_read(cache):
         "    os._exit(9)\n"
         "sitk.WriteImage = die\n"
         "from regseg import data\n"
-        "data.load('brain_t1')\n")], env=os.environ, check=False)  # fmt: skip
+        "data.load('brain_t1')\n")], env=os.environ, check=False)
     assert killed.returncode == 9
     assert not list(cache.glob("made-*/brain_t1"))
     assert data.load("brain_t1").GetSize() == (197, 233, 189)
@@ -130,7 +130,7 @@ def test_another_process_that_finishes_first_wins(cache):
 @pytest.mark.parametrize("problem", [
     OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
     RuntimeError("sitk::ERROR: Error writing the file"),
-], ids=["from Python", "from SimpleITK"])  # fmt: skip
+], ids=["from Python", "from SimpleITK"])
 def test_no_space_left(cache, monkeypatch, problem):
     def write(*_, **__):
         raise problem

@@ -66,12 +66,13 @@ def _rater(number: int, habit: str) -> Card:
 
     what = f"The lesions of lesion_labels as simulated rater {number} draws them: {habit}."
     return Card(f"rater_{number}", "synthetic", "binary mask", f"Simulated rater {number}", what,
-                make=make, inputs=("lesion_labels",))  # fmt: skip
+                make=make, inputs=("lesion_labels",))
 
 
 EMBEDDED = (
     Card("brain_t1", "template", "MR T1", "Brain template",
-         "Skull-stripped average T1 brain, 1 mm, uint8; direction diag(-1, -1, 1) as in the template's file.",
+         "Skull-stripped average T1 brain, 1 mm, uint8; direction diag(-1, -1, 1) as in the template's file. "
+         "Exactly symmetric: a left-right flip cannot be seen on it.",
          make=brains.brain_t1),
     Card("brain_t1_2mm", "template", "MR T1", "Brain template, 2 mm",
          "brain_t1 averaged over 2 x 2 x 2 voxels.", make=brains.half_resolution, inputs=("brain_t1",)),
@@ -132,7 +133,7 @@ EMBEDDED = (
          "Lateral projection of head_ct as one DICOM file whose lowest stored values are shown white; "
          "SimpleITK turns the values round when it reads it.",
          make=dicom.radiograph, inputs=("head_ct",)),
-)  # fmt: skip
+)
 
 
 @cache

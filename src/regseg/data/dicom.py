@@ -47,7 +47,7 @@ def radiograph(ct: sitk.Image) -> sitk.Image:
         "0028|0004": "MONOCHROME1",
         "0028|1050": "32767",
         "0028|1051": "65535",
-    })  # fmt: skip
+    })
     return image
 
 
@@ -90,7 +90,7 @@ def _series(ct: sitk.Image, name: str, description: str, missing: int | None = N
             "0020|0013": str(z + 1),  # Instance Number
             "0020|0032": "\\".join(f"{mm:g}" for mm in position),  # Image Position (Patient)
             "0020|1041": f"{position[2]:g}",  # Slice Location
-        })  # fmt: skip
+        })
         slices[f"{instance[-8:]}.dcm"] = image
     return slices
 

@@ -1,8 +1,8 @@
 """The cache: each dataset is whole or not there.
 
 A dataset is written into a temporary folder beside its place, then renamed in one step, so that neither
-a crash nor a second process can leave half of it. Embedded datasets lie under a key made of the makers'
-source code: when that changes they are made again.
+a crash nor a second process can leave half of it. Embedded datasets lie under a key made of this
+package's source code: when that changes they are made again.
 """
 
 import errno
@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,7 +23,7 @@ import pooch
 import requests
 import SimpleITK as sitk
 
-from . import brains, dicom, lesions, pairs
+from . import dicom, pairs
 from .cards import Card, DataError, card
 
 pooch.get_logger().setLevel("WARNING")  # the progress bar says enough
@@ -49,8 +48,8 @@ def find(name: str) -> Path:
 @cache
 def _makers_key() -> str:
     digest = hashlib.sha256()
-    for module in (brains, lesions, pairs, dicom, sys.modules[__name__]):
-        digest.update(Path(module.__file__).read_bytes())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
     for package in ("nilearn", "numpy", "SimpleITK"):
         digest.update(version(package).encode())
     return digest.hexdigest()[:12]
@@ -134,7 +133,7 @@ def _writing_into(place: Path) -> Iterator[None]:
     except (OSError, RuntimeError) as error:  # SimpleITK raises RuntimeError when it cannot write
         existing = next(parent for parent in (place, *place.parents) if parent.exists())
         if getattr(error, "errno", None) == errno.ENOSPC or shutil.disk_usage(existing).free < 2**24:
-            problem = f"No space is left for the image cache {place}. Free some (1 GB is ample),"
+            problem = f"No space is left for the image cache {place}. Free some,"
         elif isinstance(error, OSError):
             problem = f"The image cache {place} cannot be written ({error.strerror or error}). Mend that,"
         else:
@@ -176,7 +175,7 @@ def _reason(error: OSError | ValueError) -> str:
         return f"the server answered {error.response.status_code}"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the download broke off"
-    return "no answer"
+    return f"no answer ({type(error).__name__})"
 
 
 def _downloader(source: str) -> Callable:
