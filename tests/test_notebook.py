@@ -226,6 +226,7 @@ def test_ids_are_unique_and_survive_edits_elsewhere(lesson):
     after = [cell.id for cell in made(lesson).cells]
     assert len(set(after)) == len(after) == len(before) + 2
     assert [identity for identity in after if identity in before] == before
+    assert [cell.id for cell in made(lesson).cells] == after
 
 
 def test_prose_around_a_cell_in_a_callout_is_headed_once(lesson):
