@@ -24,7 +24,7 @@ RESERVED = ("404", "aio", "images", "key-points", "profiles")
 def config(lesson: Lesson) -> Iterator[Problem]:
     """config.yaml: can be read, is complete, and lists only what exists."""
     path = lesson.root / "config.yaml"
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
     def problem(pattern: str, message: str) -> Problem:
         found = re.search(pattern, text, re.M)
