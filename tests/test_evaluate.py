@@ -64,6 +64,22 @@ def test_folding_counts_where_space_turns_over():
     assert evaluate.folding(folded, inside) == 1
 
 
+@pytest.mark.parametrize("direction", [np.eye(3), np.diag([-1.0, -1, 1]), np.roll(np.eye(3), 1, axis=0)])
+@pytest.mark.parametrize("determinant", [0.5, -0.5])
+def test_folding_is_the_same_however_the_image_is_stored(direction, determinant):
+    """x → determinant · x: folds everywhere or nowhere, whichever way the index axes run."""
+    grid = sitk.Image([9, 9, 9], sitk.sitkUInt8)
+    grid.SetSpacing((1.0, 2.0, 3.0))
+    grid.SetDirection(direction.ravel())
+    scale = sitk.AffineTransform(np.diag([determinant, 1, 1]).ravel(), (0, 0, 0))
+    field = sitk.TransformToDisplacementField(
+        scale, sitk.sitkVectorFloat64, grid.GetSize(), (5, 6, 7), grid.GetSpacing(), grid.GetDirection()
+    )
+    inside = sitk.GetImageFromArray(np.pad(np.ones((7, 7, 7), np.uint8), 1))
+    inside.CopyInformation(field)
+    assert evaluate.folding(field, inside) == (determinant < 0)
+
+
 @pytest.mark.parametrize("measure", [evaluate.overlap, evaluate.surface_distance])
 def test_other_spaces_and_missing_labels_are_explained(measure):
     here, moved = box((2, 2, 2), (5, 5, 5)), box((2, 2, 2), (5, 5, 5))

@@ -141,7 +141,12 @@ def folding(field: sitk.Image, mask: sitk.Image | None = None) -> float:
             f"a {field.GetDimension()}-D displacement field has {field.GetDimension()} numbers per voxel, "
             f"this image has {field.GetNumberOfComponentsPerPixel()}: make one with sitk.TransformToDisplacementField"
         )
-    determinant = sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(field))
+    # The filter differentiates along the index axes and takes the vectors as if they were given along them too, so we
+    # turn them there; a change of axes leaves the determinant as it is.
+    direction = np.reshape(field.GetDirection(), (field.GetDimension(), -1))
+    along_index = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(field) @ direction, isVector=True)
+    along_index.SetSpacing(field.GetSpacing())
+    determinant = sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(along_index))
     if mask is None:
         return float(np.mean(determinant <= 0))
     _same_space(field, mask, "the field", "the mask")

@@ -187,20 +187,19 @@ def ras_to_lps(given) -> Verdict:
 
 
 @exercise("01-radiograph")
-def upright_radiograph(given) -> Verdict:
-    stored = sitk.GetArrayFromImage(data.load("radiograph")).astype(float).squeeze()
+def bright_bones(given) -> Verdict:
     if not isinstance(given, sitk.Image):
         return wrong("Hand over a SimpleITK image.")
-    answer = sitk.GetArrayFromImage(given).astype(float).squeeze()
-    if answer.shape != stored.shape:
-        return wrong("The size has changed: only the intensities should be turned round.")
-    if close(answer, stored):
-        return wrong("It still shows what is stored, where small numbers mean white.")
-    if close(answer, -stored):
-        return wrong("Turned round, but below zero: keep the values in their range, from the smallest to the largest.")
-    if np.corrcoef(answer.ravel(), stored.ravel())[0, 1] > -0.999:
-        return wrong("Every intensity should be mirrored between the smallest and the largest one.")
-    return right("Now dense parts are bright, as in every other image of this course.")
+    read, answer = (sitk.GetArrayFromImage(one).astype(float) for one in (data.load("radiograph"), given))
+    if answer.size != read.size:
+        return wrong("The size has changed: the question is only about the intensities.")
+    if close(answer.ravel(), read.ravel()):
+        return right("SimpleITK had turned the intensities round while reading; the tag tells how the file stores them.")
+    if np.corrcoef(answer.ravel(), read.ravel())[0, 1] > -0.999:
+        return wrong("The intensities are neither those of the file nor their mirror image: keep them as they are.")
+    if answer.min() < 0:
+        return wrong("Now the bones are dark, and the values are below zero: look at the picture before you change it.")
+    return wrong("Now the bones are dark: SimpleITK had done it already when it read the file, whatever the tag says.")
 
 
 @exercise("01-lung")
