@@ -2,7 +2,7 @@
 
 Each shows three planes of the 1 mm head with an overlay (template, T1-weighted MR; 197 x 233 x 189) in one JupyterLab
 and one headless Chromium. The clock starts with the browser's own time stamp of the key event, and stops with that of
-the first frame, composed by the browser, in which the pictures differ; nothing of the viewers is instrumented.
+the first frame, composed by the browser, that shows the new pictures; nothing of the viewers is instrumented.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
-from PIL import Image
 from nbclient import execute
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from lessonkit import lab
@@ -68,7 +68,7 @@ def draw(k):
 
 
 def measure(page: Page, address: str, name: str) -> list[float]:
-    """Milliseconds from each of PRESSES key presses to the first composed frame with other pictures."""
+    """Milliseconds from each of PRESSES key presses to the first composed frame with the new pictures."""
     _, target, key, pictures = VIEWERS[name]
     lab.run_all(page, address, f"{name}.ipynb")
     page.locator(pictures).first.wait_for(timeout=60_000)
@@ -92,14 +92,17 @@ def measure(page: Page, address: str, name: str) -> list[float]:
     session.send("Page.startScreencast", {"format": "png", "everyNthFrame": 1})
     page.wait_for_timeout(1_000)
     times = []
+    before = pixels(page.screenshot(), part)
     for _ in range(PRESSES):
-        before = pixels(frames[-1][1], part)
-        frames[:-1] = []
+        frames.clear()
         page.keyboard.press(key)
-        page.wait_for_timeout(900)
-        pressed = page.evaluate("window.pressed")
-        changed = (t for t, frame in frames[1:] if np.any(pixels(frame, part) != before))
-        times.append(next(changed, float("nan")) - pressed)
+        page.wait_for_timeout(1_000)
+        after = pixels(page.screenshot(), part)  # the settled picture, so that a late frame cannot pass for an early one
+        if np.array_equal(before, after):
+            raise RuntimeError(f"{name}: the key {key} did not change the pictures.")
+        arrived = next(t for t, frame in frames if np.array_equal(pixels(frame, part), after))
+        times.append(arrived - page.evaluate("window.pressed"))
+        before = after
     session.send("Page.stopScreencast")
     session.detach()
     return times
