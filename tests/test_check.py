@@ -258,7 +258,7 @@ WRONG = {
     "01-lung": [
         ("another unit", lambda: volume(data.load("chest_ct_mask"))),
         ("another unit", lambda: volume(data.load("chest_ct_mask")) / 1000),
-        ("counted voxels", lambda: np.count_nonzero(sitk.GetArrayViewFromImage(data.load("chest_ct_mask")))),
+        ("counted voxels", lambda: np.count_nonzero(sitk.GetArrayFromImage(data.load("chest_ct_mask")))),
         ("Count the voxels", lambda: 42),
     ],
     "02-shift": [

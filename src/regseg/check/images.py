@@ -194,7 +194,7 @@ def bright_bones(given) -> Verdict:
     if answer.size != read.size:
         return wrong("The size has changed: the question is only about the intensities.")
     if close(answer.ravel(), read.ravel()):
-        return right("SimpleITK had turned the intensities round while reading; the tag tells how the file stores them.")
+        return right("SimpleITK turned the intensities round while reading; the tag tells how the file stores them.")
     if np.corrcoef(answer.ravel(), read.ravel())[0, 1] > -0.999:
         return wrong("The intensities are neither those of the file nor their mirror image: keep them as they are.")
     if answer.min() < 0:
