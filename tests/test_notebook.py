@@ -235,6 +235,13 @@ def test_prose_around_a_cell_in_a_callout_is_headed_once(lesson):
     assert firsts == ["> **Note: zyx or xyz?**", "x = 1", "> Then:"]
 
 
+def test_a_heading_without_attributes_leaves_what_follows_alone(lesson):
+    lesson = rewrite(lesson, "## A voxel {#voxel}", "## A voxel")
+    text = made(lesson).cells[3].source
+    assert text.startswith("## A voxel\n\nAn index $i$ has a [place](https://github.com/")
+    assert "\n\n![Axes of two frames][frames.svg]\n\n*Two frames*\n\n" in text
+
+
 def test_a_picture_that_is_missing_is_named(lesson):
     (lesson.root / "fig" / "frames.svg").unlink()
     with pytest.raises(LessonError, match=r"01-voxels.md: fig/frames.svg is not a picture in fig/"):
