@@ -150,3 +150,21 @@ def test_a_browser_opens_only_where_there_is_one(monkeypatch):
     assert course._has_display()
     monkeypatch.setenv("REGSEG_NO_BROWSER", "1")
     assert not course._has_display()
+
+
+def test_jupyterlab_opens_a_notebook_and_asks_the_network_nothing(browser, lesson):
+    course.notebook.write(lesson)
+    with course.jupyterlab(lesson.root / "notebooks", 0) as (address, process), browser.new_context() as context:
+        asked = []
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address.replace("/lab?", "/lab/tree/01-images.ipynb?"))
+        page.locator(".jp-Notebook").wait_for(timeout=60_000)
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+        host = address.split("/lab")[0]
+        assert page.get_by_text("Would you like to").count() == 0
+        assert [url for url in asked if not url.startswith((host, "data:", "blob:"))] == []
+        assert [url for url in asked if "/lab/api/news" in url or "/lab/api/update" in url] == []
+        token = address.split("token=")[1]
+        assert json.loads(get(f"{host}/lab/api/news", Authorization=f"token {token}")[0])["news"] == []
+    assert process.poll() is not None

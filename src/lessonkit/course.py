@@ -69,10 +69,11 @@ def up_to_date_site(lesson: Lesson) -> Path:
 
 
 def _key(lesson: Lesson) -> str:
-    """A hash of everything that the website is made of: the lesson's files, and lessonkit itself."""
+    """A hash of everything that the website is made of: the lesson's files, the pinned versions, lessonkit."""
     root, digest = lesson.root, hashlib.sha256()
     folders = [HERE, *(root / name for name in (*FOLDERS, "fig"))]
-    files = [root / "config.yaml", *root.glob("*.md"), *(path for folder in folders for path in folder.rglob("*"))]
+    files = [root / "config.yaml", root / "pyproject.toml", *root.glob("*.md")]
+    files += [path for folder in folders for path in folder.rglob("*")]
     for path in sorted(files):
         if path.is_file() and path.suffix != ".pyc":
             digest.update(f"{path}\0{path.stat().st_size}\0".encode() + path.read_bytes())

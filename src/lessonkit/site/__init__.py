@@ -46,6 +46,7 @@ def build(lesson: Lesson, out: Path) -> None:
     LessonError
         A page cannot be read, a link or image points nowhere, or the search index cannot be made.
     """
+    lesson = Lesson(lesson.root.resolve())
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-", ignore_cleanup_errors=True) as beside:
         fresh, old = Path(beside, "new"), Path(beside, "old")

@@ -157,7 +157,7 @@ function flatten(blocks, level, current, outermost)
     elseif kind then
       result:insert(pandoc.Div(flatten(block.content, level, current, outermost), block.attr))
     else
-      page.summary = page.summary or block.t == "Para" and plain(block.content) or nil
+      if block.t == "Para" and not instructor then page.summary = page.summary or plain(block.content) end
       result:extend(pandoc.Blocks{block}:walk(anywhere))
     end
   end
