@@ -55,9 +55,7 @@ def slices(
     pictures = []
     for one, over, marks in zip(images, overlays, label_maps, strict=True):
         where = at if at is not None or not pictures else pictures[0].at
-        pictures.append(
-            Picture(one, where, over, marks, points, window, opacity, label_names, point_reach)
-        )
+        pictures.append(Picture(one, where, over, marks, points, window, opacity, label_names, point_reach))
         pictures[-1].marked = at is not None
     if all(picture.index is None for picture in pictures):
         pictures[0].require_inside()
