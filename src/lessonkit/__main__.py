@@ -93,12 +93,14 @@ def _site(lesson: Lesson, _: argparse.Namespace) -> None:
 
 
 def _check(lesson: Lesson, _: argparse.Namespace) -> int:
-    from lessonkit.rules import check
+    from lessonkit import tables
+    from lessonkit.rules import check, not_run
 
     problems = check(lesson)
-    for problem in problems:
-        print(problem)
-    return bool(problems)
+    old_tables = [f"{path}: its tables are older than bench/results/: run a bench" for path in tables.outdated(lesson)]
+    for line in [*problems, *old_tables, *not_run(lesson)]:
+        print(line)
+    return bool(problems or old_tables)
 
 
 def _course(lesson: Lesson, options: argparse.Namespace) -> None:
@@ -107,10 +109,11 @@ def _course(lesson: Lesson, options: argparse.Namespace) -> None:
     serve(lesson, open_browser=not options.no_browser, port=options.port, lab_port=options.lab_port)
 
 
-def _bench(_: Lesson, options: argparse.Namespace) -> None:
-    from lessonkit.bench import run
+def _bench(lesson: Lesson, options: argparse.Namespace) -> None:
+    from lessonkit import bench, tables
 
-    run(options.name)
+    bench.run(options.name)
+    tables.write(lesson)
 
 
 def _clean(lesson: Lesson, _: argparse.Namespace) -> None:
