@@ -62,10 +62,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(lesson: Lesson, options: argparse.Namespace) -> int:
+    from lessonkit import tables
     from lessonkit.run import check, run
 
     if not options.check:
         run(lesson, options.episodes, force=options.force)
+        tables.write(lesson)
         return 0
     differences = check(lesson, options.episodes)
     for difference in differences:
@@ -97,7 +99,7 @@ def _check(lesson: Lesson, _: argparse.Namespace) -> int:
     from lessonkit.rules import check, not_run
 
     problems = check(lesson)
-    old_tables = [f"{path}: its tables are older than bench/results/: run a bench" for path in tables.outdated(lesson)]
+    old_tables = [f"{path}: its tables do not agree with bench/results: run `make run`" for path in tables.outdated(lesson)]
     for line in [*problems, *old_tables, *not_run(lesson)]:
         print(line)
     return bool(problems or old_tables)
