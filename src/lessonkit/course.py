@@ -40,13 +40,13 @@ def serve(lesson: Lesson, *, open_browser: bool, port: int, lab_port: int) -> No
     """
     from regseg import data
 
-    data.prepare(progress=True)
-    for path in notebook.write(lesson):
-        print(f"Kept with your changes: {path}. For a fresh copy, rename or delete it and start again.")
-    folder = up_to_date_site(lesson)
-    _stop_on_sigterm()
-    print("Starting JupyterLab …", file=sys.stderr)
+    _stop_in_order()
     try:
+        data.prepare(progress=True)
+        for path in notebook.write(lesson):
+            print(f"Kept with your changes: {path}. For a fresh copy, rename or delete it and start again.")
+        folder = up_to_date_site(lesson)
+        print("Starting JupyterLab …", file=sys.stderr)
         with website(folder, port) as pages, jupyterlab(lesson.root / "notebooks", lab_port) as (lab, process):
             print(f"\n  The lesson:     {pages}\n  The notebooks:  {lab}\n\nCtrl-C stops both.", flush=True)
             if open_browser and _has_display():
@@ -199,9 +199,11 @@ def free_port(wanted: int) -> int:
     raise LessonError(f"No free port on {HOST}: close a program that serves there")
 
 
-def _stop_on_sigterm() -> None:
-    """Let SIGTERM stop us the way that Ctrl-C does."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _stop_in_order() -> None:
+    """Let SIGTERM, and the closing of the terminal, stop us the way that Ctrl-C does."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
 def _has_display() -> bool:

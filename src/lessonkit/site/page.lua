@@ -6,10 +6,10 @@
 --   figures     for the page of all images
 --   summary     the first paragraph, for the description of the page
 
-local ACCORDIONS = {solution = "Solution", hint = "Hint", spoiler = "More"}
+local ACCORDIONS = {solution = "Solution", hint = "Hint", spoiler = "More", instructor = "For instructors"}
 local BOXES = {
   callout = "Note", challenge = "Challenge", prereq = "Prerequisites", checklist = "Checklist", caution = "Caution",
-  discussion = "Discussion", testimonial = "Testimonial", instructor = "For instructors",
+  discussion = "Discussion", testimonial = "Testimonial",
 }
 local CODE = {
   python = "Python", py = "Python, not run", output = "Output", error = "Error", warning = "Warning", bash = "Terminal", sh = "Terminal",
@@ -79,39 +79,38 @@ local function title(div)
   return header, content
 end
 
+-- What folds: closed for learners; the instructors' own notes, which only their view holds, are open.
 local function accordion(kind, div, level)
   local header, content = title(div)
+  local outside = instructor
+  instructor = instructor or kind == "instructor"
   local label, id = ACCORDIONS[kind], header and header.identifier or div.identifier
   local name = header and write({pandoc.Plain(header.content)}) or ""
-  name = name:lower() ~= label:lower() and name ~= "" and ('<span class="title">%s</span>'):format(name) or ""
-  local open = ('<details class="box %s"%s><summary><span class="kind">%s</span>%s</summary><div class="inside">'):format(
-    kind, id ~= "" and ' id="' .. id .. '"' or "", label, name)
-  local blocks = pandoc.Blocks{raw(open)}
+  local blocks = pandoc.Blocks{raw(('%s<details class="box %s"%s%s><summary><span class="kind">%s</span>%s</summary><div class="inside">'):format(
+    kind == "instructor" and "<!--instructor-->" or "", kind, id ~= "" and ' id="' .. id .. '"' or "", kind == "instructor" and " open" or "", label,
+    name ~= "" and name:lower() ~= label:lower() and '<span class="title">' .. name .. "</span>" or ""))}
   blocks:extend(flatten(content, level, level))
-  blocks:insert(raw("</div></details>"))
+  blocks:insert(raw("</div></details>" .. (kind == "instructor" and "<!--/instructor-->" or "")))
+  instructor = outside
   return blocks
 end
 
 local function box(kind, div, level)
   local header, content = title(div)
-  local outside = instructor
-  instructor = instructor or kind == "instructor"
-  if kind == "challenge" and header and not instructor then
-    table.insert(page.contents, {id = header.identifier, title = write({pandoc.Plain(header.content)}), challenge = true})
+  local blocks = pandoc.Blocks{raw(('<div class="box %s"><p class="kind">%s</p>'):format(kind, BOXES[kind]))}
+  if header then
+    level = level + 1
+    blocks:insert(heading(level, header))
   end
-  local fold = kind == "instructor"
-  local name = BOXES[kind]
-  local blocks = pandoc.Blocks{}
-  if fold then
-    local text = header and ('<span class="title">%s</span>'):format(write({pandoc.Plain(header.content)})) or ""
-    blocks:insert(raw(('<!--instructor--><details class="box instructor" open><summary><span class="kind">%s</span>%s</summary><div class="inside">'):format(name, text)))
-  else
-    blocks:insert(raw(('%s<div class="box %s"><p class="kind">%s</p>'):format(kind == "challenge" and "<!--challenge-->" or "", kind, name)))
-    if header then blocks:insert(heading(level + 1, header)) end
+  blocks:extend(flatten(content, level, level))
+  blocks:insert(raw("</div>"))
+  if kind == "challenge" then
+    blocks:insert(1, raw("<!--challenge-->"))
+    blocks:insert(raw("<!--/challenge-->"))
+    if header and not instructor then
+      table.insert(page.contents, {id = header.identifier, title = write({pandoc.Plain(header.content)}), challenge = true})
+    end
   end
-  blocks:extend(flatten(content, header and not fold and level + 1 or level, level + 1))
-  blocks:insert(raw(fold and "</div></details><!--/instructor-->" or kind == "challenge" and "</div><!--/challenge-->" or "</div>"))
-  instructor = outside
   return blocks
 end
 
@@ -130,7 +129,8 @@ local function tabs(kind, div, level)
       panel = pandoc.Blocks{}
       blocks:insert(raw('<div class="tab">'))
       blocks:insert(pandoc.Header(level + 1, block.content))
-    elseif panel then panel:insert(block) end
+    elseif panel then panel:insert(block)
+    else blocks:extend(flatten({block}, level, level)) end
   end
   close()
   blocks:insert(raw("</div>"))
@@ -150,7 +150,7 @@ function flatten(blocks, level, current, outermost)
       if outermost and current == 2 then
         table.insert(page.contents, {id = block.identifier, title = write({pandoc.Plain(block.content)})})
       end
-    elseif APART[kind] then page[kind] = write(block.content)
+    elseif APART[kind] then page[kind] = write(flatten(block.content, 2, 2))
     elseif ACCORDIONS[kind] then result:extend(accordion(kind, block, current))
     elseif BOXES[kind] then result:extend(box(kind, block, current))
     elseif kind == "tab" or kind == "group-tab" then result:extend(tabs(kind, block, current))
