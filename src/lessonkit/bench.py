@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import runpy
 import subprocess
-from importlib.metadata import distributions
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,9 +45,12 @@ def _machine() -> str:
 
 
 def _versions() -> dict[str, str]:
-    pinned = (ROOT / "pyproject.toml").read_text(encoding="utf-8").lower()
-    found = {d.name: d.version for d in distributions() if f'"{d.name.lower()}=={d.version}"' in pinned}
-    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+    pins = re.findall(r'"([\w.-]+)(?:\[[^]]*\])?==', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    found = {}
+    for name in sorted(pins, key=str.lower):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _commit() -> str:
