@@ -130,7 +130,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, (cell, *_) in VIEWERS.items():
             lab.write_notebook(Path(folder, f"{name}.ipynb"), HEAD, cell)
-        with lab.serve(Path(folder)) as address, sync_playwright() as playwright:
+        with lab.jupyterlab(Path(folder)) as (address, _), sync_playwright() as playwright:
             installed = shutil.which("chromium") or shutil.which("google-chrome")  # else Playwright's own
             browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
             for name in VIEWERS:

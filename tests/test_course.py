@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from lessonkit import course
+from lessonkit import course, lab
 from lessonkit.lesson import Lesson
 from site_lesson import write_lesson
 
@@ -115,10 +115,10 @@ def test_a_taken_port_is_replaced(tmp_path):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert course.free_port(port) != port
+        assert lab.free_port(port) != port
         with course.website(tmp_path, port) as address:
             assert f":{port}/" not in address
-    assert course.free_port(port) == port
+    assert lab.free_port(port) == port
 
 
 def test_the_server_names_types_hides_folders_and_answers_wrong_addresses(tmp_path):
@@ -154,7 +154,7 @@ def test_a_browser_opens_only_where_there_is_one(monkeypatch):
 
 def test_jupyterlab_opens_a_notebook_and_asks_the_network_nothing(browser, lesson):
     course.notebook.write(lesson)
-    with course.jupyterlab(lesson.root / "notebooks", 0) as (address, process), browser.new_context() as context:
+    with lab.jupyterlab(lesson.root / "notebooks", 0) as (address, process), browser.new_context() as context:
         asked = []
         page = context.new_page()
         page.on("request", lambda request: asked.append(request.url))

@@ -84,7 +84,7 @@ def jupyter(tmp_path_factory):
     # The last cell keeps the kernel busy, so that nothing the page does can have come from it.
     busy = "import time\nfor _ in range(600): time.sleep(0.1)"
     lab.write_notebook(folder / "viewer.ipynb", IMAGE, EXPLORE, busy)
-    with lab.serve(folder) as address:
+    with lab.jupyterlab(folder) as (address, _):
         yield address
 
 

@@ -99,10 +99,10 @@ def _check(lesson: Lesson, _: argparse.Namespace) -> int:
     from lessonkit.rules import check, not_run
 
     problems = check(lesson)
-    old_tables = [f"{path}: its tables do not agree with bench/results: run `make run`" for path in tables.outdated(lesson)]
-    for line in [*problems, *old_tables, *not_run(lesson)]:
+    stale = [f"{path}: its tables do not agree with bench/results: run `make run`" for path in tables.outdated(lesson)]
+    for line in [*problems, *stale, *not_run(lesson)]:
         print(line)
-    return bool(problems or old_tables)
+    return bool(problems or stale)
 
 
 def _course(lesson: Lesson, options: argparse.Namespace) -> None:

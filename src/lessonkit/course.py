@@ -6,25 +6,19 @@ import hashlib
 import http.server
 import os
 import re
-import secrets
 import signal
-import socket
-import subprocess
 import sys
 import threading
-import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from lessonkit import notebook, site
+from lessonkit.lab import HOST, free_port, jupyterlab
 from lessonkit.lesson import FOLDERS, Lesson, LessonError, replace_file
 
-HOST = "127.0.0.1"
 HERE = Path(__file__).parent
 
 
@@ -131,72 +125,6 @@ def website(folder: Path, port: int) -> Iterator[str]:
             yield f"http://{HOST}:{server.server_port}/"
         finally:
             server.shutdown()
-
-
-@contextmanager
-def jupyterlab(folder: Path, port: int, patience: float = 120.0) -> Iterator[tuple[str, subprocess.Popen]]:
-    """Serve a folder of notebooks with JupyterLab while the context lasts.
-
-    Yields
-    ------
-    str
-        The address, with the secret token without which nobody else on this machine can use it.
-    subprocess.Popen
-        JupyterLab itself.
-
-    Raises
-    ------
-    LessonError
-        It does not answer within `patience` seconds.
-    """
-    port, token = free_port(port), secrets.token_hex(16)
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.port={port}", f"--ServerApp.root_dir={folder}"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")
-    # Its settings keep it from asking the network for news and updates. The token is not for the list of processes.
-    environment = os.environ | {"JUPYTER_CONFIG_PATH": str(HERE / "jupyter"), "JUPYTER_TOKEN": token}
-    quiet = subprocess.DEVNULL
-    # In a session of its own, so that Ctrl-C in the terminal reaches us only and we stop it in order.
-    process = subprocess.Popen(
-        command, env=environment, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
-    )
-    try:
-        _await_answer(process, f"http://{HOST}:{port}/api", patience)
-        yield f"http://{HOST}:{port}/lab?token={token}", process
-    finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _await_answer(process: subprocess.Popen, address: str, patience: float) -> None:
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            urlopen(address, timeout=5).close()
-            return
-        except (URLError, OSError):
-            if process.poll() is not None or time.monotonic() > deadline:
-                message = "JupyterLab does not start. See why with: python -m jupyterlab notebooks"
-                raise LessonError(message) from None
-            time.sleep(0.2)
-
-
-def free_port(wanted: int) -> int:
-    """The port itself where it is free, else another one."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            if os.name != "nt":
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just left counts as free
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return probe.getsockname()[1]
-    raise LessonError(f"No free port on {HOST}: close a program that serves there")
 
 
 def _stop_in_order() -> None:
