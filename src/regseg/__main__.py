@@ -4,8 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from . import data
-from .data import page
+from regseg import data
+from regseg.data import page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,9 +10,9 @@ import numpy as np
 import SimpleITK as sitk
 from tqdm import tqdm
 
-from . import pairs, store
-from .cards import Card, DataError, by_name, card, names
-from .pairs import Pair
+from regseg.data import pairs, store
+from regseg.data.cards import Card, DataError, by_name, card, names
+from regseg.data.pairs import Pair
 
 __all__ = ["Card", "DataError", "Pair", "card", "load", "load_pair", "load_points", "names", "path", "prepare"]
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from . import brains, dicom, lesions, pairs
+from regseg.data import brains, dicom, lesions, pairs
 
 # Verbatim from the terms of the ICBM 152 non-linear atlases (2009); they ask that it stands in every copy.
 MNI_NOTICE = """\

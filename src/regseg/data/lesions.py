@@ -3,7 +3,7 @@
 import numpy as np
 import SimpleITK as sitk
 
-from .brains import FLAIR_MEANS, add_bias, add_noise, as_image, mr_contrast, smooth_noise, tissue_fractions
+from regseg.data.brains import FLAIR_MEANS, add_bias, add_noise, as_image, mr_contrast, smooth_noise, tissue_fractions
 
 RADII = (7.5, 6.5, 5.5, 5.0, 4.5, 4.0, 3.5, 3.0)  # mm, of the lesions with labels 1 to 8
 

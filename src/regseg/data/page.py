@@ -2,7 +2,7 @@
 
 from itertools import groupby
 
-from .cards import MNI_NOTICE, Card, by_name
+from regseg.data.cards import MNI_NOTICE, Card, by_name
 
 KINDS = {
     "template": "An average of many people, or made from it without invented intensities.",

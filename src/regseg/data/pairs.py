@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from .brains import T2_MEANS, add_bias, add_noise, as_image, half_resolution, mr_contrast, tissue_fractions
+from regseg.data.brains import T2_MEANS, add_bias, add_noise, as_image, half_resolution, mr_contrast, tissue_fractions
 
 
 @dataclass(frozen=True)

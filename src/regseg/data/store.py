@@ -23,8 +23,8 @@ import pooch
 import requests
 import SimpleITK as sitk
 
-from . import dicom, pairs
-from .cards import Card, DataError, card
+from regseg.data import dicom, pairs
+from regseg.data.cards import Card, DataError, card
 
 pooch.get_logger().setLevel("WARNING")  # the progress bar says enough
 SUMS = "sums.json"  # SHA-256 of each file of a dataset, written last
