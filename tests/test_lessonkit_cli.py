@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from types import ModuleType
+from importlib import import_module
 
 import pytest
 
@@ -62,13 +62,15 @@ def test_outside_a_lesson_it_says_where_to_go(tmp_path, capsys):
 
 @pytest.fixture
 def called(monkeypatch):
-    """Puts recorders in the place of the modules that the other commands start."""
+    """Puts recorders in the place of the functions that the other commands start."""
     calls = []
 
     def record(module: str, function: str, answer=None) -> None:
-        replacement = ModuleType(f"lessonkit.{module}")
-        setattr(replacement, function, lambda *args, **options: calls.append((module, args, options)) or answer)
-        monkeypatch.setitem(sys.modules, f"lessonkit.{module}", replacement)
+        def recorder(*arguments, **options):
+            calls.append((module, arguments, options))
+            return answer
+
+        monkeypatch.setattr(import_module(f"lessonkit.{module}"), function, recorder)
 
     return record, calls
 
