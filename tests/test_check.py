@@ -13,6 +13,7 @@ import SimpleITK as sitk
 from regseg import check, data
 from regseg.check.engine import EXERCISES, NOT_YET, judge
 from regseg.check.images import NOTE, slice_positions
+from regseg.check.transforms import MARK
 
 # --- what the answers below are made of ------------------------------------------------------------------------------
 
@@ -132,7 +133,7 @@ def radiograph(of) -> sitk.Image:
 
 
 def mark() -> np.ndarray:
-    return data.load_pair("pair_rigid").moving_points[7]
+    return np.array(MARK)
 
 
 def motion() -> sitk.Transform:
@@ -148,7 +149,8 @@ RIGHT = {
         lambda: data.load(thick).TransformPhysicalPointToIndex(NOTE),
         lambda: np.array(data.load(thick).TransformPhysicalPointToIndex(NOTE)),
     ],
-    "01-letters": [lambda: "PIL", lambda: " pil "],
+    "01-side": [lambda: "right", lambda: " Right"],
+    "01-letters": [lambda: "PIL", lambda: " pil ", lambda: ("P", "I", "L"), lambda: "P, I, L"],
     "01-geometry": [
         lambda: clip,
         lambda: lambda scan: sitk.Minimum(
@@ -163,7 +165,11 @@ RIGHT = {
     "01-gap": [lambda: gap()[1]],
     "01-volume": [lambda: lambda labels: volume(labels) / 1000],
     "01-ras": [lambda: lambda point: (-point[0], -point[1], point[2])],
-    "01-radiograph": [lambda: data.load("radiograph"), lambda: radiograph(lambda array: array)],
+    "01-radiograph": [
+        lambda: data.load("radiograph"),
+        lambda: radiograph(lambda array: array),
+        lambda: sitk.RescaleIntensity(data.load("radiograph")),
+    ],
     "01-lung": [lambda: volume(data.load("chest_ct_mask")) / 1e6],
     "02-shift": [lambda: shift(-20, 0, 0), lambda: sitk.Euler3DTransform((0, 0, 0), 0, 0, 0, (-20, 0, 0))],
     "02-mark": [lambda: motion().GetInverse().TransformPoint(mark())],
@@ -173,9 +179,9 @@ RIGHT = {
         lambda: turn(tabled_head().TransformIndexToPhysicalPoint([n // 2 for n in tabled_head().GetSize()]), x=15),
     ],
     "02-isotropic": [lambda: isotropic],
-    "02-ct": [ct],
+    "02-ct": [ct, lambda: ct(default=-1024)],
     "02-once": [chain],
-    "02-labels": [carried],
+    "02-labels": [carried, lambda: carried(sitk.sitkLabelGaussian), lambda: carried(sitk.sitkLabelLinear)],
     "02-empty": [lambda: inside],
 }
 
@@ -192,6 +198,11 @@ WRONG = {
         ),
         ("one voxel away", lambda: np.add(data.load(thick).TransformPhysicalPointToIndex(NOTE), (0, 0, -1))),
         ("Let the scan itself", lambda: (1, 2, 3)),
+    ],
+    "01-side": [
+        ("in quotation marks", lambda: -29),
+        ("In RAS it would be so", lambda: "left"),
+        ("one of two words", lambda: "up"),
     ],
     "01-letters": [
         ("three letters in one text", lambda: (0, 1, 2)),
@@ -225,6 +236,12 @@ WRONG = {
         ("cannot hold −40", lambda: lambda after, before: after - before),
         ("sign is turned round", lambda: lambda after, before: cast(before) - cast(after)),
         ("sign is lost", lambda: sitk.AbsoluteValueDifference),
+        (
+            "place is lost",
+            lambda: lambda after, before: sitk.GetImageFromArray(
+                sitk.GetArrayFromImage(after).astype(float) - sitk.GetArrayFromImage(before)
+            ),
+        ),
         ("came out as 60", lambda: lambda after, _before: after),
     ],
     "01-gap": [
@@ -252,6 +269,7 @@ WRONG = {
         ("Hand over", lambda: np.zeros((3, 3))),
         ("size has changed", lambda: sitk.Image([4, 4], sitk.sitkFloat32)),
         ("the bones are dark: ", lambda: sitk.InvertIntensity(data.load("radiograph"), 65535)),
+        ("over the end of the scale", lambda: sitk.InvertIntensity(data.load("radiograph"))),
         ("below zero", lambda: radiograph(lambda array: -array)),
         ("neither", lambda: radiograph(lambda array: np.where(array > array.mean(), 0, array))),
     ],
@@ -299,7 +317,7 @@ WRONG = {
         ("origin is lost", lambda: lambda *given: isotropic(*given, origin=(0.0, 0.0, 0.0))),
         ("order z, y, x", lambda: lambda *given: isotropic(*given, size=turned_size)),
         ("another length", lambda: lambda *given: isotropic(*given, size=half_size)),
-        ("image is empty", lambda: lambda *given: isotropic(*given, empty=True)),
+        ("the values are not", lambda: lambda *given: isotropic(*given, empty=True)),
     ],
     "02-ct": [
         ("another grid", lambda: data.load("head_ct")),
@@ -325,6 +343,8 @@ WRONG = {
     "02-empty": [
         ("per cent", lambda: lambda *given: 100 * inside(*given)),
         ("look outside", lambda: lambda *given: 1 - inside(*given)),
+        ("do not invert", lambda: lambda fixed, moving, motion: inside(fixed, moving, motion.GetInverse())),
+        ("do not invert", lambda: lambda fixed, moving, motion: inside(moving, fixed, motion)),
         ("Every point", lambda: lambda *given: inside(*given, map_it=False)),
         ("leaves half", lambda: lambda *given: round(inside(*given) - 0.1)),
     ],

@@ -31,11 +31,23 @@ def index_of_the_note(given) -> Verdict:
     return wrong("Let the scan itself compute it: which method goes from a physical point to an index?")
 
 
+@exercise("01-side")
+def side_of_the_note(given) -> Verdict:
+    if not isinstance(given, str):
+        return wrong('Give one of the two words, in quotation marks: "left" or "right".')
+    answer = given.strip().casefold()
+    if answer in ("right", "r"):
+        return right("In LPS a negative x lies on the patient's right.")
+    if answer in ("left", "l"):
+        return wrong("In RAS it would be so. Here x grows towards the patient's left, and −29 lies the other way.")
+    return wrong('The answer is one of two words: "left" or "right", of the patient.')
+
+
 @exercise("01-letters")
 def letters_of_the_axes(given) -> Verdict:
-    if not isinstance(given, str):
+    if not (isinstance(given, str | tuple | list) and all(isinstance(letter, str) for letter in given)):
         return wrong("Give three letters in one text, one for each index axis.")
-    answer = given.strip().upper()
+    answer = "".join(letter for letter in "".join(given).upper() if letter.isalpha())
     if answer == "PIL":
         return right("i runs to the back, j to the feet, k to the left: this scan was taken in sagittal slices.")
     if answer == "ASR":
@@ -104,8 +116,11 @@ def signed_difference(given) -> Verdict:
     cases = np.array([(60, 100), (250, 3)])  # after, before
     results = []
     for values in cases.tolist():
-        after, before = (sitk.Image([4, 4, 4], sitk.sitkUInt8) + value for value in values)
-        results.append(image(call(given, after, before))[0, 0, 0])
+        after, before = (data.load("brain_t1_2mm") * 0 + value for value in values)
+        result = image(call(given, after, before))
+        if not same_grid(result, after):
+            return wrong("The place is lost: the difference should lie on the grid of the two scans.")
+        results.append(result[0, 0, 0])
     truth = cases[:, 0] - cases[:, 1]
     if close(results, truth % 256):
         return wrong("60 − 100 came out as 216: eight bits cannot hold −40, so cast before you subtract.")
@@ -125,7 +140,7 @@ def missing_slice(given) -> Verdict:
     before = int(np.argmax(np.diff(heights)))
     truth = (heights[before] + heights[before + 1]) / 2
     if close(answer, truth, 0.01):
-        return right("No reader could have told you more than a warning: the gap is yours to find.")
+        return right("The reader only warns; the gap is yours to find.")
     if close(answer, before + 1) or close(answer, before):
         return wrong("That is the number of a slice: give its height in mm, from the position that its file states.")
     if close(answer, heights[before], 0.01) or close(answer, heights[before + 1], 0.01):
@@ -190,12 +205,15 @@ def ras_to_lps(given) -> Verdict:
 def bright_bones(given) -> Verdict:
     if not isinstance(given, sitk.Image):
         return wrong("Hand over a SimpleITK image.")
-    read, answer = (sitk.GetArrayFromImage(one).astype(float) for one in (data.load("radiograph"), given))
+    read, answer = (sitk.GetArrayFromImage(one).astype(float).ravel() for one in (data.load("radiograph"), given))
     if answer.size != read.size:
         return wrong("The size has changed: the question is only about the intensities.")
-    if close(answer.ravel(), read.ravel()):
-        return right("SimpleITK turned the intensities round while reading; the tag tells how the file stores them.")
-    if np.corrcoef(answer.ravel(), read.ravel())[0, 1] > -0.999:
+    if close(answer, (255 - read) % 65536):
+        return wrong("Without maximum=65535, InvertIntensity runs over the end of the scale; and was it needed at all?")
+    agreement = np.corrcoef(answer, read)[0, 1]
+    if agreement > 0.999:
+        return right("SimpleITK inverted the intensities while reading; the tag tells how the file stores them.")
+    if agreement > -0.999:
         return wrong("The intensities are neither those of the file nor their mirror image: keep them as they are.")
     if answer.min() < 0:
         return wrong("Now the bones are dark, and the values are below zero: look at the picture before you change it.")

@@ -8,12 +8,18 @@ import SimpleITK as sitk
 from regseg import data
 from regseg.check.engine import Verdict, call, close, exercise, image, numbers, right, same_grid, transform, wrong
 
+MARK = (38.0, -12.5, 41.0)  # mm; a place in the moving scan of pair_rigid
 PROBES = ((0.0, 0.0, 0.0), (40.0, -25.0, 10.0), (-15.0, 60.0, -35.0))  # mm; three points tell two rigid maps apart
 
 
 def _maps_like(one: sitk.Transform, other: sitk.Transform, within: float = 0.01) -> bool:
     """True when both map the probes to the same places, within so many mm."""
     return all(close(one.TransformPoint(point), other.TransformPoint(point), within) for point in PROBES)
+
+
+def _middle(scan: sitk.Image) -> tuple[float, ...]:
+    """The middle of an image in mm."""
+    return scan.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in scan.GetSize()])
 
 
 @exercise("02-shift")
@@ -36,10 +42,10 @@ def shift_to_the_left(given) -> Verdict:
 
 @exercise("02-mark")
 def mark_in_the_fixed_scan(given) -> Verdict:
-    pair, answer = data.load_pair("pair_rigid"), numbers(given, 3)
-    marked = pair.moving_points[7]
-    forward = np.array(pair.transform.TransformPoint(marked))
-    if close(answer, pair.fixed_points[7], 0.01):
+    motion, answer = data.load_pair("pair_rigid").transform, numbers(given, 3)
+    marked = np.array(MARK)
+    forward = np.array(motion.TransformPoint(MARK))
+    if close(answer, motion.GetInverse().TransformPoint(MARK), 0.01):
         return right("Points of the moving scan go to the fixed scan through the inverse.")
     if close(answer, forward, 0.01):
         return wrong("You applied the transform itself, which takes fixed points to moving ones, and that leads away.")
@@ -70,7 +76,7 @@ def first_down_then_tilt(given) -> Verdict:
 def nod_in_place(given) -> Verdict:
     answer, head = transform(given), data.load("head_ct")
     head.SetOrigin(np.add(head.GetOrigin(), (0, 0, -1200)))
-    middle = head.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in head.GetSize()])
+    middle = _middle(head)
 
     def nod(centre, angle: float = np.deg2rad(15)) -> sitk.Transform:
         return sitk.Euler3DTransform([float(x) for x in centre], angle, 0, 0)
@@ -111,9 +117,10 @@ def makes_cubes(given) -> Verdict:
             if close(lengths[::-1], wanted, spacing):
                 return wrong("The sizes are in the order z, y, x: SimpleITK counts x, y, z.")
             return wrong("The box has another length than before: size times spacing should stay the same.")
-        if np.ptp(sitk.GetArrayViewFromImage(result)) == 0:
-            return wrong("The grid is right, and the image is empty: resample with the identity transform.")
-    return right("It keeps the box, also for a scan that is tilted.")
+        expected = sitk.Resample(scan, result, sitk.Transform(), sitk.sitkLinear)
+        if not np.allclose(*map(sitk.GetArrayFromImage, (expected, result)), atol=1):
+            return wrong("The grid is right and the values are not: linear interpolation, and the identity transform.")
+    return right("It keeps the place and the lengths, also for a scan that is tilted.")
 
 
 @exercise("02-ct")
@@ -127,7 +134,7 @@ def ct_in_a_tilted_grid(given) -> Verdict:
     if not same_grid(answer, grid):
         return wrong("The result lies on another grid: name the grid as the second argument of Resample.")
     values = sitk.GetArrayFromImage(answer)
-    if np.allclose(values, resampled(sitk.sitkLinear, -1000), atol=1):
+    if any(np.allclose(values, resampled(sitk.sitkLinear, air), atol=1) for air in (-1000, -1024)):
         return right("Air stays air, inside the picture and around it.")
     if np.allclose(values, resampled(sitk.sitkLinear, 0), atol=1):
         return wrong("What lies outside the image became 0, which is water: give air as the default value.")
@@ -189,7 +196,8 @@ def labels_on_the_fixed_grid(given) -> Verdict:
         expected = sitk.Resample(labels, pair.fixed, direction, interpolator, 0)
         return float(np.mean(sitk.GetArrayFromImage(expected) == values))
 
-    if agreement(pair.transform) > 0.995:
+    made_for_labels = (sitk.sitkNearestNeighbor, sitk.sitkLabelGaussian, sitk.sitkLabelLinear)
+    if any(agreement(pair.transform, one) > 0.995 for one in made_for_labels):
         return right("These are labels that exist, where they belong.")
     if agreement(pair.transform, sitk.sitkLinear) > 0.995:
         return wrong("They are in the right place, but linear interpolation invented labels at the borders.")
@@ -202,11 +210,14 @@ def labels_on_the_fixed_grid(given) -> Verdict:
 def share_inside(given) -> Verdict:
     head, grid = data.load("brain_t1_2mm"), data.load("brain_thick")
     half = sitk.TranslationTransform(3, (head.GetSize()[0] * head.GetSpacing()[0] / 2, 0, 0))
+    corner = head[:20, :20, :20]
+    to_the_head = sitk.TranslationTransform(3, np.subtract(_middle(head), _middle(corner)).tolist())
     cases = (
         (head, head, sitk.TranslationTransform(3, (0, 0, 900)), 0.0),
         (head, head, sitk.TranslationTransform(3), 1.0),
         (head, head, half, 0.5),
         (grid, head, half, 0.5),
+        (corner, head, to_the_head, 1.0),
     )
     answers = np.array([numbers(call(given, *case[:3]), 1)[0] for case in cases])
     truth = np.array([case[3] for case in cases])
@@ -216,6 +227,8 @@ def share_inside(given) -> Verdict:
         return wrong("You counted the points that look outside: count those that look inside.")
     if close(answers, 1):
         return wrong("Every point seems to be inside: map it with the transform before you look for it.")
+    if close(answers[:-1], truth[:-1], 0.1) and close(answers[-1], 0, 0.1):
+        return wrong("You looked from the moving image to the fixed one: map points of the fixed grid, do not invert.")
     if not close(answers, truth, 0.1):
         return wrong(f"For a shift that leaves half of the grid inside, your function says {answers[2]:.2f}.")
     return right("A quick look before a long computation.")

@@ -7,8 +7,8 @@ import numpy as np
 import SimpleITK as sitk
 from matplotlib.colors import LinearSegmentedColormap
 
-# Okabe and Ito's colours for every kind of colour vision, without black, which the pictures' background is.
-OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
+# Okabe and Ito's colours for every kind of colour vision, with white for black, which the pictures' background is.
+OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#FFFFFF")
 
 CT_WINDOW = (-160.0, 240.0)  # HU: soft tissue
 # Fixed - moving: orange where the fixed image is brighter, black where they agree, blue where the moving one is.

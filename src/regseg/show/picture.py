@@ -98,7 +98,7 @@ class Picture:
         axis = int(np.argmax(np.abs(normal)))
         if abs(normal[axis]) < 0.9999:
             return f"{number} · oblique"
-        place = round(self.image.TransformIndexToPhysicalPoint(self.index)[axis], 3) + 0.0
+        place = round(self.image.TransformIndexToPhysicalPoint(self.index)[axis], 1) + 0.0
         return f"{number} · {'xyz'[axis]} = {place:g} mm".replace("-", "−")
 
     def draw(self, ax: Axes, plane: Plane, room: Room | None = None) -> None:
