@@ -1,6 +1,7 @@
-"""Pictures of images as they lie in the patient: static figures, and a viewer to explore them."""
+"""Pictures of images as they lie in the patient: static figures, and a viewer to explore them; and of registrations."""
 
 from regseg.show.explore import explore
 from regseg.show.figures import compare, slice, slices
+from regseg.show.watch import History, watch
 
-__all__ = ["compare", "explore", "slice", "slices"]
+__all__ = ["History", "compare", "explore", "slice", "slices", "watch"]

@@ -1,0 +1,223 @@
+"""Watching a registration: what is kept, for each of SimpleITK's optimisers, and that watching changes nothing."""
+
+import gc
+import importlib
+import signal
+import weakref
+
+import jupyter_client
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from lessonkit import run
+from lessonkit.episode import Episode
+from regseg import show
+
+# Two blobs, and the same 3 mm to the right and 2 mm up.
+SETUP = """
+import SimpleITK as sitk
+from regseg import show
+def blobs(x, y):
+    return sum(sitk.GaussianSource(sitk.sitkFloat32, (48, 48), sigma, mean, 100) for sigma, mean in
+               (((7, 5), (x, y)), ((3, 3), (x + 8, y - 9))))
+fixed, moving = blobs(22, 25), blobs(25, 23)
+def method():
+    registration = sitk.ImageRegistrationMethod()
+    registration.SetMetricAsMeanSquares()
+    registration.SetInterpolator(sitk.sitkLinear)
+    registration.SetInitialTransform(sitk.TranslationTransform(2))
+    registration.SetShrinkFactorsPerLevel((2, 1))
+    registration.SetSmoothingSigmasPerLevel((0, 0))
+    registration.SetOptimizerAsRegularStepGradientDescent(1.0, 0.01, 50)
+    return registration
+"""
+NAMES: dict = {}
+exec(SETUP, NAMES)
+fixed, moving, method = (NAMES[name] for name in ("fixed", "moving", "method"))
+
+OPTIMISERS = {
+    "GradientDescent": lambda r: r.SetOptimizerAsGradientDescent(0.05, 9, estimateLearningRate=r.EachIteration),
+    "GradientDescentLineSearch": lambda r: r.SetOptimizerAsGradientDescentLineSearch(0.05, 9),
+    "ConjugateGradientLineSearch": lambda r: r.SetOptimizerAsConjugateGradientLineSearch(0.05, 9),
+    "RegularStepGradientDescent": lambda r: r.SetOptimizerAsRegularStepGradientDescent(1.0, 0.01, 9),
+    "LBFGSB": lambda r: r.SetOptimizerAsLBFGSB(1e-5, 9),
+    "LBFGS2": lambda r: r.SetOptimizerAsLBFGS2(1e-5, numberOfIterations=9),
+    "Powell": lambda r: r.SetOptimizerAsPowell(9),
+    "Amoeba": lambda r: r.SetOptimizerAsAmoeba(1.0, 9),
+    "OnePlusOneEvolutionary": lambda r: r.SetOptimizerAsOnePlusOneEvolutionary(9, seed=1),
+    "Exhaustive": lambda r: r.SetOptimizerAsExhaustive([2, 2], 1.0),
+}
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_every_optimiser_is_watched_and_not_disturbed(name):
+    registration, alone = method(), method()
+    OPTIMISERS[name](registration)
+    OPTIMISERS[name](alone)
+    with show.watch(registration) as history:
+        found = registration.Execute(fixed, moving)
+    assert found.GetParameters() == alone.Execute(fixed, moving).GetParameters()
+    assert len(history.metric) == len(history.step) == len(history.level) > 0
+    assert len(history.stops) == 2 and history.stops[-1] == registration.GetOptimizerStopConditionDescription().strip()
+    assert np.all(np.diff(history.level) >= 0) and set(history.level) <= {0, 1}
+    if name == "Exhaustive":
+        assert np.array_equal(np.bincount(history.level), [25, 25])
+        assert history.metric[history.level == 1].min() == pytest.approx(registration.GetMetricValue())
+    elif name != "GradientDescent":  # whose steps are too long at the end
+        assert history.metric[-1] == pytest.approx(registration.GetMetricValue(), abs=1e-3)
+    if name == "LBFGSB":  # which tells of an iteration two times
+        assert np.bincount(history.level)[-1] == registration.GetOptimizerIteration()
+
+
+def test_the_history_is_what_the_optimiser_did():
+    registration, seen = method(), []
+    command = lambda: seen.append((registration.GetMetricValue(), registration.GetCurrentLevel()))  # noqa: E731
+    registration.AddCommand(sitk.sitkIterationEvent, command)
+    with show.watch(registration) as history:
+        registration.Execute(fixed, moving)
+    assert list(zip(history.metric, history.level, strict=True)) == seen
+    assert registration.HasCommand(sitk.sitkIterationEvent)  # the learner's own command stays
+    # A step of 1 mm that halves whenever the direction turns round; the first of a level is not known.
+    first = np.flatnonzero(np.diff(history.level, prepend=-1))
+    assert np.isnan(history.step[first]).all()
+    steps = np.delete(history.step, first)
+    assert np.allclose(np.log2(steps), np.rint(np.log2(steps)), atol=1e-6) and steps.max() == pytest.approx(1)
+    assert "Step too small" in history.stops[0] and "Step too small" in repr(history)
+
+
+def test_b_splines_on_several_grids():
+    registration = method()
+    transform = sitk.BSplineTransformInitializer(fixed, [2, 2])
+    registration.SetInitialTransformAsBSpline(transform, inPlace=True, scaleFactors=[1, 2])
+    registration.SetOptimizerAsGradientDescent(1.0, 4, convergenceWindowSize=9)
+    with show.watch(registration) as history:
+        registration.Execute(fixed, moving)
+    assert np.bincount(history.level).tolist() == [4, 4]
+
+
+def test_one_registration_after_another():
+    registration = method()
+    with show.watch(registration) as both:
+        registration.Execute(fixed, moving)
+        registration.SetOptimizerAsExhaustive([1, 1], 1.0)
+        registration.Execute(fixed, moving)
+    assert len(both.metric) == 2 * 9 and len(both.stops) == 2
+    with show.watch(registration) as second:
+        registration.SetOptimizerAsExhaustive([2, 2], 1.0)
+        registration.Execute(fixed, moving)
+    assert len(both.metric) == 2 * 9 and len(second.metric) == 2 * 25
+
+
+def test_nothing_is_left_behind():
+    registration = method()
+    with show.watch(registration) as history:
+        registration.Execute(fixed, moving)
+    assert not registration.HasCommand(sitk.sitkIterationEvent)
+    gone = weakref.ref(registration)
+    del registration
+    gc.collect()
+    assert gone() is None and len(history.metric)
+
+
+def test_a_failure_of_the_watcher_is_no_failure_of_the_registration(monkeypatch):
+    registration = method()
+    monkeypatch.setattr(registration, "GetOptimizerPosition", lambda: 1 / 0)
+    with pytest.warns(UserWarning, match="incomplete.*division by zero"), show.watch(registration):
+        found = registration.Execute(fixed, moving)
+    assert found.GetParameters() == pytest.approx((3, -2), abs=0.05)
+
+
+def test_the_live_curve_leaves_out_where_nothing_overlaps():
+    curve_of = importlib.import_module("regseg.show.watch")._curve  # `show.watch` is the function
+    nowhere, somewhere = [(np.nan, np.nan, 0)], [(4.0, 1.0, 0), (2.0, 1.0, 1)]
+    assert curve_of(nowhere) == ""
+    curve = curve_of(somewhere[:1] + nowhere + somewhere[1:])
+    assert 'points="0.0,0.0 420.0,110.0"' in curve and curve.count("<path") == 1
+
+
+def test_a_failure_of_the_registration_stays_what_it_is():
+    registration = method()
+    with pytest.raises(RuntimeError, match="All samples map outside"), show.watch(registration) as history:
+        registration.SetMetricAsMattesMutualInformation()
+        registration.SetInitialTransform(sitk.TranslationTransform(2, (500, 0)))
+        registration.Execute(fixed, moving)
+    with pytest.raises(ValueError, match="with show.watch"):
+        history.plot()
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_an_interruption_ends_it(name):
+    registration = method()
+    OPTIMISERS[name](registration)
+    count = iter(range(1000))
+
+    def press_ctrl_c() -> None:
+        if next(count) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    registration.AddCommand(sitk.sitkIterationEvent, press_ctrl_c)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), show.watch(registration) as history:
+        registration.Execute(fixed, moving)
+    assert 1 <= len(history.metric) <= 3 and next(count) < 8 and set(history.stops) == {"interrupted"}
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_the_figure():
+    registration = method()
+    with show.watch(registration) as history:
+        registration.Execute(fixed, moving)
+    assert not plt.get_fignums()
+    assert history.plot() is None
+    above, below = plt.gcf().axes
+    assert np.array_equal(above.lines[0].get_ydata(), history.metric)
+    assert [text.get_text() for text in above.texts] == ["level 0", "level 1"]
+    border = np.bincount(history.level)[0] + 0.5
+    assert above.lines[1].get_xdata()[0] == below.lines[1].get_xdata()[0] == border
+
+
+def test_in_an_episode_only_the_figure_is_recorded(tmp_path):
+    episode = tmp_path / "01-watch.md"
+    watched = "with show.watch(registration) as history:\n    registration.Execute(fixed, moving)\nhistory.plot()"
+    cell = f"```python\n{SETUP}\nregistration = method()\n{watched}\n```\n\n![Metric](fig/01-metric.png){{alt='falls'}}"
+    episode.write_text(f'---\ntitle: "Watch"\nteaching: 1\nexercises: 0\n---\n\n{cell}\n', encoding="utf-8")
+    done = run.execute(Episode.read(episode))
+    assert done.outcomes[0].text == "" and len(done.drawn) == 1
+
+
+def test_the_notebook_shows_it_live_and_can_be_interrupted():
+    slow = (
+        "registration = method()\n"
+        "registration.SetOptimizerAsExhaustive([400, 400], 0.01)\n"
+        "with show.watch(registration) as history:\n    registration.Execute(fixed, moving)"
+    )
+    live: list[str] = []
+    manager, client = jupyter_client.manager.start_new_kernel(kernel_name="python3")
+    try:
+        client.execute_interactive(SETUP, timeout=120)
+
+        def listen(message: dict) -> None:
+            html = message["content"].get("data", {}).get("text/html", "")
+            live.append(html)
+            if "<svg" in html and sum("<svg" in text for text in live) == 1:
+                manager.interrupt_kernel()
+
+        reply = client.execute_interactive(slow, output_hook=listen, timeout=120)
+        assert reply["content"]["status"] == "error" and reply["content"]["ename"] == "KeyboardInterrupt"
+        picture = next(html for html in live if "<svg" in html)
+        assert "of at most 641601" in picture and "<progress value=" in picture and "polyline" in picture
+        last = [html for html in live if html][-1]
+        assert "<svg" not in last and "iterations on 1 level" in last and "interrupted" in last
+        after = client.execute_interactive("assert len(history.metric) > 1", timeout=60)
+        assert after["content"]["status"] == "ok"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
