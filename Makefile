@@ -25,6 +25,7 @@ clean:
 
 # A set of packages is installed again only when its pins change.
 .venv/%: pyproject.toml
+	@echo "Installing into .venv; the first time this takes a few minutes."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable ".[$*]"
 	@echo installed > $@

@@ -29,6 +29,12 @@ def clip(scan: sitk.Image, *, transpose=False, copy="all", limit=99, brighter=0)
     return result
 
 
+def clip_in_place(scan: sitk.Image) -> sitk.Image:
+    limit = np.percentile(sitk.GetArrayFromImage(scan), 99)
+    scan[scan > limit] = limit
+    return scan
+
+
 def brightest(scan: sitk.Image) -> list[int]:
     """The index of the brightest voxel, x, y, z."""
     array = sitk.GetArrayViewFromImage(scan)
@@ -102,7 +108,7 @@ def ct(interpolator=sitk.sitkLinear, default=-1000.0, inverse=False) -> sitk.Ima
     return sitk.Resample(data.load("head_ct"), data.load("brain_oblique"), transform, interpolator, default)
 
 
-def chain(order=(0, 1, 2), *, in_turn=False) -> sitk.Image:
+def chain(order=(0, 1, 2), *, in_turn=False, interpolator=sitk.sitkLinear) -> sitk.Image:
     pair, template = data.load_pair("pair_rigid"), data.load("brain_t1_2mm")
     steps = [pair.transform, shift(4, -6, 2), turn(z=6)]
     if in_turn:
@@ -110,12 +116,12 @@ def chain(order=(0, 1, 2), *, in_turn=False) -> sitk.Image:
         for step in steps:
             result = sitk.Resample(result, template, step, sitk.sitkLinear)
         return result
-    return sitk.Resample(pair.moving, template, sitk.CompositeTransform([steps[i] for i in order]), sitk.sitkLinear)
+    return sitk.Resample(pair.moving, template, sitk.CompositeTransform([steps[i] for i in order]), interpolator)
 
 
-def carried(interpolator=sitk.sitkNearestNeighbor, direction=None, onto=None) -> sitk.Image:
-    pair = data.load_pair("pair_composite")
-    return sitk.Resample(data.load("brain_labels"), onto or pair.fixed, direction or pair.transform, interpolator, 0)
+def carried(interpolator=sitk.sitkNearestNeighbor, direction=None, pixel_type=sitk.sitkUInt8) -> sitk.Image:
+    pair, labels = data.load_pair("pair_composite"), data.load("brain_labels")
+    return sitk.Resample(labels, pair.fixed, direction or pair.transform, interpolator, 0, pixel_type)
 
 
 def inside(fixed, moving, transform, *, map_it=True) -> float:
@@ -179,7 +185,7 @@ RIGHT = {
         lambda: turn(tabled_head().TransformIndexToPhysicalPoint([n // 2 for n in tabled_head().GetSize()]), x=15),
     ],
     "02-isotropic": [lambda: isotropic],
-    "02-ct": [ct, lambda: ct(default=-1024)],
+    "02-ct": [ct, lambda: ct(default=-1024), lambda: ct(default=-1010)],
     "02-once": [chain],
     "02-labels": [carried, lambda: carried(sitk.sitkLabelGaussian), lambda: carried(sitk.sitkLabelLinear)],
     "02-empty": [lambda: inside],
@@ -196,6 +202,7 @@ WRONG = {
             "left out the direction",
             lambda: np.rint(np.subtract(NOTE, data.load(thick).GetOrigin()) / data.load(thick).GetSpacing()),
         ),
+        ("continuous index", lambda: data.load(thick).TransformPhysicalPointToContinuousIndex(NOTE)),
         ("one voxel away", lambda: np.add(data.load(thick).TransformPhysicalPointToIndex(NOTE), (0, 0, -1))),
         ("Let the scan itself", lambda: (1, 2, 3)),
     ],
@@ -210,7 +217,8 @@ WRONG = {
         ("backwards", lambda: "LIP"),
         ("rows of the matrix", lambda: "SLA"),
         ("frame that the millimetres", lambda: "LPS"),
-        ("first column", lambda: "RAS"),
+        ("Look at column", lambda: "RAS"),
+        ("Look at column", lambda: "PIR"),
     ],
     "01-geometry": [
         ("do not transpose", lambda: lambda scan: clip(scan, transpose=True, copy=None)),
@@ -218,6 +226,7 @@ WRONG = {
         ("an array does not carry", lambda: lambda scan: clip(scan, copy=None)),
         ("Only a part", lambda: lambda scan: clip(scan, copy="origin")),
         ("no longer clipped", lambda: lambda scan: scan),
+        ("work on a copy", lambda: clip_in_place),
         ("should stay as they were", lambda: lambda scan: clip(scan, limit=50)),
     ],
     "01-brightest": [
@@ -323,20 +332,24 @@ WRONG = {
         ("another grid", lambda: data.load("head_ct")),
         ("which is water", lambda: ct(default=0)),
         ("number of the pixel type", lambda: ct(default=data.load("head_ct").GetPixelIDValue())),
+        ("nothing is thinner than air", lambda: ct(default=-3000)),
+        ("denser than air", lambda: ct(default=-500)),
         ("turned round", lambda: ct(inverse=True)),
         ("overshoots", lambda: ct(sitk.sitkBSpline)),
         ("is for labels", lambda: ct(sitk.sitkNearestNeighbor)),
-        ("mixing interpolator", lambda: ct() * 0),
+        ("that mixes neighbours", lambda: ct() * 0),
     ],
     "02-once": [
         ("another grid", lambda: data.load("brain_t1")),
         ("order is reversed", lambda: chain((2, 1, 0))),
+        ("make stairs", lambda: chain(interpolator=sitk.sitkNearestNeighbor)),
         ("interpolated three times", lambda: chain(in_turn=True)),
         ("Follow one point", lambda: chain((0, 1))),
     ],
     "02-labels": [
         ("another grid", lambda: data.load("brain_labels")),
         ("invented labels", lambda: carried(sitk.sitkLinear)),
+        ("invented labels", lambda: sitk.Round(carried(sitk.sitkLinear, pixel_type=sitk.sitkFloat32))),
         ("not moved at all", lambda: carried(direction=shift(0, 0, 0))),
         ("do not follow", lambda: carried(direction=shift(20, 0, 0))),
     ],
@@ -346,7 +359,7 @@ WRONG = {
         ("do not invert", lambda: lambda fixed, moving, motion: inside(fixed, moving, motion.GetInverse())),
         ("do not invert", lambda: lambda fixed, moving, motion: inside(moving, fixed, motion)),
         ("Every point", lambda: lambda *given: inside(*given, map_it=False)),
-        ("leaves half", lambda: lambda *given: round(inside(*given) - 0.1)),
+        ("50% lie inside", lambda: lambda *given: round(inside(*given) - 0.1)),
     ],
 }
 
@@ -410,6 +423,20 @@ def test_no_answer_raises_and_none_of_the_odd_ones_is_right(name):
 
 def test_a_function_that_still_returns_dots_is_not_yet_an_answer():
     assert judge("01-brightest", lambda _scan: ...) == NOT_YET
+
+
+def test_a_number_of_numpys_where_simpleitk_wants_pythons_is_explained():
+    def isotropic_with_numpy(scan, spacing):
+        size = np.array(scan.GetSize())
+        return sitk.Resample(scan, size, sitk.Transform(), sitk.sitkLinear, scan.GetOrigin(), [spacing] * 3)
+
+    assert "turn each one into an int" in judge("02-isotropic", isotropic_with_numpy).sentence
+
+
+def test_without_the_image_the_learner_is_not_blamed(monkeypatch, tmp_path):
+    monkeypatch.setenv("REGSEG_CACHE", str(tmp_path))
+    monkeypatch.setenv("REGSEG_DATA_MIRROR", str(tmp_path / "nothing"))
+    assert "without an image that is not here" in judge("01-lung", 3.4).sentence
 
 
 def test_a_function_that_fails_is_told_in_a_sentence():

@@ -81,10 +81,12 @@ def write(lesson: Lesson) -> list[Path]:
     for path in sorted({*wanted, *folder.glob("*.ipynb")}):
         if path.is_file() and _worked_in(path):
             kept.append(path)
-        elif path in wanted:
-            replace_file(path, text(lesson, wanted[path]).encode())
-        else:
+        elif path not in wanted:
             path.unlink()
+        else:
+            fresh = text(lesson, wanted[path]).encode()
+            if not path.is_file() or path.read_bytes() != fresh:  # an open one need not be loaded again
+                replace_file(path, fresh)
     return kept
 
 

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import SimpleITK as sitk
 
+from regseg.data import DataError
+
 
 class Verdict(NamedTuple):
     """What a check says. `right` is None as long as there is no answer to judge."""
@@ -59,6 +61,8 @@ def judge(name: str, given: Any) -> Verdict:
         return wrong(str(problem))
     except _StillOpen:
         return NOT_YET
+    except DataError as problem:
+        return wrong(f"I cannot check this without an image that is not here. {problem}")
     except Exception as problem:  # a learner must never meet a traceback of ours
         return wrong(f"I cannot judge this answer ({type(problem).__name__}): is it of the kind the exercise asks for?")
 
@@ -112,6 +116,8 @@ def call(function: Any, *arguments: Any) -> Any:
         result = function(*arguments)
     except Exception as problem:
         reason = str(problem).strip().split("\n")[-1]
+        if "std::vector" in str(problem):  # the wrapper names C++ types; it nearly always met a number of NumPy's
+            reason = "SimpleITK wants Python's own numbers here: turn each one into an int or a float."
         raise CannotRead(f"Your function stopped with {type(problem).__name__}: {reason}") from None
     if result is None:
         raise CannotRead("Your function returns nothing: does it end in a return statement?")

@@ -26,6 +26,8 @@ def index_of_the_note(given) -> Verdict:
         return wrong("You divided by the spacing, but counted from (0, 0, 0): voxel (0, 0, 0) lies at the origin.")
     if close(np.rint(answer), np.rint((np.array(NOTE) - origin) / spacing), 1):
         return wrong("You took origin and spacing into account, and left out the direction: its signs matter here.")
+    if close(np.rint(answer), truth):
+        return wrong("That is a continuous index, between the voxels: round it to the nearest one.")
     if close(answer, truth, 1):
         return wrong("You are one voxel away: a position belongs to the nearest voxel centre, so round it.")
     return wrong("Let the scan itself compute it: which method goes from a physical point to an index?")
@@ -58,14 +60,16 @@ def letters_of_the_axes(given) -> Verdict:
         return wrong("You read the rows of the matrix: the direction of an index axis is a column.")
     if answer == "LPS":
         return wrong("LPS is the frame that the millimetres are counted in; where do this image's index axes run?")
-    return wrong("Take the first column: which of its three numbers is not zero, and what does its sign say in LPS?")
+    column = next((n for n, (one, other) in enumerate(zip(answer, "PIL", strict=False), 1) if one != other), 3)
+    return wrong(f"Look at column {column}: which of its numbers is not zero, and what does its sign say in LPS?")
 
 
 @exercise("01-geometry")
 def keeps_its_geometry(given) -> Verdict:
     for name in ("lesion_flair", "brain_thick"):
         scan = data.load(name)
-        result = image(call(given, sitk.Image(scan)))
+        handed_in = sitk.Image(scan)
+        result = image(call(given, handed_in))
         if result.GetSize() == scan.GetSize()[::-1] != scan.GetSize():
             return wrong("The axes are swapped: GetImageFromArray turns z, y, x round by itself, so do not transpose.")
         if result.GetSize() != scan.GetSize():
@@ -80,6 +84,8 @@ def keeps_its_geometry(given) -> Verdict:
             return wrong("The geometry is right, but the bright voxels are no longer clipped: return the new image.")
         if not np.allclose(values, np.minimum(expected, top), atol=1):
             return wrong("The geometry is right; the intensities below the limit should stay as they were.")
+        if not np.array_equal(sitk.GetArrayViewFromImage(handed_in), expected):
+            return wrong("The result is right, but the scan that was handed in has changed too: work on a copy of it.")
     return right("The values are new, the place is the old one: the result still lies in the same patient.")
 
 

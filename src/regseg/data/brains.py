@@ -64,8 +64,11 @@ def brain_flair(mask: sitk.Image) -> sitk.Image:
 
 
 def brain_thick(t1: sitk.Image) -> sitk.Image:
-    """Return the T1 in 1 x 1 x 5 mm voxels, each the mean of five slices, so nothing is aliased."""
-    return sitk.BinShrink(t1, [1, 1, 5])
+    """Return the T1 in 1 x 1 x 5 mm voxels, each the mean of five slices, so nothing is aliased.
+
+    It begins 12 mm lower than the template: no slice number of one is that of the other divided by five.
+    """
+    return sitk.BinShrink(sitk.ConstantPad(t1, [0, 0, 12], [0, 0, 4], 0), [1, 1, 5])
 
 
 def half_resolution(image: sitk.Image) -> sitk.Image:

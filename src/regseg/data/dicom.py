@@ -20,7 +20,7 @@ def dicom_head(ct: sitk.Image) -> dict[str, sitk.Image]:
 
 def dicom_head_gap(ct: sitk.Image) -> dict[str, sitk.Image]:
     """Return the same kind of series with one slice in the middle of the head missing."""
-    return _series(ct, "dicom_head_gap", "Synthetic CT head, 3 mm, one slice missing", missing=35)
+    return _series(ct, "dicom_head_gap", "Synthetic CT head, 3 mm, one slice missing", missing=41)
 
 
 def radiograph(ct: sitk.Image) -> sitk.Image:
