@@ -40,6 +40,9 @@ def serve(lesson: Lesson, *, open_browser: bool, port: int, lab_port: int) -> No
         for path in notebook.write(lesson):
             print(f"Kept with your changes: {path}. For a fresh copy, rename or delete it and start again.")
         folder = up_to_date_site(lesson)
+        for wanted in (port, lab_port):
+            if free_port(wanted) != wanted:
+                print(f"Port {wanted} is taken, perhaps because the course is running already; another one is used.")
         print("Starting JupyterLab …", file=sys.stderr)
         with website(folder, port) as pages, jupyterlab(lesson.root / "notebooks", lab_port) as (lab, process):
             print(f"\n  The lesson:     {pages}\n  The notebooks:  {lab}\n\nCtrl-C stops both.", flush=True)
