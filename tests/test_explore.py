@@ -9,6 +9,7 @@ import nbformat
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from axe_playwright_python.sync_playwright import Axe
 from nbclient import execute
 from nbconvert import HTMLExporter
 from playwright.sync_api import expect
@@ -131,4 +132,6 @@ def test_the_viewer_in_jupyterlab_while_the_kernel_is_busy(browser, jupyter, ima
     assert canvases.nth(0).screenshot() != before
     assert page.locator(".jp-InputPrompt").filter(has_text="[*]").count() == 1
     assert not outside
+    report = Axe().run(page, context=".jp-OutputArea-output .widget-vbox")
+    assert report.violations_count == 0, report.generate_report()
     page.close()

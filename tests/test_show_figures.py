@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 from regseg import show
 from regseg.show import appearance
+from regseg.show.picture import Picture
 
 
 @pytest.fixture(autouse=True)
@@ -140,3 +141,13 @@ def test_bad_input_leaves_no_figure(call, error):
     with pytest.raises(error):
         call()
     assert not plt.get_fignums()
+
+
+def test_numbered_points_count_on_through_all_groups_and_stay_in_their_planes():
+    image = sitk.Image((20, 20, 20), sitk.sitkUInt8)
+    points = {"": np.array([[5.0, 5, 10], [6, 6, 3]]), "others": np.array([[7.0, 7, 10]])}
+    picture = Picture(image, points=points, point_reach=1.0, numbered=True)
+    ax = plt.figure().add_subplot()
+    picture.draw(ax, picture.plane("axial"))
+    numbers = [text.get_text() for text in ax.texts if text.get_text().isdigit()]
+    assert numbers == ["1", "3"] and [len(line.get_xdata()) for line in ax.lines[-2:]] == [1, 1]

@@ -6,6 +6,10 @@ import signal
 import weakref
 
 import jupyter_client
+import matplotlib
+
+matplotlib.use("agg")
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest

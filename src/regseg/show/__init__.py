@@ -2,6 +2,7 @@
 
 from regseg.show.explore import explore
 from regseg.show.figures import compare, slice, slices
+from regseg.show.pick import pick
 from regseg.show.watch import History, watch
 
-__all__ = ["History", "compare", "explore", "slice", "slices", "watch"]
+__all__ = ["History", "compare", "explore", "pick", "slice", "slices", "watch"]

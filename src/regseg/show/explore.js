@@ -7,6 +7,8 @@ const ARRAYS = {
 const SYNC_MS = 150;   // after the last move, Python learns the position
 const SPEAK_MS = 600;  // after the last move, a screen reader does
 const OVERLAY = 0, CHECKERBOARD = 1, DIFFERENCE = 2;
+const REACH = 3;       // mm: a plane shows the landmarks that lie this near, or in its slice
+const PICKING = ["fixed", "moving"];  // the modes in which a click sets a landmark; `marks` takes them in turn
 
 async function unpack(layer) {
   const stream = new Blob([layer.voxels]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -20,11 +22,12 @@ function toPosition({ origin, spacing, direction }, index) {
   return [0, 1, 2].map(p => origin[p] + [0, 1, 2].reduce((s, a) => s + direction[3 * p + a] * spacing[a] * index[a], 0));
 }
 
-function toIndex({ origin, spacing, direction, size }, position) {
-  return [0, 1, 2].map(a => {
-    const along = [0, 1, 2].reduce((s, p) => s + direction[3 * p + a] * (position[p] - origin[p]), 0);
-    return Math.min(size[a] - 1, Math.max(0, Math.round(along / spacing[a])));
-  });
+function toContinuousIndex({ origin, spacing, direction }, position) {
+  return [0, 1, 2].map(a => [0, 1, 2].reduce((s, p) => s + direction[3 * p + a] * (position[p] - origin[p]), 0) / spacing[a]);
+}
+
+function toIndex(scene, position) {
+  return toContinuousIndex(scene, position).map((i, a) => Math.min(scene.size[a] - 1, Math.max(0, Math.round(i))));
 }
 
 // ---- pixels of one slice
@@ -118,7 +121,8 @@ function makePlane(plane, tall, viewer) {
   caption.className = "caption";
   canvas.tabIndex = 0;
   canvas.setAttribute("role", "application");
-  canvas.setAttribute("aria-label", `${name} plane. Arrow keys move the crosshair; Page Up and Page Down change the slice.`);
+  canvas.setAttribute("aria-label", `${name} plane. Arrow keys move the crosshair; Page Up and Page Down change the slice.`
+    + (viewer.part < 0 ? "" : " Enter sets a landmark at the crosshair; Backspace takes the last one back."));
   canvas.style.aspectRatio = `${plane.size[0]} / ${tall}`;
   if (plane.name) figure.append(caption);
   figure.append(canvas);
@@ -156,6 +160,21 @@ function makePlane(plane, tall, viewer) {
       context.fillText(text, tx, ty);
     };
     context.font = `bold ${12 * density}px sans-serif`;
+    viewer.marks().forEach(({ at, number, half }) => {
+      const place = toContinuousIndex(scene, at), apart = Math.abs(place[plane.normal] - index[plane.normal]);
+      if (apart > 0.5 && apart * scene.spacing[plane.normal] > REACH) return;
+      const cx = (column(place[plane.right]) + 0.5) * width / hidden.width;
+      const cy = top + (row(place[plane.down]) + 0.5) * plane.size[1] * scale / hidden.height;
+      context.beginPath();
+      context.arc(cx, cy, edge, 0, 2 * Math.PI);
+      context.setLineDash(half ? [2 * density, 2 * density] : []);
+      for (const [lineWidth, strokeStyle] of [[4 * density, "black"], [2 * density, "#E69F00"]]) {
+        Object.assign(context, { lineWidth, strokeStyle });
+        context.stroke();
+      }
+      context.setLineDash([]);
+      outlined(number, cx + 1.5 * edge, cy - edge, "left", "bottom");
+    });
     outlined(plane.edges[0], edge, height / 2, "left", "middle");
     outlined(plane.edges[1], width - edge, height / 2, "right", "middle");
     outlined(plane.edges[2], width / 2, edge, "center", "top");
@@ -185,7 +204,19 @@ function makePlane(plane, tall, viewer) {
     viewer.moveTo(index);
   }
 
+  function pick(event) {
+    const control = event.ctrlKey || event.metaKey, { key } = event;
+    if (control ? key.toLowerCase() === "z" && !event.shiftKey : key === "Backspace") return viewer.undo;
+    return !control && !event.shiftKey && key === "Enter" ? viewer.mark : null;
+  }
+
   canvas.addEventListener("keydown", event => {
+    const action = viewer.part < 0 || event.altKey ? null : pick(event);
+    if (action) {
+      event.preventDefault();
+      event.stopPropagation();
+      action();
+    }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const by = event.shiftKey ? 10 : 1, right = plane.flip_right ? -by : by, down = plane.flip_down ? -by : by;
     const moves = {
@@ -207,6 +238,7 @@ function makePlane(plane, tall, viewer) {
     if (index && event.buttons & 1) viewer.moveTo(index);
     viewer.point(index);
   });
+  canvas.addEventListener("click", event => { if (viewer.part >= 0 && under(event)) viewer.mark(); });
   canvas.addEventListener("pointerleave", () => viewer.point(null));
   canvas.addEventListener("wheel", event => {
     if (document.activeElement !== canvas || !event.deltaY) return;  // elsewhere the wheel scrolls the page
@@ -218,8 +250,18 @@ function makePlane(plane, tall, viewer) {
 
 // ---- the viewer
 
+// ipywidgets leaves the handles of its sliders without a name.
+function nameHandles(el) {
+  el.closest(".widget-vbox")?.querySelectorAll(".noUi-handle").forEach(handle => {
+    const label = handle.closest(".widget-inline-hbox")?.querySelector("label");
+    const range = handle.closest(".noUi-base").querySelector(".noUi-handle-upper");
+    const end = !range ? "" : handle === range ? ", upper end" : ", lower end";
+    if (label) handle.setAttribute("aria-label", label.textContent + end);
+  });
+}
+
 function makeViewer(model, el, layers) {
-  const scene = { ...model.get("scene") };
+  const scene = { ...model.get("scene") }, part = PICKING.indexOf(model.get("mode"));
   scene.label_rgb = scene.label_colours.map(hex => [1, 3, 5].map(n => parseInt(hex.slice(n, n + 2), 16)));
   const readout = Object.assign(document.createElement("div"), { className: "readout" });
   const spoken = Object.assign(document.createElement("div"), { className: "spoken" });
@@ -227,17 +269,36 @@ function makeViewer(model, el, layers) {
   const help = Object.assign(document.createElement("div"), {
     className: "help",
     innerHTML: "Click a plane, then: <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move the crosshair (with <kbd>Shift</kbd>, by 10)"
-      + (scene.planes.length > 1 ? "; <kbd>Page Up</kbd> <kbd>Page Down</kbd> or the wheel change the slice." : "."),
+      + (scene.planes.length > 1 ? "; <kbd>Page Up</kbd> <kbd>Page Down</kbd> or the wheel change the slice" : "")
+      + (part < 0 ? "." : "; <kbd>Enter</kbd> sets a landmark at the crosshair, <kbd>Backspace</kbd> takes the last one back."),
   });
+  const task = Object.assign(document.createElement("div"), { className: "task" });
+  if (part === 0) task.setAttribute("role", "status");  // both viewers show it, one says it
   let syncing, speaking, waiting = false, pointed = null;
 
   const viewer = {
-    scene, model, layers,
+    scene, model, layers, part,
     index: () => toIndex(scene, model.get("position")),
     moveTo(index) {
       model.set("position", toPosition(scene, index));
       clearTimeout(syncing);
       syncing = setTimeout(() => model.save_changes(), SYNC_MS);
+    },
+    marks() {
+      const marks = model.get("marks");
+      const numbered = marks.map((at, n) => ({ at, number: (n >> 1) + 1, half: n === marks.length - 1 && n % 2 === 0 }));
+      return numbered.filter((_, n) => n % 2 === part);
+    },
+    mark() {
+      const marks = model.get("marks"), turn = marks.length % 2;
+      if (turn < part) return;  // the moving image waits for its landmark in the fixed one
+      const before = turn === part ? marks : marks.slice(0, -1);  // half a pair can still be set elsewhere
+      model.set("marks", [...before, model.get("position")]);
+      model.save_changes();
+    },
+    undo() {
+      model.set("marks", model.get("marks").slice(0, -1));
+      model.save_changes();
     },
     point(index) {
       pointed = index;
@@ -255,12 +316,17 @@ function makeViewer(model, el, layers) {
   grid.style.setProperty("--columns", wide.map(width => `minmax(0, ${width}fr)`).join(" "));
   grid.style.maxWidth = `${24 * wide.reduce((a, b) => a + b) / tall}rem`;
   grid.append(...planes.map(plane => plane.figure));
-  el.replaceChildren(grid, readout, help, spoken);
+  el.replaceChildren(...(part < 0 ? [] : [task]), grid, readout, help, spoken);
 
   const draw = () => {
     waiting = false;
     planes.forEach(plane => plane.draw());
     viewer.point(pointed);
+    nameHandles(el);
+    const marks = model.get("marks").length, pairs = marks >> 1;
+    const next = marks % 2 ? `Landmark ${pairs + 1}: now click the same place in the moving image.`
+      : `${pairs} ${pairs === 1 ? "pair" : "pairs"}. Next: click landmark ${pairs + 1} in the fixed image.`;
+    if (task.textContent !== next) task.textContent = next;  // a screen reader says each change
   };
   const soon = () => {
     if (!waiting) requestAnimationFrame(draw);
@@ -268,7 +334,7 @@ function makeViewer(model, el, layers) {
     clearTimeout(speaking);
     speaking = setTimeout(() => { spoken.textContent = describe(scene, layers, viewer.index()); }, SPEAK_MS);
   };
-  const events = ["position", "window", "opacity", "labels_opacity", "view"].map(name => `change:${name}`).join(" ");
+  const events = ["position", "window", "opacity", "labels_opacity", "view", "marks"].map(name => `change:${name}`).join(" ");
   model.on(events, soon);
   const observer = new ResizeObserver(soon);
   planes.forEach(plane => observer.observe(plane.canvas));

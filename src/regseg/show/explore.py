@@ -21,7 +21,8 @@ from matplotlib.figure import Figure
 
 from regseg.show import appearance, geometry
 from regseg.show.figures import lay_out
-from regseg.show.picture import Picture, Position, Window
+from regseg.show.geometry import Plane
+from regseg.show.picture import Picture, Points, Position, Window
 
 VIEWS = ("Overlay", "Checkerboard", "Difference")  # what the canvas can do with two images
 
@@ -37,18 +38,22 @@ class Canvas(anywidget.AnyWidget):
 
     scene = traitlets.Dict().tag(sync=True)  # geometry, planes, colours: constant
     layers = traitlets.Dict().tag(sync=True)  # image, overlay, labels: type, components, window, compressed voxels
-    position = traitlets.List(traitlets.Float()).tag(sync=True)  # x, y, z in mm, LPS
+    # What the page moves is not echoed: a late echo would move it back under the learner's hands.
+    position = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)  # x, y, z in mm, LPS
     window = traitlets.List(traitlets.Float()).tag(sync=True)
     opacity = traitlets.Float(0.5).tag(sync=True)
     labels_opacity = traitlets.Float(0.3).tag(sync=True)
     view = traitlets.Int(0).tag(sync=True)  # index into VIEWS
-    mode = traitlets.Unicode("look").tag(sync=True)  # what a click does; so far it only moves the crosshair
+    # What a click does beside moving the crosshair: "look" nothing, "fixed" and "moving" set a landmark of that image.
+    mode = traitlets.Unicode("look").tag(sync=True)
+    # Landmarks, x, y, z in mm: fixed, moving, fixed, moving, …
+    marks = traitlets.List().tag(sync=True, echo_update=False)
 
 
 class Explorer(ipywidgets.VBox):
     """The canvas with its controls. Made by `explore`."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, mode: str = "look") -> None:
         self.picture = picture
         self.canvas = Canvas(
             scene=_scene(picture),
@@ -56,6 +61,7 @@ class Explorer(ipywidgets.VBox):
             position=[*picture.at, 0.0][:3],
             window=list(picture.window),
             opacity=picture.opacity,
+            mode=mode,
         )
         super().__init__([self.canvas, ipywidgets.HBox(self._controls(), layout={"flex_flow": "row wrap"})])
 
@@ -98,16 +104,25 @@ class Explorer(ipywidgets.VBox):
         place = ", ".join(f"{p:.4g}" for p in self.position)
         return f"Explorer: image of {size} voxels, at ({place}) mm"
 
+    def row(self, points: Points | None = None) -> list[tuple[Picture, Plane]]:
+        """The planes as they stand now, with numbered points on them: a row for `lay_out`."""
+        now = Picture(
+            self.picture.image, self.position, self.picture.overlay, self.picture.labels, points,
+            tuple(self.canvas.window), self.canvas.opacity, self.picture.label_names, np.inf, numbered=True,
+        )
+        return [(now, plane) for plane in now.planes]
+
     def _repr_mimebundle_(self, **kwargs) -> dict:
         """The widget, and beside it the static picture at the current position."""
-        now = Picture(
-            self.picture.image, self.position, self.picture.overlay, self.picture.labels,
-            window=tuple(self.canvas.window), opacity=self.canvas.opacity, label_names=self.picture.label_names,
-        )
-        figure, png = Figure(), io.BytesIO()
-        lay_out(figure, [[(now, plane) for plane in now.planes]])
-        figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.05)
-        return super()._repr_mimebundle_(**kwargs) | {"image/png": base64.b64encode(png.getvalue()).decode("ascii")}
+        return super()._repr_mimebundle_(**kwargs) | static_picture([self.row()])
+
+
+def static_picture(rows: list[list[tuple[Picture, Plane]]], **words) -> dict[str, str]:
+    """What `lay_out` draws, as part of a MIME bundle: it shows where there is no kernel."""
+    figure, png = Figure(), io.BytesIO()
+    lay_out(figure, rows, **words)
+    figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.05)
+    return {"image/png": base64.b64encode(png.getvalue()).decode("ascii")}
 
 
 def explore(

@@ -48,6 +48,7 @@ class Picture:
     opacity: float = 0.5
     label_names: Mapping[int, str] | None = None
     point_reach: float = 3.0
+    numbered: bool = False  # number the points, from 1
     keys: dict[str, Artist] = field(default_factory=dict, init=False)  # the legend of what has been drawn
 
     def __post_init__(self) -> None:
@@ -144,12 +145,19 @@ class Picture:
 
     def _draw_points(self, ax: Axes, plane: Plane, number: int) -> None:
         thickness = self.volume.GetSpacing()[plane.normal]
+        count = 0
         for n, (name, points) in enumerate(self.points.items()):
             places, depth = plane.place(self.volume, points)
             near = np.abs(depth - number) * thickness <= max(self.point_reach, thickness / 2)
             style = {"marker": _POINT_SIGNS[n % len(_POINT_SIGNS)], "markersize": 6, "markeredgewidth": 1.6}
             style |= {"color": appearance.label_colour(n + 1), "markerfacecolor": "none", "linestyle": "none"}
             ax.plot(*places[near].T, **style, path_effects=_OUTLINE)
+            if self.numbered:
+                bold = {"color": "white", "fontsize": 8, "fontweight": "bold", "path_effects": _OUTLINE}
+                bold |= {"xytext": (4, 3), "textcoords": "offset points"}
+                for point in np.flatnonzero(near):
+                    ax.annotate(str(count + point + 1), places[point], **bold)
+            count += len(points)
             if name:
                 self.keys[f"points {name}"] = Line2D([], [], label=name, **style)
 
