@@ -150,7 +150,7 @@ class _Observer:
         }
         in_notebook = hasattr(get_ipython(), "kernel")
         self._picture = display(HTML(""), display_id=True) if in_notebook else None
-        self._bar = tqdm(unit=" iterations", leave=False, disable=None)
+        self._bar = tqdm(bar_format="{desc} {bar} {elapsed}", leave=False, disable=None)
         self._start()
 
     def interrupt(self, _signal: int, _frame: object) -> None:
