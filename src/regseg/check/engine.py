@@ -90,6 +90,15 @@ def numbers(given: Any, count: int) -> np.ndarray:
     return values
 
 
+def choice(given: Any, *options: str) -> str:
+    """Read one of the options, whatever its case and the blanks around it."""
+    word = given.strip().casefold() if isinstance(given, str) else None
+    found = [option for option in options if option.casefold() == word]
+    if not found:
+        raise CannotRead(f"I expected one of {', '.join(map(repr, options))}, and got {_name(given)}.")
+    return found[0]
+
+
 def image(given: Any, dimension: int = 3) -> sitk.Image:
     """Read a SimpleITK image of the given dimension."""
     if not isinstance(given, sitk.Image):

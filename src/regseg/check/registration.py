@@ -1,0 +1,145 @@
+"""Checks of episode 04, rigid registration."""
+
+from __future__ import annotations
+
+import numpy as np
+import SimpleITK as sitk
+
+from regseg import data, evaluate
+from regseg.check.engine import Verdict, call, choice, close, exercise, image, right, same_grid, transform, wrong
+
+
+@exercise("04-metric")
+def metric_for_t1_and_ct(given) -> Verdict:
+    answer = choice(given, "mean squares", "correlation", "local correlation", "joint histogram MI", "Mattes MI")
+    if answer == "Mattes MI":
+        return right("Its valley is at 0°, although no grey value of one scan equals that of the other.")
+    if answer == "local correlation":
+        return wrong("Its valley is at 0° too, but it looks at a neighbourhood for each voxel: another one is faster.")
+    if answer == "mean squares":
+        return wrong("It expects equal grey values in both scans; here it is smallest as far from 0° as you can turn.")
+    if answer == "correlation":
+        return wrong("It expects grey values that follow a line; the skull, bright in CT only, moves its valley.")
+    return wrong("A good idea for two modalities, but look at its curve: on this pair it is not smallest at 0°.")
+
+
+def lying_on_the_side() -> tuple[data.Pair, sitk.Transform]:
+    """The pair of the episode, and how its moving image was laid on the side (moving point → new moving point)."""
+    pair = data.load_pair("pair_multimodal")
+    centre = pair.moving.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in pair.moving.GetSize()])
+    return pair, sitk.Euler3DTransform(centre, 0, 0, np.deg2rad(170), (10, 0, 0))
+
+
+def error_on_the_side(answer: sitk.Transform) -> float:
+    """Mean TRE in mm of a transform from the fixed image to the moving image on its side."""
+    pair, lying = lying_on_the_side()
+    partners = [lying.TransformPoint(point) for point in pair.moving_points.tolist()]
+    return float(evaluate.tre(answer, pair.fixed_points, partners).mean())
+
+
+@exercise("04-rescue")
+def start_on_the_side(given) -> Verdict:
+    answer = transform(given)
+    error = error_on_the_side(answer)
+    if error < 35:
+        return right(f"This start is {error:.0f} mm away on average: close enough to roll into the right valley.")
+    if not answer.IsLinear() or not hasattr(answer, "GetAngleZ"):
+        return wrong("Give an Euler3DTransform, the one with which the registration shall begin.")
+    if abs(answer.GetAngleZ()) > 2 * np.pi:
+        return wrong("The angle seems to be in degrees: SetRotation wants radians.")
+    if close(answer.GetParameters()[:3], 0):
+        return wrong("Middle lies on middle, but nothing is turned: try turns about z, and keep the best.")
+    turned_back = sitk.Euler3DTransform(answer)
+    turned_back.SetRotation(0, 0, -answer.GetAngleZ())
+    if error_on_the_side(turned_back) < 35:
+        return wrong("The size of the angle is right and its sign is not.")
+    return wrong(f"This start is still {error:.0f} mm away on average: did you keep the smallest metric?")
+
+
+@exercise("04-stop")
+def more_iterations_help(given) -> Verdict:
+    answer = choice(given, "A", "B", "C", "D")
+    if answer == "B":
+        return right("It ran out of iterations on its way; the others stopped of their own accord.")
+    if answer == "A":
+        return wrong("A stopped because its step had become tiny, and its error is small: it is done.")
+    if answer == "C":
+        return wrong("C stopped because half a unit was called a small step: it would ignore further iterations.")
+    return wrong("D stopped because it took a gentle slope for level ground: it would ignore further iterations.")
+
+
+@exercise("04-mask")
+def mask_without_the_plate(given) -> Verdict:
+    answer = image(given)
+    pair = data.load_pair("pair_rigid")
+    grid = sitk.BinShrink(sitk.Cast(pair.fixed, sitk.sitkFloat32), [2, 2, 2])
+    if not same_grid(answer, grid):
+        return wrong("The mask lies on another grid than `plate`: begin from that image.")
+    mask = sitk.GetArrayFromImage(answer) != 0
+    plate = np.zeros(mask.shape, bool)
+    plate[8:40, 44:56, 5:45] = True
+    brain = (sitk.GetArrayFromImage(grid) > 20) & ~plate
+    if not mask.any():
+        return wrong("The mask is empty: the metric would have nothing to look at.")
+    if mask.all():
+        return wrong("The mask covers everything, the plate too.")
+    if mask[plate].mean() > 0.5 and mask[brain].mean() < 0.5:
+        return wrong("It is turned round: it keeps the plate and drops the head. A metric looks where the mask is 1.")
+    if mask[plate].mean() > 0.01:
+        return wrong(f"{mask[plate].mean():.0%} of the plate is still inside the mask.")
+    if mask[brain].mean() < 0.6:
+        return wrong(f"The plate is out, but only {mask[brain].mean():.0%} of the rest of the head is left: keep more.")
+    return right("The plate is out, and the head is in.")
+
+
+@exercise("04-best")
+def best_of_three(given) -> Verdict:
+    answer = choice(given, "A", "B", "C")
+    if answer == "B":
+        return right("No landmark is off by more than a few millimetres, and the mean is the smallest.")
+    if answer == "A":
+        return wrong("A fits in this picture, but it is displaced along z, where an axial picture shows nothing.")
+    return wrong("C fits in the middle; the border is turned away by several millimetres.")
+
+
+@exercise("04-inverse")
+def image_and_points(given) -> Verdict:
+    for name in ("pair_rigid", "pair_multimodal"):
+        pair = data.load_pair(name)
+        result = call(given, pair.fixed, pair.moving, pair.moving_points[:9], pair.transform)
+        if not (isinstance(result, tuple | list) and len(result) == 2):
+            return wrong("Return two things: the image and the points.")
+        brought, points = image(result[0]), np.asarray(result[1], float)
+        if points.shape != (9, 3):
+            return wrong("The points should be an array with one row of x, y, z for each point.")
+        back = pair.transform.GetInverse()
+        fits = np.allclose(
+            sitk.GetArrayFromImage(brought),
+            sitk.GetArrayFromImage(sitk.Resample(pair.moving, pair.fixed, pair.transform)),
+            atol=1,
+        )
+        points_fit = close(points, pair.fixed_points[:9], 0.01)
+        if points_fit and not fits:
+            return wrong("The points are right; the image now goes the wrong way: resample with the transform itself.")
+        if fits and close(points, [pair.transform.TransformPoint(p) for p in pair.moving_points[:9].tolist()], 0.01):
+            return wrong("The image is right; the points still go from fixed to moving, so they need the inverse.")
+        if not fits and not points_fit:
+            inverted = sitk.Resample(pair.moving, pair.fixed, back)
+            if np.allclose(sitk.GetArrayFromImage(brought), sitk.GetArrayFromImage(inverted), atol=1):
+                return wrong("Both go the wrong way: only the points need the inverse.")
+        if not (fits and points_fit):
+            return wrong("Neither fits yet: the image with the transform, the points with its inverse.")
+    return right("The image with the transform, the points with its inverse.")
+
+
+# --- further practice ------------------------------------------------------------------------------------------------
+
+
+@exercise("04-clicks")
+def start_from_clicks(given) -> Verdict:
+    answer = transform(given)
+    if error_on_the_side(answer) < 1:
+        return right("Four exact clicks are a good start; yours at home will be a little less exact.")
+    if error_on_the_side(answer.GetInverse()) < 1:
+        return wrong("That is the inverse: the fixed points come first, then the moving ones.")
+    return wrong("The four pairs do not meet: is each set one long list x, y, z, x, y, z, in the same order?")

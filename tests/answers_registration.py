@@ -1,0 +1,110 @@
+"""Right answers and known mistakes for the exercises of episode 04."""
+
+from __future__ import annotations
+
+import numpy as np
+import SimpleITK as sitk
+
+from regseg import data
+from regseg.check.registration import lying_on_the_side
+
+
+def start(degrees: float = 0.0, radians: float | None = None) -> sitk.Euler3DTransform:
+    """Middle onto middle for the head on its side, turned about z."""
+    pair, lying = lying_on_the_side()
+    centre = pair.fixed.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in pair.fixed.GetSize()])
+    shift = np.subtract(lying.TransformPoint(lying.GetCenter()), centre)
+    return sitk.Euler3DTransform(centre, 0, 0, np.deg2rad(degrees) if radians is None else radians, shift.tolist())
+
+
+def clicks(*, exchanged=False, reversed_order=False) -> sitk.Transform:
+    pair, lying = lying_on_the_side()
+    fixed = pair.fixed_points[:4]
+    moving = np.array([lying.TransformPoint(point) for point in pair.moving_points[:4].tolist()])
+    if reversed_order:
+        moving = moving[::-1]
+    if exchanged:
+        fixed, moving = moving, fixed
+    return sitk.LandmarkBasedTransformInitializer(sitk.VersorRigid3DTransform(), fixed.ravel(), moving.ravel())
+
+
+def plate() -> sitk.Image:
+    image = sitk.BinShrink(sitk.Cast(data.load_pair("pair_rigid").fixed, sitk.sitkFloat32), [2, 2, 2])
+    array = sitk.GetArrayFromImage(image)
+    array[8:40, 44:56, 5:45] = 500
+    result = sitk.GetImageFromArray(array)
+    result.CopyInformation(image)
+    return result
+
+
+def small_mask() -> sitk.Image:
+    """Without the plate, and nearly without the head."""
+    mask = plate() * 0
+    mask[20:30, 20:30, 20:30] = 1
+    return mask
+
+
+def bring_over(fixed, moving, points, transform, *, image_inverse=False, points_inverse=True):
+    back = transform.GetInverse()
+    image = sitk.Resample(moving, fixed, back if image_inverse else transform)
+    return image, np.array([(back if points_inverse else transform).TransformPoint(p) for p in points.tolist()])
+
+
+RIGHT = {
+    "04-metric": [lambda: "Mattes MI", lambda: " mattes mi "],
+    "04-rescue": [lambda: start(150), lambda: start(170), lambda: start(180), clicks],
+    "04-stop": [lambda: "B", lambda: "b"],
+    "04-mask": [
+        lambda: plate() != 500,
+        lambda: plate() < 400,
+        lambda: sitk.And(plate() > 20, plate() < 400),
+    ],
+    "04-best": [lambda: "B"],
+    "04-inverse": [lambda: bring_over],
+    "04-clicks": [clicks],
+}
+
+WRONG = {
+    "04-metric": [
+        ("expects equal grey values", lambda: "mean squares"),
+        ("follow a line", lambda: "correlation"),
+        ("another one is faster", lambda: "local correlation"),
+        ("A good idea", lambda: "joint histogram MI"),
+    ],
+    "04-rescue": [
+        ("nothing is turned", start),
+        ("in degrees", lambda: start(radians=150.0)),
+        ("its sign is not", lambda: start(-150)),
+        ("still", lambda: start(60)),
+        ("Give an Euler3DTransform", lambda: sitk.BSplineTransformInitializer(plate(), [2, 2, 2])),
+    ],
+    "04-stop": [
+        ("it is done", lambda: "A"),
+        ("half a unit", lambda: "C"),
+        ("gentle slope", lambda: "D"),
+    ],
+    "04-mask": [
+        ("another grid", lambda: data.load("brain_mask")),
+        ("mask is empty", lambda: plate() * 0),
+        ("covers everything", lambda: plate() * 0 + 1),
+        ("turned round", lambda: plate() == 500),
+        ("still inside the mask", lambda: plate() > 20),
+        ("keep more", small_mask),
+    ],
+    "04-best": [("along z", lambda: "A"), ("border is turned away", lambda: "C")],
+    "04-inverse": [
+        ("Return two things", lambda: lambda *given: bring_over(*given)[0]),
+        ("one row of x, y, z", lambda: lambda *given: (bring_over(*given)[0], bring_over(*given)[1].ravel())),
+        ("image now goes the wrong way", lambda: lambda *given: bring_over(*given, image_inverse=True)),
+        ("so they need the inverse", lambda: lambda *given: bring_over(*given, points_inverse=False)),
+        (
+            "Both go the wrong way",
+            lambda: lambda *given: bring_over(*given, image_inverse=True, points_inverse=False),
+        ),
+        ("Neither fits yet", lambda: lambda fixed, _moving, points, _transform: (fixed, points * 0)),
+    ],
+    "04-clicks": [
+        ("That is the inverse", lambda: clicks(exchanged=True)),
+        ("do not meet", lambda: clicks(reversed_order=True)),
+    ],
+}
