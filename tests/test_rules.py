@@ -298,6 +298,7 @@ FINE = [
     (PEOPLE, "Anna", "See [Voxel](../learners/reference.md), <https://a.b/xzzq>. Anna"),
     (PEOPLE, "Anna", "See [Setup](setup.html#first-steps) and [how to write](mailto:anna@example.org). Anna"),
     (E01, "```bash\n", NEW_CELL.format("answer = 1\nprint(answer, [answer for answer in range(3)])")),
+    (E01, "```bash\n", NEW_CELL.format("for answer in (1, 2):\n    print(answer)")),
     (E01, "```bash\n", "```python\nanswer = (\n```\n\n```error\nSyntaxError: '(' was never closed\n```\n\n```bash\n"),
     (E01, 'answer = 4\ncheck.answer("01-4", answer)', 'check.answer("01-4", 4)'),
 ]

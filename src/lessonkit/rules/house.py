@@ -153,6 +153,9 @@ def _names(node: ast.AST) -> tuple[set[str], set[str]]:
         case ast.AugAssign(ast.Name(name)):
             reads, binds = _of_all(ast.iter_child_nodes(node))
             return reads | {name}, binds
+        case ast.For() | ast.With():  # what the block itself binds is not read from outside
+            reads, binds = _of_all(ast.iter_child_nodes(node))
+            return reads - binds, binds
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             reads, local = _of_all(ast.iter_child_nodes(node))
             return reads - local, {node.name}
