@@ -1,0 +1,271 @@
+"""Deformable registration of known answers: the lesson's recipe, elastix's defaults, SimpleITK's own example.
+
+Three pairs of the MNI152 template (T1-weighted MR at 2 mm) related by a rigid motion after an exponentiated smooth
+velocity, which no B-spline equals; the moving image has other grey levels, a bias field and noise of its own. One is
+the course's `pair_composite`, the others are made here. One rigid and one affine registration give the start that all
+methods share; from there each runs alone in a fresh process, with one thread. Its CPU-seconds (user and system) are
+those of the deformable registration, its peak memory that of the whole process, the libraries included. Errors are
+against the truth, at every voxel of the brain; each figure is the mean over the pairs, unless its name says otherwise.
+
+The comparison is not even: only the lesson's recipe was tuned on pairs of this sort. So "elastix_lesson_input" is
+elastix's defaults once more, on what the lesson's recipe looks at: local contrast, in and around the brain.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from lessonkit.bench import write_results
+from regseg import data, evaluate
+from regseg.data import pairs
+
+SEEDS = (1, 2)  # of the pairs made here
+
+
+def make_pair(seed: int) -> pairs.Pair:
+    """A pair made as the course makes `pair_composite`, with another motion, warp and noise."""
+    t1, mask = data.load("brain_t1"), data.load("brain_mask")
+    degrees, shift = np.random.Generator(np.random.PCG64(seed)).uniform(-7, 7, (2, 3)).tolist()
+    warp = sitk.DisplacementFieldTransform(pairs._exponential(pairs._velocity(t1, seed=1000 + seed)))
+    truth = sitk.CompositeTransform([pairs._rigid(t1, degrees, shift), warp])
+    return pairs._pair(t1, mask, truth, moving=pairs._other_t1(t1), seed=3000 + seed)
+
+
+def start(fixed: sitk.Image, moving: sitk.Image) -> sitk.AffineTransform:
+    """Rigid, then affine, from centre on centre: what every method starts from."""
+    geometry = sitk.CenteredTransformInitializerFilter.GEOMETRY
+    rigid = sitk.Euler3DTransform(sitk.CenteredTransformInitializer(fixed, moving, sitk.Euler3DTransform(), geometry))
+    register_linear(fixed, moving, rigid)
+    affine = sitk.AffineTransform(3)
+    affine.SetCenter(rigid.GetCenter())
+    affine.SetMatrix(rigid.GetMatrix())
+    affine.SetTranslation(rigid.GetTranslation())
+    register_linear(fixed, moving, affine)
+    return affine
+
+
+def register_linear(fixed: sitk.Image, moving: sitk.Image, transform: sitk.Transform) -> None:
+    """Improve the transform in place, by mutual information."""
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsMattesMutualInformation(numberOfHistogramBins=32)
+    method.SetMetricSamplingStrategy(method.REGULAR)
+    method.SetMetricSamplingPercentage(0.1, seed=1)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetOptimizerAsRegularStepGradientDescent(learningRate=2.0, minStep=1e-3, numberOfIterations=100)
+    method.SetOptimizerScalesFromPhysicalShift()
+    method.SetShrinkFactorsPerLevel([4, 2])
+    method.SetSmoothingSigmasPerLevel([4, 2])
+    method.SetInitialTransform(transform, inPlace=True)
+    method.Execute(fixed, moving)
+
+
+def local_contrast(image: sitk.Image, sigma: float = 3.0, floor: float = 10.0) -> sitk.Image:
+    """Subtract the mean and divide by the spread of the neighbourhood (sigma in mm, floor in grey levels)."""
+
+    def mean(values: sitk.Image) -> sitk.Image:
+        return sitk.SmoothingRecursiveGaussian(values, sigma)
+
+    variance = sitk.Maximum(mean(image * image) - mean(image) ** 2, 0.0)
+    return (image - mean(image)) / sitk.Sqrt(variance + floor**2)
+
+
+def around(brain: sitk.Image) -> sitk.Image:
+    """The mask and three voxels more, so that the edge of the brain counts."""
+    return sitk.BinaryDilate(brain, [3, 3, 3])
+
+
+# Each method takes the fixed and the moving image (float32), the brain in the fixed one, and the start.
+
+
+def lesson_ffd(fixed: sitk.Image, moving: sitk.Image, brain: sitk.Image, affine: sitk.Transform) -> sitk.Transform:
+    """The lesson's recipe: a B-spline of two meshes, by the correlation of local contrast."""
+    mask = around(brain)
+    shape = sitk.LabelShapeStatisticsImageFilter()
+    shape.Execute(sitk.BinaryDilate(mask, [2, 2, 2]))
+    x, y, z, nx, ny, nz = shape.GetBoundingBox(1)
+    box = (slice(x, x + nx), slice(y, y + ny), slice(z, z + nz))
+
+    bspline = sitk.BSplineTransformInitializer(fixed[box], [4, 5, 4])
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsCorrelation()
+    method.SetMetricFixedMask(mask[box])
+    method.SetMetricSamplingStrategy(method.RANDOM)
+    method.SetMetricSamplingPercentage(0.3, seed=1)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetOptimizerAsLBFGS2(solutionAccuracy=1e-9, numberOfIterations=15)
+    method.SetShrinkFactorsPerLevel([4, 2])
+    method.SetSmoothingSigmasPerLevel([4, 2])
+    method.SetMovingInitialTransform(affine)
+    method.SetInitialTransformAsBSpline(bspline, inPlace=True, scaleFactors=[1, 2])
+    method.Execute(local_contrast(fixed)[box], local_contrast(moving))
+    return sitk.CompositeTransform([affine, bspline])
+
+
+def simpleitk_default(
+    fixed: sitk.Image, moving: sitk.Image, _brain: sitk.Image, affine: sitk.Transform
+) -> sitk.Transform:
+    """The settings of SimpleITK's notebook "65_Registration_FFD", but mutual information (at its defaults).
+
+    The notebook's own metric, mean squares, needs equal grey levels.
+    """
+    mesh = [int(n * mm / 50 + 0.5) for n, mm in zip(fixed.GetSize(), fixed.GetSpacing(), strict=True)]
+    bspline = sitk.BSplineTransformInitializer(fixed, mesh)
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsMattesMutualInformation()
+    method.SetMetricSamplingStrategy(method.RANDOM)
+    method.SetMetricSamplingPercentage(0.01, seed=1)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetOptimizerAsLBFGSB(gradientConvergenceTolerance=1e-5, numberOfIterations=100)
+    method.SetShrinkFactorsPerLevel([4, 2, 1])
+    method.SetSmoothingSigmasPerLevel([2, 1, 0])
+    method.SetMovingInitialTransform(affine)
+    method.SetInitialTransform(bspline, inPlace=True)
+    method.Execute(fixed, moving)
+    return sitk.CompositeTransform([affine, bspline])
+
+
+def elastix(
+    fixed: sitk.Image, moving: sitk.Image, _brain: sitk.Image, affine: sitk.Transform, mask: sitk.Image | None = None
+) -> sitk.Transform:
+    """elastix's own default B-spline parameter map (mutual information and bending energy)."""
+    import itk
+
+    parameters = itk.ParameterObject.New()
+    bspline = parameters.GetDefaultParameterMap("bspline")
+    bspline["WriteResultImage"] = ("false",)  # no other method resamples
+    parameters.AddParameterMap(bspline)
+    initial = itk.ParameterObject.New()
+    initial.AddParameterMap(
+        {
+            "Transform": ("AffineTransform",),
+            "NumberOfParameters": ("12",),
+            "TransformParameters": tuple(map(repr, affine.GetParameters())),
+            "CenterOfRotationPoint": tuple(map(repr, affine.GetFixedParameters())),
+            "InitialTransformParameterFileName": ("NoInitialTransform",),
+            "HowToCombineTransforms": ("Compose",),
+        }
+    )
+    method = itk.ElastixRegistrationMethod.New(itk_image(fixed), itk_image(moving), parameter_object=parameters)
+    if mask is not None:
+        method.SetFixedMask(itk_image(mask))
+    method.SetInitialTransformParameterObject(initial)
+    method.SetNumberOfThreads(1)
+    method.UpdateLargestPossibleRegion()
+
+    found = dict(method.GetTransformParameterObject().GetParameterMap(1))
+    grid = [found[f"Grid{what}"] for what in ("Size", "Origin", "Spacing", "Direction")]
+    columns = np.reshape(grid.pop(), (3, 3))  # elastix writes a matrix by columns, ITK reads it by rows
+    result = sitk.BSplineTransform(3, int(found["BSplineTransformSplineOrder"][0]))
+    result.SetFixedParameters([float(value) for part in (*grid, columns.T.ravel()) for value in part])
+    result.SetParameters([float(value) for value in found["TransformParameters"]])
+    return sitk.CompositeTransform([result, affine])  # elastix applies the start first
+
+
+def elastix_lesson_input(
+    fixed: sitk.Image, moving: sitk.Image, brain: sitk.Image, affine: sitk.Transform
+) -> sitk.Transform:
+    """The same on local contrast, with samples from the dilated mask of the lesson's recipe."""
+    return elastix(local_contrast(fixed), local_contrast(moving), brain, affine, mask=around(brain))
+
+
+def itk_image(image: sitk.Image) -> Any:
+    """The image as one of the package `itk`, which has types of its own."""
+    import itk
+
+    result = itk.image_from_array(sitk.GetArrayFromImage(image))
+    result.SetOrigin(image.GetOrigin())
+    result.SetSpacing(image.GetSpacing())
+    result.SetDirection(itk.matrix_from_array(np.reshape(image.GetDirection(), (3, 3))))
+    return result
+
+
+METHODS = {method.__name__: method for method in (lesson_ffd, simpleitk_default, elastix, elastix_lesson_input)}
+
+
+def begin(pair: pairs.Pair) -> tuple[sitk.Transform, dict[str, float]]:
+    """The start that all methods share, and its figures."""
+    began = time.process_time()
+    affine = start(sitk.Cast(pair.fixed, sitk.sitkFloat32), sitk.Cast(pair.moving, sitk.sitkFloat32))
+    return affine, {"cpu_s": time.process_time() - began} | errors(affine, pair)
+
+
+def measure(name: str, pair: pairs.Pair, affine: sitk.Transform) -> dict[str, float]:
+    """Run one method on one pair, in a process of its own; figures by the end of their name."""
+    if name.startswith("elastix"):
+        from itk import ElastixRegistrationMethod  # noqa: F401  loading takes seconds, which are not the method's
+    fixed, moving = (sitk.Cast(image, sitk.sitkFloat32) for image in (pair.fixed, pair.moving))
+    began = time.process_time()
+    result = METHODS[name](fixed, moving, pair.mask, affine)
+    figures = {"cpu_s": time.process_time() - began} | peak_memory()
+    return errors(result, pair) | figures
+
+
+def errors(transform: sitk.Transform, pair: pairs.Pair) -> dict[str, float]:
+    """Distance from the truth in mm at each voxel of the brain, and how many of them fold."""
+    grid = pair.mask
+    found, truth = (
+        sitk.TransformToDisplacementField(
+            one, sitk.sitkVectorFloat64, grid.GetSize(), grid.GetOrigin(), grid.GetSpacing(), grid.GetDirection()
+        )
+        for one in (transform, pair.transform)
+    )
+    distance = np.linalg.norm(sitk.GetArrayFromImage(found - truth), axis=-1)[sitk.GetArrayFromImage(grid) > 0]
+    return {
+        "mean_mm": float(distance.mean()),
+        "p95_mm": float(np.percentile(distance, 95)),
+        "folding_percent": 100 * evaluate.folding(found, grid),
+    }
+
+
+def peak_memory() -> dict[str, float]:
+    """The largest memory of this process so far; nothing on Windows, which has no `resource`."""
+    try:
+        import resource
+    except ImportError:
+        return {}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"peak_memory_MiB": peak / 2 ** (20 if sys.platform == "darwin" else 10)}
+
+
+def alone(function: Callable, *arguments: Any) -> Any:
+    """Call the function in a fresh process with one thread."""
+    context = multiprocessing.get_context("spawn")
+    one_thread = sitk.ProcessObject.SetGlobalDefaultNumberOfThreads
+    with ProcessPoolExecutor(1, context, initializer=one_thread, initargs=(1,)) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def main() -> None:
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in ("affine_start", *METHODS)}
+    for seed in (None, *SEEDS):
+        pair = alone(data.load_pair, "pair_composite") if seed is None else alone(make_pair, seed)
+        affine, figures = alone(begin, pair)
+        runs["affine_start"].append(figures)
+        for name in METHODS:
+            runs[name].append(alone(measure, name, pair, affine))
+            said = ", ".join(f"{what} {value:.3g}" for what, value in runs[name][-1].items())
+            print(f"{'pair_composite' if seed is None else f'seed {seed}'}, {name}: {said}", file=sys.stderr)
+
+    results: dict[str, float] = {"pairs_count": 1 + len(SEEDS)}
+    for name, figures in runs.items():
+        for what in figures[0]:
+            results[f"{name}_{what}"] = round(fmean(one[what] for one in figures), 3)
+        results[f"{name}_worst_pair_mean_mm"] = round(max(one["mean_mm"] for one in figures), 3)
+    for peer in list(METHODS)[1:]:
+        for title, what in (("error", "mean_mm"), ("cpu", "cpu_s")):
+            ratio = results[f"{peer}_{what}"] / results[f"lesson_ffd_{what}"]
+            results[f"{peer}_over_lesson_ffd_{title}_ratio"] = round(ratio, 2)
+    print(write_results("registration", results))
+
+
+if __name__ == "__main__":
+    main()
