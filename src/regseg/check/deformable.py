@@ -1,0 +1,254 @@
+"""Checks of episode 05, deformable registration."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import numpy as np
+import SimpleITK as sitk
+
+from regseg import data, evaluate
+from regseg.check.engine import Verdict, call, close, exercise, image, numbers, right, same_grid, transform, wrong
+
+MARK = (30.0, -20.0, 25.0)  # mm; a place in the moving scan of pair_composite
+BUDGET = 4.0  # s of processor time
+
+
+def field_of(one: sitk.Transform, grid: sitk.Image) -> sitk.Image:
+    """The displacements of a transform at the voxels of an image, in mm."""
+    sampler = sitk.TransformToDisplacementFieldFilter()
+    sampler.SetReferenceImage(grid)
+    return sampler.Execute(one)
+
+
+def waves(like: sitk.Image, random: np.random.Generator, sigma: float, size: float) -> sitk.Transform:
+    """A smooth random bend: `sigma` in mm says how smooth, `size` in mm how far points move on an axis (rms)."""
+    components = []
+    for _ in range(like.GetDimension()):
+        noise = sitk.GetImageFromArray(random.standard_normal(like.GetSize()[::-1]))
+        noise.CopyInformation(like)
+        wave = sitk.SmoothingRecursiveGaussian(noise, sigma)
+        components.append(wave * (size / float(sitk.GetArrayViewFromImage(wave).std())))
+    return sitk.DisplacementFieldTransform(sitk.Cast(sitk.Compose(components), sitk.sitkVectorFloat64))
+
+
+def wild() -> sitk.Transform:
+    """The B-spline transform of the exercise on folds."""
+    bend = sitk.BSplineTransformInitializer(data.load_pair("pair_composite").fixed, [8, 8, 8])
+    bend.SetParameters(np.random.default_rng(5).normal(0, 18.0, len(bend.GetParameters())))
+    return bend
+
+
+def small_pair(seed: int) -> tuple[sitk.Image, sitk.Image, sitk.Transform, sitk.Image]:
+    """Fixed, moving, truth and brain in the fixed image: a bent and moved template, with voxels of 4 mm."""
+    template = sitk.BinShrink(sitk.Cast(data.load("brain_t1_2mm"), sitk.sitkFloat32), [2, 2, 2])
+    brain = sitk.Resample(data.load("brain_mask"), template, sitk.Transform(), sitk.sitkNearestNeighbor)
+    random = np.random.default_rng(seed)
+    centre = template.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in template.GetSize()])
+    bend = waves(template, random, 16.0, 2.5)
+    turns, shifts = np.deg2rad(random.uniform(-7, 7, 3)), random.uniform(-7, 7, 3)
+    truth = sitk.CompositeTransform([sitk.Euler3DTransform(centre, *turns.tolist(), shifts.tolist()), bend])
+    fixed = sitk.AdditiveGaussianNoise(sitk.Resample(template, template, truth), 4.0, 0.0, seed)
+    moving = sitk.AdditiveGaussianNoise(template * 0.7 + 20, 4.0, 0.0, seed + 100)
+    return fixed, moving, truth, sitk.Resample(brain, template, truth, sitk.sitkNearestNeighbor)
+
+
+@cache
+def candidates() -> tuple[sitk.Image, sitk.Image, tuple[sitk.Transform, ...]]:
+    """A 2-D pair with three results for it: nothing, a good one, and one that tears the image to fit it."""
+    slice_of_brain = sitk.Cast(data.load("brain_t1_2mm")[:, :, 50], sitk.sitkFloat32)
+    bend = waves(slice_of_brain, np.random.default_rng(3), 18.0, 2.0)
+    fixed = sitk.AdditiveGaussianNoise(sitk.Resample(slice_of_brain, slice_of_brain, bend), 15.0, 0.0, 1)
+    moving = sitk.AdditiveGaussianNoise(slice_of_brain, 15.0, 0.0, 2)
+    tearing = sitk.FastSymmetricForcesDemonsRegistrationFilter()
+    tearing.SetNumberOfIterations(60)
+    tearing.SetStandardDeviations(0.6)
+    torn = tearing.Execute(fixed, moving, field_of(bend, fixed))
+    return fixed, moving, (sitk.Transform(2, sitk.sitkIdentity), bend, sitk.DisplacementFieldTransform(torn))
+
+
+@exercise("05-determinant")
+def volume_of_the_lesion(given) -> Verdict:
+    answer = numbers(given, 1)[0]
+    if close(answer, 6, 0.01):
+        return right("From fixed to moving, volumes are multiplied by the determinant.")
+    if close(answer, 8 / 0.75, 0.04):
+        return wrong("You divided: that is the way from the moving image to the fixed one.")
+    if close(answer, 8 * 0.75**3, 0.03):
+        return wrong("The determinant already is a ratio of volumes: do not raise it to the third power.")
+    if close(answer, 2, 0.01):
+        return wrong("That is how much is lost: the question is how much is left.")
+    return wrong("Multiply or divide the volume by the determinant: which one follows the transform?")
+
+
+@exercise("05-fold")
+def place_of_a_fold(given) -> Verdict:
+    answer, fixed = numbers(given, 3), data.load_pair("pair_composite").fixed
+    field = field_of(wild(), fixed)
+    determinant = sitk.DisplacementFieldJacobianDeterminant(field)
+    values = sitk.GetArrayViewFromImage(determinant)
+
+    def folds(position) -> bool:
+        index = fixed.TransformPhysicalPointToIndex([float(x) for x in position])
+        return all(0 <= i < n for i, n in zip(index, fixed.GetSize(), strict=True)) and determinant[index] <= 0
+
+    def position(number: int) -> tuple[float, ...]:
+        return fixed.TransformIndexToPhysicalPoint([int(i) for i in np.unravel_index(number, values.shape)[::-1]])
+
+    lengths = sitk.GetArrayFromImage(sitk.VectorMagnitude(field))
+    lowest = np.array(np.unravel_index(np.argmin(values), values.shape))
+    if folds(answer):
+        return right("Space is turned inside out there.")
+    if close(answer, lowest) or close(answer, lowest[::-1]):
+        return wrong("That is an index: turn it into a position in mm.")
+    if close(answer, fixed.TransformIndexToPhysicalPoint(lowest.tolist()), 1.0):
+        return wrong("The index is in the order z, y, x of the array: SimpleITK counts x, y, z.")
+    if close(answer, position(np.argmax(lengths)), 2.0):
+        return wrong("The longest arrow is there: a neighbourhood that moves far together does not fold.")
+    if close(answer, position(np.argmax(values)), 2.0):
+        return wrong("There the determinant is highest: space expands. Look for the lowest one.")
+    return wrong("The determinant is above zero there. Look for the place where it is lowest.")
+
+
+@exercise("05-consistency")
+def way_from_home(given) -> Verdict:
+    points = np.array([(10.0, -20.0, 5.0), (-35.0, 15.0, 20.0), (0.0, 40.0, -30.0)])
+    there = sitk.Euler3DTransform((20.0, 0.0, 0.0), 0.0, 0.0, 0.5, (4.0, 0.0, -3.0))
+    back = sitk.AffineTransform([0.9, 0.4, 0, -0.4, 0.9, 0, 0, 0, 1.1], (3.0, 1.0, 2.0))
+
+    def moved(one: sitk.Transform, them: np.ndarray) -> np.ndarray:
+        return np.array([one.TransformPoint(point) for point in them.tolist()])
+
+    def mean(differences: np.ndarray) -> float:
+        return float(np.linalg.norm(differences, axis=1).mean())
+
+    away = moved(back, moved(there, points)) - points
+    answer = numbers(call(given, there, back, points), 1)[0]
+    if close(answer, mean(away)):
+        return right("There, back, and then the distance from home.")
+    if close(answer, mean(moved(there, moved(back, points)) - points)):
+        return wrong("You went back first: the way starts with `there`.")
+    if close(answer, mean(moved(there, points) + moved(back, points) - 2 * points)):
+        return wrong("Both displacements are read at the same place: the way back starts where the way there ended.")
+    if close(answer, mean(moved(there, points) - points)):
+        return wrong("That is the way there alone: it must come back, too.")
+    if close(answer, np.abs(away).mean()):
+        return wrong("That is the mean over coordinates: take the length of each difference first.")
+    if close(answer, np.linalg.norm(away, axis=1).max()):
+        return wrong("That is the point furthest from home: the mean is wanted.")
+    return wrong("Send each point there and back, and take the mean of its distances from home, in mm.")
+
+
+@exercise("05-prepare")
+def grey_levels_of_the_fixed_image(given) -> Verdict:
+    pair = data.load_pair("pair_rigid")
+    fixed, moving = (sitk.Cast(one, sitk.sitkFloat32) for one in (pair.fixed, pair.moving))
+    moving = moving * 0.5 + 40
+    answer = sitk.Cast(image(call(given, fixed, moving)), sitk.sitkFloat32)
+    inside = sitk.GetArrayFromImage(pair.mask) > 0
+
+    def apart(one: sitk.Image) -> float:
+        """Mean difference in the brain, in grey levels of the fixed image, after the true alignment."""
+        aligned = sitk.Resample(one, fixed, pair.transform)
+        return float(np.abs(sitk.GetArrayFromImage(aligned - fixed))[inside].mean())
+
+    if not same_grid(answer, moving):
+        return wrong("The result lies on another grid: grey levels should change, the place should not.")
+    values, grey = sitk.GetArrayFromImage(answer), sitk.GetArrayFromImage(moving)
+    if np.allclose(values, grey, atol=0.5):
+        return wrong("The moving image is as before: its grey levels should become those of the fixed one.")
+    if values.max() <= 1.5:
+        return wrong("The values are scaled to about 0 to 1, and the fixed image is not: take it as the model.")
+    if np.corrcoef(values.ravel(), sitk.GetArrayFromImage(fixed).ravel())[0, 1] > np.corrcoef(
+        values.ravel(), grey.ravel()
+    )[0, 1]:
+        return wrong("That shows the fixed image: the moving one should change, and the fixed one is the model.")
+    if apart(answer) > 0.6 * apart(moving):
+        return wrong("The same tissue still has other grey levels in the two images.")
+    return right("The same tissue now has about the same grey level in both.")
+
+
+@exercise("05-inverse")
+def mark_through_the_bend(given) -> Verdict:
+    answer, bend = numbers(given, 3), data.load_pair("pair_composite").transform
+    marked = np.array(MARK)
+    forward = np.array(bend.TransformPoint(MARK))
+    if np.linalg.norm(bend.TransformPoint(answer.tolist()) - marked) <= 0.5:
+        return right("Sent through the transform, it lands on the mark.")
+    if close(answer, forward, 0.01):
+        return wrong("You applied the transform itself, which takes fixed points: it leads away.")
+    if close(answer, marked, 0.01):
+        return wrong("That is the mark in the moving scan: it has moved since.")
+    if close(answer, 2 * marked - forward, 0.01):
+        return wrong("That is the first round of the loop: repeat it, until nothing changes.")
+    return wrong("Send your answer through the transform: it should land within half a millimetre of the mark.")
+
+
+@exercise("05-trust")
+def which_result_to_trust(given) -> Verdict:
+    fixed, moving, (nothing, good, torn) = candidates()
+    orders = ([nothing, good, torn], [good, torn, nothing], [torn, nothing, good])
+    answers = [numbers(call(given, fixed, moving, order), 1)[0] for order in orders]
+
+    def always(one: sitk.Transform) -> bool:
+        return close(answers, [order.index(one) for order in orders])
+
+    if always(good):
+        return right("It does not fold, and of those it agrees best.")
+    if always(torn):
+        return wrong("Your rule trusts a result that folds, because its metric is the lowest.")
+    if always(nothing):
+        return wrong("Your rule trusts the result that does nothing: never to fold is not enough.")
+    if close(answers, [order.index(good) + 1 for order in orders]):
+        return wrong("Count from 0, as Python does.")
+    return wrong("Your rule depends on the order of the results: look at each of them.")
+
+
+# --- further practice ------------------------------------------------------------------------------------------------
+
+
+def _quality(register, seed: int) -> tuple[float, float, float, float]:
+    """Mean error before and after (mm, in the brain), the fraction that folds, and the seconds of processor time."""
+    fixed, moving, truth, brain = small_pair(seed)
+    start = time.process_time()
+    found = transform(call(register, fixed, moving))
+    seconds = time.process_time() - start
+    inside = sitk.GetArrayFromImage(brain) > 0
+    true_field, field = field_of(truth, fixed), field_of(found, fixed)
+
+    lengths = (sitk.GetArrayFromImage(sitk.VectorMagnitude(one)) for one in (true_field, field - true_field))
+    before, after = (float(length[inside].mean()) for length in lengths)
+    return before, after, evaluate.folding(field, brain), seconds
+
+
+def _shortcomings(before: float, after: float, folded: float, wanted: float) -> Verdict | None:
+    """What is wrong with a deformation, whatever it was asked for besides."""
+    if close(after, before, 0.01):
+        return wrong("It moves nothing: does your function return what it has found?")
+    if after > 1.5 * before:
+        return wrong("It is further away than before: are fixed and moving exchanged, or the transform inverted?")
+    if folded > 0:
+        return wrong(f"It folds in {folded:.2%} of the brain: smooth the displacement, or the update, more.")
+    if after > wanted:
+        return wrong(f"A mean error of {after:.1f} mm is left ({before:.1f} mm before), and {wanted} mm is wanted.")
+    return None
+
+
+@exercise("05-pyramid")
+def demons_from_nothing(given) -> Verdict:
+    for seed in (101, 102):
+        before, after, folded, _ = _quality(given, seed)
+        if fault := _shortcomings(before, after, folded, wanted=2.0):
+            return fault
+    return right("The coarse levels catch the motion, the fine ones the bend.")
+
+
+@exercise("05-budget")
+def registered_in_time(given) -> Verdict:
+    before, after, folded, seconds = _quality(given, 103)
+    if fault := _shortcomings(before, after, folded, wanted=1.5):
+        return fault
+    if seconds > BUDGET:
+        return wrong(f"It is exact enough, and takes {seconds:.1f} s of processor time: {BUDGET:.0f} s are allowed.")
+    return right("Exact enough, and within the budget.")

@@ -1,0 +1,225 @@
+"""Right answers and known mistakes for the exercises of episode 05."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+
+import numpy as np
+import SimpleITK as sitk
+
+from regseg import data, evaluate
+from regseg.check.deformable import BUDGET, MARK, field_of, small_pair, wild
+
+# --- what the answers below are made of ------------------------------------------------------------------------------
+
+
+def extreme(pick=np.argmin, of=sitk.DisplacementFieldJacobianDeterminant) -> tuple[int, ...]:
+    """Index z, y, x of an extreme value of the determinant, or of the length, of the wild field."""
+    values = sitk.GetArrayFromImage(of(field_of(wild(), data.load_pair("pair_composite").fixed)))
+    return tuple(int(i) for i in np.unravel_index(pick(values), values.shape))
+
+
+def position(index) -> tuple[float, ...]:
+    return data.load_pair("pair_composite").fixed.TransformIndexToPhysicalPoint([int(i) for i in index])
+
+
+def moved(one: sitk.Transform, points: np.ndarray) -> np.ndarray:
+    return np.array([one.TransformPoint(point) for point in points.tolist()])
+
+
+def lengths(differences: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(differences, axis=1)
+
+
+def astray(there, back, points) -> np.ndarray:
+    return moved(back, moved(there, points)) - points
+
+
+def matched(fixed, moving, *, levels=256) -> sitk.Image:
+    return sitk.HistogramMatching(moving, fixed, levels, 16, True)
+
+
+def by_quantiles(fixed, moving) -> sitk.Image:
+    """Scale linearly so that the median and the spread of what is bright agree."""
+
+    def bright(image):
+        values = sitk.GetArrayFromImage(image)
+        return values[values > values.mean()]
+
+    one, other = bright(fixed), bright(moving)
+    scale = one.std() / other.std()
+    return (moving - float(np.median(other))) * float(scale) + float(np.median(one))
+
+
+def bend() -> sitk.Transform:
+    return data.load_pair("pair_composite").transform
+
+
+def back_through(rounds: int) -> np.ndarray:
+    guess = np.array(MARK)
+    for _ in range(rounds):
+        guess = guess + np.array(MARK) - bend().TransformPoint(guess.tolist())
+    return guess
+
+
+def metric(fixed, moving, one) -> float:
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsCorrelation()
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetInitialTransform(one)
+    return method.MetricEvaluate(fixed, moving)
+
+
+def folded(fixed, one) -> float:
+    return evaluate.folding(field_of(one, fixed))
+
+
+def trusted(fixed, moving, transforms, *, fold_matters=True) -> int:
+    metrics = [
+        np.inf if fold_matters and folded(fixed, one) else metric(fixed, moving, one) for one in transforms
+    ]
+    return int(np.argmin(metrics))
+
+
+def demons(fixed, moving, levels=((4, 60), (2, 60), (1, 30)), smooth=0.8, start=None) -> sitk.Transform:
+    moving, field = matched(fixed, moving), None
+    for shrink, iterations in levels:
+        small_fixed, small_moving = (sitk.BinShrink(image, [shrink] * 3) for image in (fixed, moving))
+        nothing = sitk.Transform(3, sitk.sitkIdentity)
+        field = sitk.Resample(field, small_fixed) if field else field_of(start or nothing, small_fixed)
+        level = sitk.FastSymmetricForcesDemonsRegistrationFilter()
+        level.SetNumberOfIterations(iterations)
+        level.SetSmoothUpdateField(smooth > 0)
+        level.SetUpdateFieldStandardDeviations(4.0)
+        level.SetSmoothDisplacementField(smooth > 0)
+        level.SetStandardDeviations(smooth or 1.0)
+        level.SetMaximumUpdateStepLength(2.0)
+        field = level.Execute(small_fixed, small_moving, field)
+    return sitk.DisplacementFieldTransform(field)
+
+
+@cache
+def truths() -> tuple:
+    """Fixed images of the practice exercises, each with its true transform."""
+    return tuple((sitk.GetArrayFromImage(fixed), truth) for fixed, _, truth, _ in map(small_pair, (101, 102, 103)))
+
+
+def truth_of(fixed, _moving) -> sitk.Transform:
+    return next(truth for array, truth in truths() if np.array_equal(array, sitk.GetArrayViewFromImage(fixed)))
+
+
+def torn(fixed, moving) -> sitk.Transform:
+    """The truth, but for one voxel that jumps."""
+    field = field_of(truth_of(fixed, moving), fixed)
+    middle = [n // 2 for n in field.GetSize()]
+    field[middle] = [value + 30.0 for value in field[middle]]
+    return sitk.DisplacementFieldTransform(field)
+
+
+def scaled(fixed, moving, factor) -> sitk.Transform:
+    field = field_of(truth_of(fixed, moving), fixed)
+    result = sitk.GetImageFromArray(sitk.GetArrayFromImage(field) * factor, isVector=True)
+    result.CopyInformation(field)
+    return sitk.DisplacementFieldTransform(result)
+
+
+def away(fixed, moving) -> sitk.Transform:
+    return scaled(fixed, moving, -1.0)
+
+
+def half_way(fixed, moving) -> sitk.Transform:
+    return scaled(fixed, moving, 0.5)
+
+
+def stillest(fixed, _moving, transforms) -> int:
+    return int(np.argmin([abs(sitk.GetArrayFromImage(field_of(one, fixed))).max() for one in transforms]))
+
+
+def nothing(_fixed, _moving) -> sitk.Transform:
+    return sitk.Transform(3, sitk.sitkIdentity)
+
+
+def slowly(fixed, moving) -> sitk.Transform:
+    start = time.process_time()
+    while time.process_time() - start < BUDGET + 0.1:
+        pass
+    return truth_of(fixed, moving)
+
+
+# --- the right routes: exercise → answers, each made when it is needed -----------------------------------------------
+
+RIGHT = {
+    "05-determinant": [lambda: 6, lambda: 8 * 0.75, lambda: np.float64(6.0), lambda: [6.0]],
+    "05-fold": [lambda: position(extreme()[::-1]), lambda: np.add(position(extreme()[::-1]), 0.5)],
+    "05-consistency": [
+        lambda: lambda there, back, points: lengths(astray(there, back, points)).mean(),
+        lambda: lambda there, back, points: evaluate.tre(sitk.CompositeTransform([back, there]), points, points).mean(),
+    ],
+    "05-prepare": [lambda: matched, lambda: by_quantiles, lambda: lambda f, m: matched(f, m, levels=128)],
+    "05-inverse": [lambda: back_through(20), lambda: back_through(8).tolist()],
+    "05-trust": [lambda: trusted],
+    "05-pyramid": [lambda: demons],
+    "05-budget": [lambda: truth_of],
+}
+
+# --- the known mistakes: exercise → (part of the expected sentence, answer) ------------------------------------------
+
+WRONG = {
+    "05-determinant": [
+        ("You divided", lambda: 8 / 0.75),
+        ("third power", lambda: 8 * 0.75**3),
+        ("how much is lost", lambda: 2),
+        ("Multiply or divide", lambda: 8),
+    ],
+    "05-fold": [
+        ("That is an index", lambda: extreme()),
+        ("That is an index", lambda: extreme()[::-1]),
+        ("order z, y, x", lambda: position(extreme())),
+        ("longest arrow", lambda: position(extreme(np.argmax, sitk.VectorMagnitude)[::-1])),
+        ("space expands", lambda: position(extreme(np.argmax)[::-1])),
+        ("above zero there", lambda: (0, 0, 0)),
+    ],
+    "05-consistency": [
+        ("You went back first", lambda: lambda there, back, points: lengths(astray(back, there, points)).mean()),
+        (
+            "read at the same place",
+            lambda: lambda there, back, points: lengths(moved(there, points) + moved(back, points) - 2 * points).mean(),
+        ),
+        ("the way there alone", lambda: lambda there, _, points: lengths(moved(there, points) - points).mean()),
+        ("mean over coordinates", lambda: lambda *given: np.abs(astray(*given)).mean()),
+        ("furthest from home", lambda: lambda *given: lengths(astray(*given)).max()),
+        ("Send each point", lambda: lambda *_: 0.0),
+    ],
+    "05-prepare": [
+        ("another grid", lambda: lambda _, moving: sitk.BinShrink(moving, [2, 2, 2])),
+        ("as before", lambda: lambda _, moving: moving),
+        ("0 to 1", lambda: lambda _, moving: sitk.RescaleIntensity(moving, 0, 1)),
+        ("shows the fixed image", lambda: lambda fixed, moving: matched(moving, fixed)),
+        ("shows the fixed image", lambda: lambda fixed, _: fixed),
+        ("still has other grey levels", lambda: lambda _, moving: moving + 20),
+    ],
+    "05-inverse": [
+        ("You applied the transform itself", lambda: bend().TransformPoint(MARK)),
+        ("in the moving scan", lambda: MARK),
+        ("first round", lambda: back_through(1)),
+        ("within half a millimetre", lambda: (0, 0, 0)),
+    ],
+    "05-trust": [
+        ("result that folds", lambda: lambda *given: trusted(*given, fold_matters=False)),
+        ("does nothing", lambda: stillest),
+        ("Count from 0", lambda: lambda *given: trusted(*given) + 1),
+        ("order of the results", lambda: lambda *_: 0),
+    ],
+    "05-pyramid": [
+        ("It moves nothing", lambda: nothing),
+        ("further away than before", lambda: away),
+        ("It folds", lambda: torn),
+        ("is wanted", lambda: half_way),
+    ],
+    "05-budget": [
+        ("It moves nothing", lambda: nothing),
+        ("is wanted", lambda: half_way),
+        ("processor time", lambda: slowly),
+    ],
+}
