@@ -218,8 +218,8 @@ WRONG = {
         ("is wanted", lambda: half_way),
     ],
     "05-budget": [
-        ("It moves nothing", lambda: nothing),
         ("is wanted", lambda: half_way),
+        ("it folds in", lambda: torn),
         ("processor time", lambda: slowly),
     ],
 }
