@@ -78,6 +78,8 @@ def test_folding_is_the_same_however_the_image_is_stored(direction, determinant)
     inside = sitk.GetImageFromArray(np.pad(np.ones((7, 7, 7), np.uint8), 1))
     inside.CopyInformation(field)
     assert evaluate.folding(field, inside) == (determinant < 0)
+    found = sitk.GetArrayFromImage(evaluate.jacobian_determinant(field))[1:-1, 1:-1, 1:-1]
+    np.testing.assert_allclose(found, determinant, atol=1e-6)
 
 
 @pytest.mark.parametrize("measure", [evaluate.overlap, evaluate.surface_distance])

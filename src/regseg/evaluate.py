@@ -116,6 +116,40 @@ def surface_distance(reference: sitk.Image, segmentation: sitk.Image, label: int
     )
 
 
+def jacobian_determinant(field: sitk.Image) -> sitk.Image:
+    """How much a displacement field enlarges a small volume around each voxel.
+
+    Parameters
+    ----------
+    field : sitk.Image
+        Displacements in mm, a vector image with as many components as dimensions.
+
+    Returns
+    -------
+    sitk.Image
+        The determinant on the same grid: 1 keeps a volume, 0.5 halves it, 0 or less folds.
+
+    Raises
+    ------
+    ValueError
+        `field` is not a displacement field.
+    """
+    dimension = field.GetDimension()
+    if field.GetNumberOfComponentsPerPixel() != dimension:
+        raise ValueError(
+            f"a {dimension}-D displacement field has {dimension} numbers per voxel, this image has "
+            f"{field.GetNumberOfComponentsPerPixel()}: make one with sitk.TransformToDisplacementField"
+        )
+    # SimpleITK's filter differentiates along the index axes and takes the vectors as if they were given along them too,
+    # so we turn them there; a change of axes leaves the determinant as it is.
+    direction = np.reshape(field.GetDirection(), (dimension, dimension))
+    along_index = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(field) @ direction, isVector=True)
+    along_index.SetSpacing(field.GetSpacing())
+    determinant = sitk.DisplacementFieldJacobianDeterminant(along_index)
+    determinant.CopyInformation(field)
+    return determinant
+
+
 def folding(field: sitk.Image, mask: sitk.Image | None = None) -> float:
     """The fraction of voxels at which a displacement field folds space onto itself.
 
@@ -136,24 +170,14 @@ def folding(field: sitk.Image, mask: sitk.Image | None = None) -> float:
     ValueError
         `field` is not a displacement field, or the mask is empty or lies in another physical space.
     """
-    if field.GetNumberOfComponentsPerPixel() != field.GetDimension():
-        raise ValueError(
-            f"a {field.GetDimension()}-D displacement field has {field.GetDimension()} numbers per voxel, "
-            f"this image has {field.GetNumberOfComponentsPerPixel()}: make one with sitk.TransformToDisplacementField"
-        )
-    # The filter differentiates along the index axes and takes the vectors as if they were given along them too, so we
-    # turn them there; a change of axes leaves the determinant as it is.
-    direction = np.reshape(field.GetDirection(), (field.GetDimension(), -1))
-    along_index = sitk.GetImageFromArray(sitk.GetArrayViewFromImage(field) @ direction, isVector=True)
-    along_index.SetSpacing(field.GetSpacing())
-    determinant = sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(along_index))
+    folded = sitk.GetArrayFromImage(jacobian_determinant(field)) <= 0
     if mask is None:
-        return float(np.mean(determinant <= 0))
+        return float(np.mean(folded))
     _same_space(field, mask, "the field", "the mask")
     inside = sitk.GetArrayFromImage(mask) != 0
     if not inside.any():
         raise ValueError("the mask is empty: there is no voxel to look at")
-    return float(np.mean(determinant[inside] <= 0))
+    return float(np.mean(folded[inside]))
 
 
 def _from_surface(of: sitk.Image, to: sitk.Image) -> np.ndarray:
