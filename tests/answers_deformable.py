@@ -14,7 +14,7 @@ from regseg.check.deformable import BUDGET, MARK, field_of, small_pair, wild
 # --- what the answers below are made of ------------------------------------------------------------------------------
 
 
-def extreme(pick=np.argmin, of=sitk.DisplacementFieldJacobianDeterminant) -> tuple[int, ...]:
+def extreme(pick=np.argmin, of=evaluate.jacobian_determinant) -> tuple[int, ...]:
     """Index z, y, x of an extreme value of the determinant, or of the length, of the wild field."""
     values = sitk.GetArrayFromImage(of(field_of(wild(), data.load_pair("pair_composite").fixed)))
     return tuple(int(i) for i in np.unravel_index(pick(values), values.shape))

@@ -86,7 +86,7 @@ def volume_of_the_lesion(given) -> Verdict:
 def place_of_a_fold(given) -> Verdict:
     answer, fixed = numbers(given, 3), data.load_pair("pair_composite").fixed
     field = field_of(wild(), fixed)
-    determinant = sitk.DisplacementFieldJacobianDeterminant(field)
+    determinant = evaluate.jacobian_determinant(field)
     values = sitk.GetArrayViewFromImage(determinant)
 
     def folds(position) -> bool:
