@@ -50,9 +50,14 @@ def bring_over(fixed, moving, points, transform, *, image_inverse=False, points_
     return image, np.array([(back if points_inverse else transform).TransformPoint(p) for p in points.tolist()])
 
 
+def with_splines(fixed, moving, points, transform):
+    image = sitk.Resample(moving, fixed, transform, sitk.sitkBSpline, -1000)
+    return image, bring_over(fixed, moving, points, transform)[1]
+
+
 RIGHT = {
     "04-metric": [lambda: "Mattes MI", lambda: " mattes mi "],
-    "04-rescue": [lambda: start(150), lambda: start(170), lambda: start(180), clicks],
+    "04-rescue": [lambda: start(150), lambda: start(170), clicks],
     "04-stop": [lambda: "B", lambda: "b"],
     "04-mask": [
         lambda: plate() != 500,
@@ -60,7 +65,7 @@ RIGHT = {
         lambda: sitk.And(plate() > 20, plate() < 400),
     ],
     "04-best": [lambda: "B"],
-    "04-inverse": [lambda: bring_over],
+    "04-inverse": [lambda: bring_over, lambda: with_splines],
     "04-clicks": [clicks],
 }
 
@@ -75,7 +80,8 @@ WRONG = {
         ("nothing is turned", start),
         ("in degrees", lambda: start(radians=150.0)),
         ("its sign is not", lambda: start(-150)),
-        ("still", lambda: start(60)),
+        ("This start is still", lambda: start(60)),
+        ("This start is still", lambda: start(130)),
         ("Give an Euler3DTransform", lambda: sitk.BSplineTransformInitializer(plate(), [2, 2, 2])),
     ],
     "04-stop": [
@@ -91,7 +97,7 @@ WRONG = {
         ("still inside the mask", lambda: plate() > 20),
         ("keep more", small_mask),
     ],
-    "04-best": [("along z", lambda: "A"), ("border is turned away", lambda: "C")],
+    "04-best": [("displaced along z", lambda: "A"), ("border is turned away", lambda: "C")],
     "04-inverse": [
         ("Return two things", lambda: lambda *given: bring_over(*given)[0]),
         ("one row of x, y, z", lambda: lambda *given: (bring_over(*given)[0], bring_over(*given)[1].ravel())),
@@ -101,10 +107,12 @@ WRONG = {
             "Both go the wrong way",
             lambda: lambda *given: bring_over(*given, image_inverse=True, points_inverse=False),
         ),
-        ("Neither fits yet", lambda: lambda fixed, _moving, points, _transform: (fixed, points * 0)),
+        ("They do not fit yet", lambda: lambda fixed, _moving, points, _transform: (fixed, points * 0)),
+        ("not on the grid", lambda: lambda _fixed, moving, *rest: bring_over(moving, moving, *rest)),
     ],
     "04-clicks": [
         ("That is the inverse", lambda: clicks(exchanged=True)),
         ("do not meet", lambda: clicks(reversed_order=True)),
+        ("scale or shear", lambda: sitk.AffineTransform(3)),
     ],
 }
