@@ -19,7 +19,7 @@ def results(tmp_path):
 
 def test_a_table_holds_the_figures_with_their_units(results):
     text = tables.filled(TEXT, results)
-    assert "| ours time | 20.5 ms |\n| peer over ours | 3 × |\n| folding | 0 % |\n" in text
+    assert "| `ours time` | 20.5 ms |\n| `peer over ours` | 3 × |\n| `folding` | 0 % |\n" in text
     assert "*Measured on a machine.*" in text
     assert text.startswith("Before.\n") and text.endswith("After.\n") and "stale" not in text
 

@@ -22,7 +22,7 @@ def table(results: dict) -> str:
     for name, value in results.items():
         if isinstance(value, int | float):
             words, _, unit = name.replace("_", " ").rpartition(" ")
-            rows.append(f"| {words} | {value:g} {UNITS.get(unit, unit)}".rstrip() + " |")
+            rows.append(f"| `{words}` | {value:g} {UNITS.get(unit, unit)}".rstrip() + " |")
     return "\n".join([*rows, "", f"*Measured on {results['machine']}.*"])
 
 
