@@ -12,6 +12,8 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from lessonkit.lesson import replace_file
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "bench" / "results"
 
@@ -33,10 +35,7 @@ def write_results(name: str, figures: dict[str, float]) -> Path:
     """
     content = figures | {"machine": _machine(), "versions": _versions(), "commit": _commit()}
     target = RESULTS / f"{name}.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    half = target.with_suffix(".json.half")
-    half.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")
-    os.replace(half, target)
+    replace_file(target, f"{json.dumps(content, indent=2)}\n".encode())
     return target
 
 
