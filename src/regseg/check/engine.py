@@ -158,3 +158,8 @@ def same_grid(one: sitk.Image, other: sitk.Image, within: float = 1e-3) -> bool:
     return one.GetSize() == other.GetSize() and all(
         close(getattr(one, get)(), getattr(other, get)(), within) for get in ("GetOrigin", "GetSpacing", "GetDirection")
     )
+
+
+def middle_of(scan: sitk.Image) -> tuple[float, ...]:
+    """The middle of an image in mm."""
+    return scan.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in scan.GetSize()])

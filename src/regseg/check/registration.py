@@ -6,7 +6,19 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data, evaluate
-from regseg.check.engine import Verdict, call, choice, close, exercise, image, right, same_grid, transform, wrong
+from regseg.check.engine import (
+    Verdict,
+    call,
+    choice,
+    close,
+    exercise,
+    image,
+    middle_of,
+    right,
+    same_grid,
+    transform,
+    wrong,
+)
 
 
 @exercise("04-metric")
@@ -26,7 +38,7 @@ def metric_for_t1_and_ct(given) -> Verdict:
 def lying_on_the_side() -> tuple[data.Pair, sitk.Transform]:
     """The pair of the episode, and how its moving image was laid on the side (moving point → new moving point)."""
     pair = data.load_pair("pair_multimodal")
-    centre = pair.moving.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in pair.moving.GetSize()])
+    centre = middle_of(pair.moving)
     return pair, sitk.Euler3DTransform(centre, 0, 0, np.deg2rad(170), (10, 0, 0))
 
 

@@ -6,7 +6,19 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data
-from regseg.check.engine import Verdict, call, close, exercise, image, numbers, right, same_grid, transform, wrong
+from regseg.check.engine import (
+    Verdict,
+    call,
+    close,
+    exercise,
+    image,
+    middle_of,
+    numbers,
+    right,
+    same_grid,
+    transform,
+    wrong,
+)
 
 MARK = (38.0, -12.5, 41.0)  # mm; a place in the moving scan of pair_rigid
 PROBES = ((0.0, 0.0, 0.0), (40.0, -25.0, 10.0), (-15.0, 60.0, -35.0))  # mm; three points tell two rigid maps apart
@@ -15,11 +27,6 @@ PROBES = ((0.0, 0.0, 0.0), (40.0, -25.0, 10.0), (-15.0, 60.0, -35.0))  # mm; thr
 def _maps_like(one: sitk.Transform, other: sitk.Transform, within: float = 0.01) -> bool:
     """True when both map the probes to the same places, within so many mm."""
     return all(close(one.TransformPoint(point), other.TransformPoint(point), within) for point in PROBES)
-
-
-def _middle(scan: sitk.Image) -> tuple[float, ...]:
-    """The middle of an image in mm."""
-    return scan.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in scan.GetSize()])
 
 
 @exercise("02-shift")
@@ -76,7 +83,7 @@ def first_down_then_tilt(given) -> Verdict:
 def nod_in_place(given) -> Verdict:
     answer, head = transform(given), data.load("head_ct")
     head.SetOrigin(np.add(head.GetOrigin(), (0, 0, -1200)))
-    middle = _middle(head)
+    middle = middle_of(head)
 
     def nod(centre, angle: float = np.deg2rad(15)) -> sitk.Transform:
         return sitk.Euler3DTransform([float(x) for x in centre], angle, 0, 0)
@@ -233,7 +240,7 @@ def share_inside(given) -> Verdict:
     head, grid = data.load("brain_t1_2mm"), data.load("brain_t1")
     half = sitk.TranslationTransform(3, (head.GetSize()[0] * head.GetSpacing()[0] / 2, 0, 0))
     corner = head[:20, :20, :20]
-    to_the_head = sitk.TranslationTransform(3, np.subtract(_middle(head), _middle(corner)).tolist())
+    to_the_head = sitk.TranslationTransform(3, np.subtract(middle_of(head), middle_of(corner)).tolist())
     cases = (
         (head, head, sitk.TranslationTransform(3, (0, 0, 900)), 0.0),
         (head, head, sitk.TranslationTransform(3), 1.0),
