@@ -24,6 +24,9 @@ from regseg.blocks import Box, Grid, pool, split
 _STREAMED = (".mha", ".mhd", ".nii", ".nii.gz", ".vtk", ".mrc", ".h5", ".hdf5")
 
 
+COARSEST = 16  # voxels along the longest axis of the coarsest level
+
+
 class VolumeError(ValueError):
     """A volume that cannot be read or written; the message says what to do."""
 
@@ -149,7 +152,7 @@ def create(
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def save(source: sitk.Image | str | Path, path: str | Path, *, chunk: int = 64, coarsest: int = 64) -> Volume:
+def save(source: sitk.Image | str | Path, path: str | Path, *, chunk: int = 64, coarsest: int = COARSEST) -> Volume:
     """Write an image, or a file, as OME-Zarr with levels of resolution; return its finest level.
 
     Each level halves the axes along which it is finest, by the mean of the voxels, until no axis is longer than
@@ -162,7 +165,7 @@ def save(source: sitk.Image | str | Path, path: str | Path, *, chunk: int = 64, 
     grid, dtype = _header(source)
     grids, steps = [grid], []
     while max(grids[-1].size) > coarsest:
-        steps.append(tuple(2 if step < 2 * min(grids[-1].spacing) else 1 for step in grids[-1].spacing))
+        steps.append(halving(grids[-1]))
         grids.append(grids[-1].shrink(steps[-1]))
     with create(path, grids, dtype, chunk=chunk) as written:
         for box, image in _slabs(source, grid, chunk):
@@ -173,6 +176,11 @@ def save(source: sitk.Image | str | Path, path: str | Path, *, chunk: int = 64, 
                 means = pool(finer.array[fine.slices], factors)
                 coarser.array[block.core.slices] = means if dtype.startswith("float") else np.rint(means)
     return open_volume(path)
+
+
+def halving(grid: Grid) -> tuple[int, ...]:
+    """By how much each axis shrinks from this level to the next: by 2, or by 1 where it is twice as coarse already."""
+    return tuple(2 if step < 2 * min(grid.spacing) else 1 for step in grid.spacing)
 
 
 def _header(source: sitk.Image | str | Path) -> tuple[Grid, str]:

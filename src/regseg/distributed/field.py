@@ -1,0 +1,72 @@
+"""A smooth displacement field, held by a few numbers: its values on a coarse lattice, and a cubic spline between them.
+
+The cells of the lattice are boxes of so many voxels of the fixed image, about 4 mm wide; a value belongs to the centre
+of its cell. The lattice keeps its size in mm however fine the voxels are, so the field of a volume larger than memory
+still fits. Between the centres the field is the cubic spline through the values (M. Unser, "Splines: a perfect fit for
+signal and image processing", IEEE Signal Processing Magazine 16(6), 1999). SimpleITK's BSplineTransform is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import SimpleITK as sitk
+from scipy.ndimage import spline_filter1d
+
+from regseg.blocks import Grid
+
+_MARGIN = 2  # coefficients that the spline needs on each side, beyond the outermost cells
+
+
+@dataclass(frozen=True)
+class Field:
+    """Displacements on a lattice: `values` of shape (dimension, z, y, x), components x, y, z, in mm (LPS)."""
+
+    lattice: Grid
+    values: np.ndarray
+
+    @classmethod
+    def zero(cls, lattice: Grid) -> Field:
+        """The field that moves nothing."""
+        return cls(lattice, np.zeros((lattice.dimension, *lattice.size[::-1]), np.float32))
+
+    @cached_property
+    def coefficients(self) -> np.ndarray:
+        """The coefficients of the spline through the values, mirrored at the border, with a margin on each side."""
+        out = self.values
+        for axis in range(1, out.ndim):
+            out = spline_filter1d(out, order=3, axis=axis, output=np.float32, mode="mirror")
+        return np.pad(out, [(0, 0)] + [(_MARGIN, _MARGIN)] * (out.ndim - 1), mode="reflect")
+
+    def sample(self, positions: Sequence[np.ndarray]) -> np.ndarray:
+        """The displacements on a grid of positions, as float32 of shape (dimension, z, y, x).
+
+        Args:
+            positions: For each axis of the array (z, y, x), ascending positions counted in cells of the lattice: 0 is
+                the centre of the first one.
+        """
+        out = self.coefficients
+        for where in positions:
+            first = int(np.floor(where[0])) - 1 + _MARGIN
+            last = int(np.floor(where[-1])) + 2 + _MARGIN
+            out = out[(slice(None), slice(first, last + 1))]
+            weights = cubic(np.asarray(where)[:, None] + _MARGIN - np.arange(first, last + 1))
+            # The axis in work is always the second; done, it becomes the last. After all of them the order is right.
+            out = np.tensordot(out, weights, axes=(1, 1))
+        return out
+
+    @property
+    def transform(self) -> sitk.BSplineTransform:
+        """The same field as a SimpleITK transform. Beyond the lattice it moves nothing."""
+        grid = self.lattice
+        wider = grid.crop(grid.box.grow((_MARGIN,) * grid.dimension))
+        return sitk.BSplineTransform([wider.image(each.astype(np.float64)) for each in self.coefficients], 3)
+
+
+def cubic(distance: np.ndarray) -> np.ndarray:
+    """The weight of a cubic B-spline's coefficient at a distance counted in coefficients, as float32."""
+    d = np.abs(distance)
+    return np.where(d < 1, 2 / 3 - d**2 + d**3 / 2, np.where(d < 2, (2 - d) ** 3 / 6, 0)).astype(np.float32)

@@ -1,0 +1,158 @@
+"""One block of the fixed image, and what the moving image shows there as the registration stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+from scipy.ndimage import map_coordinates
+
+from regseg.blocks import Block, Box, Grid
+from regseg.distributed.field import Field
+from regseg.volumes import Volume
+
+_REACH = 4  # voxels that the spline interpolation looks at around a position
+
+
+class BlockError(Exception):
+    """A block that cannot be registered; the message says why. The other blocks bridge it."""
+
+
+@dataclass(frozen=True)
+class BlockPair:
+    """What a block method looks at: two images on the same voxels, those of the block with its halo.
+
+    Attributes:
+        fixed: The fixed image, float32.
+        moving: The moving image, seen through the transform as it stands: where it is perfect, the two are alike.
+        mask: 1 where there is something to compare: inside the moving image, and inside the mask where one is given.
+        cells: The cells of the lattice: `cells.core` are the ones this block answers for, `cells.padded` fill it.
+        factors: How many voxels a cell has along x, y, z.
+        ranges: The grey ranges of the whole fixed and the whole moving image.
+        field: The field as it stands.
+    """
+
+    fixed: sitk.Image
+    moving: sitk.Image
+    mask: sitk.Image
+    cells: Block
+    factors: tuple[int, ...]
+    ranges: tuple[float, float]
+    field: Field
+
+    @property
+    def core(self) -> tuple[slice, ...]:
+        """What cuts the block without its halo out of an array (z, y, x) of the block."""
+        return self.cells.inner.scale(self.factors).slices
+
+
+def cut(
+    fixed: Volume,
+    moving: Volume,
+    mask: Volume | None,
+    cells: Block,
+    field: Field,
+    initial: tuple[np.ndarray, np.ndarray],
+    ranges: tuple[float, float],
+) -> BlockPair:
+    """Read one block of the fixed image and the part of the moving image that belongs to it, and nothing else.
+
+    Raises:
+        BlockError: No part of the block is inside the moving image and the mask, or one of the two is constant there.
+    """
+    factors = tuple(round(c / v) for c, v in zip(field.lattice.spacing, fixed.grid.spacing, strict=True))
+    box = cells.padded.scale(factors).clip(fixed.grid.box)
+    values, inside = pull(moving, fixed.grid, box, factors, field, initial, order=2)
+    if mask is not None:
+        inside &= mask.array[box.slices] > 0.5
+    image = fixed.array[box.slices].astype(np.float32)
+    if not (np.isfinite(image[inside]).all() and np.isfinite(values[inside]).all()):
+        raise BlockError("NaN or infinite values")
+    if not inside.any():
+        raise BlockError("no overlap: the block lies outside the moving image or the mask")
+    for name, each in (("fixed", image), ("moving", values)):
+        if np.ptp(each[inside]) == 0:
+            raise BlockError(f"the {name} image is constant here")
+    place = fixed.grid.crop(box)
+    mask_image = place.image(inside.astype(np.uint8))
+    return BlockPair(place.image(image), place.image(values), mask_image, cells, factors, ranges, field)
+
+
+def pull(
+    moving: Volume,
+    grid: Grid,
+    box: Box,
+    factors: tuple[int, ...],
+    field: Field,
+    initial: tuple[np.ndarray, np.ndarray],
+    order: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The moving image on a box of a grid, through the field and then the initial transform.
+
+    A voxel i of the grid lies at p(i), and shows the moving image at T(p(i) + u(p(i))), with T linear. Counted in
+    voxels of the moving image that is B i + C u + e: two small matrices and a shift, for all voxels at once.
+
+    Returns:
+        The values, float32 (z, y, x), zero outside the moving image, and which voxels are inside.
+    """
+    matrix, shift = initial
+    to_index = np.linalg.inv(moving.grid.matrix)
+    c = (to_index @ matrix).astype(np.float32)
+    b = to_index @ matrix @ grid.matrix
+    start = np.array(box.start)
+    e = to_index @ (matrix @ grid.points(start) + shift - np.array(moving.grid.origin))
+    # Whole voxels are counted apart: float32 has too few digits for a position in a large volume.
+    first = np.floor(e).astype(int)
+    steps = [np.arange(n, dtype=np.float32) for n in box.size]
+    cells = [(steps[axis] + start[axis] + 0.5) / factors[axis] - 0.5 for axis in range(grid.dimension)]
+    u = field.sample(cells[::-1])
+    where = np.empty_like(u)
+    for axis in range(grid.dimension):
+        row = np.zeros((), np.float32) + np.float32(e[axis] - first[axis])
+        for other in range(grid.dimension):
+            along = [1] * grid.dimension
+            along[grid.dimension - 1 - other] = -1
+            row = row + (np.float32(b[axis, other]) * steps[other]).reshape(along)
+        out = where[grid.dimension - 1 - axis]  # in the array's order
+        np.multiply(u[0], c[axis, 0], out=out)
+        for other in range(1, grid.dimension):
+            out += c[axis, other] * u[other]
+        out += row
+    del u
+    low = first + [int(np.floor(each.min())) for each in where[::-1]]
+    high = first + [int(np.ceil(each.max())) for each in where[::-1]]
+    source = Box(tuple(low.tolist()), tuple((high + 1).tolist())).grow((_REACH,) * grid.dimension)
+    source = source.clip(moving.grid.box)
+    if source.empty:
+        return np.zeros(box.size[::-1], np.float32), np.zeros(box.size[::-1], bool)
+    inside = np.ones(box.size[::-1], bool)
+    for axis, each in enumerate(where[::-1]):
+        each += first[axis] - source.start[axis]
+        # Half a voxel around the outermost centres still belongs to the image.
+        inside &= (each > -0.5 - source.start[axis]) & (each < moving.grid.size[axis] - 0.5 - source.start[axis])
+    values = moving.array[source.slices].astype(np.float32)
+    values = map_coordinates(values, where, order=order, mode="nearest", output=np.float32)
+    values[~inside] = 0
+    return values, inside
+
+
+def linear(transform: sitk.Transform) -> tuple[np.ndarray, np.ndarray]:
+    """The matrix and the shift of a linear SimpleITK transform: a point x goes to matrix @ x + shift.
+
+    Raises:
+        ValueError: The transform is not linear, or its matrix is singular.
+    """
+    if not transform.IsLinear():
+        raise ValueError(
+            f"The initial transform must be linear, and {transform.GetName()} is not. Start from a linear "
+            "one; to go on from an earlier result, give its field as start=result.field."
+        )
+    dimension = transform.GetDimension()
+    shift = np.array(transform.TransformPoint([0.0] * dimension))
+    matrix = np.stack([np.array(transform.TransformPoint(row)) - shift for row in np.eye(dimension)], axis=1)
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-9:
+        raise ValueError(
+            "The matrix of the initial transform is singular: it flattens the image. Check how it was made."
+        )
+    return matrix, shift

@@ -1,0 +1,110 @@
+"""The reduction: from the votes of all blocks to one smooth field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from regseg.distributed.field import Field, cubic
+from regseg.distributed.votes import Votes, pairs_of
+
+
+@dataclass(frozen=True)
+class Solve:
+    """The field that costs least, with a price on bending.
+
+    The field is a cubic B-spline u = B c with knots every `knots` mm. The further coefficients c minimise the votes
+    plus the bending energy of the whole field,
+
+        Σ_cells ½ uᵀ A u - bᵀ u  +  ½ bending ∫ |second derivatives of the whole field|² dx,
+
+    which is one linear system, (Bᵀ A B + bending K) c = Bᵀ b - bending K c₀, with c₀ the field as it stands. Conjugate
+    gradients solve it without ever writing its matrix down, because B acts along one axis at a time. Where no block has
+    voted, A is zero and the bending energy alone decides: the gap is bridged smoothly from its neighbours.
+
+    Attributes:
+        knots: Spacing of the spline's knots in mm.
+        bending: The price on bending, in mm⁴ for votes that weigh 1 a cubic millimetre.
+        iterations: Of the conjugate gradients, at most.
+    """
+
+    knots: float
+    bending: float = 0.5
+    iterations: int = 40
+
+    def __call__(self, votes: Votes, field: Field) -> np.ndarray:
+        """The values of the field, shape (dimension, z, y, x) in mm, after these votes."""
+        bases = [
+            self._basis(n, cell) for n, cell in zip(votes.box.size[::-1], field.lattice.spacing[::-1], strict=True)
+        ]
+        now = _along(field.values, [np.linalg.pinv(basis) for basis in bases])
+        return _along(now + self._further(votes, bases, now), bases).astype(np.float32)
+
+    def _basis(self, cells: int, width: float) -> np.ndarray:
+        """What turns coefficients into values at the centres of cells, along one axis."""
+        knots = int(np.ceil(cells * width / self.knots)) + 3
+        return cubic((np.arange(cells)[:, None] + 0.5) * width / self.knots - (np.arange(knots) - 1)).astype(float)
+
+    def _further(self, votes: Votes, bases: list[np.ndarray], now: np.ndarray) -> np.ndarray:
+        pairs = pairs_of(len(bases))
+        back = [basis.T for basis in bases]
+        price = self.bending * self.knots ** (len(bases) - 4)
+
+        def apply(c: np.ndarray) -> np.ndarray:
+            u = _along(c, bases)
+            forces = np.zeros_like(u)
+            for element, (i, j) in zip(votes.matrix, pairs, strict=True):
+                forces[i] += element * u[j]
+                if i != j:
+                    forces[j] += element * u[i]
+            return _along(forces, back) + price * _bend(c)
+
+        # Jacobi's preconditioner: the diagonal of the system. 30 is about that of K, whose rows are all alike inside.
+        squares = [basis.T**2 for basis in bases]
+        own = np.stack([e for e, (i, j) in zip(votes.matrix, pairs, strict=True) if i == j])
+        diagonal = _along(own, squares) + price * 30
+        residual = _along(votes.vector, back) - price * _bend(now)
+        c = np.zeros_like(residual)
+        z = residual / diagonal
+        direction, size = z, (residual * z).sum()
+        stop = 1e-6 * size
+        for _ in range(self.iterations):
+            if size <= stop:
+                break
+            pushed = apply(direction)
+            step = size / (direction * pushed).sum()
+            c += step * direction
+            residual -= step * pushed
+            z = residual / diagonal
+            size, before = (residual * z).sum(), size
+            direction = z + size / before * direction
+        return c
+
+
+def _along(values: np.ndarray, matrices: list[np.ndarray]) -> np.ndarray:
+    """Multiply every axis but the first by its matrix."""
+    for matrix in matrices:
+        # The axis in work is always the second; done, it becomes the last, and after all of them the order is right.
+        values = np.tensordot(values, matrix, axes=(1, 1))
+    return values
+
+
+def _bend(c: np.ndarray) -> np.ndarray:
+    """K c: what the bending energy says about coefficients of shape (dimension, z, y, x), for knots 1 mm apart.
+
+    The second derivatives are second differences, the mixed ones products of two first differences.
+    """
+    axes = range(1, c.ndim)
+    out = np.zeros_like(c)
+    for a in axes:
+        for b in axes:
+            out += _difference_back(_difference_back(np.diff(np.diff(c, axis=a), axis=b), b), a)
+    return out
+
+
+def _difference_back(values: np.ndarray, axis: int) -> np.ndarray:
+    """The transpose of np.diff along an axis."""
+    pad = [(0, 0)] * values.ndim
+    pad[axis] = (1, 1)
+    return -np.diff(np.pad(values, pad), axis=axis)
