@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from regseg import data
+from regseg import data, register_large
 from regseg.data import page
 
 
@@ -13,10 +13,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="regseg", description="Registration and segmentation: the course's tools.")
     subjects = parser.add_subparsers(required=True, metavar="SUBJECT")
     _add_data(subjects.add_parser("data", help="list, fetch and find the images of the course"))
+    register_large.add_arguments(subjects.add_parser("register-large", help="register images larger than memory"))
     options = parser.parse_args(arguments)
     try:
         options.run(options)
-    except data.DataError as error:
+    except (ValueError, RuntimeError, OSError, ImportError) as error:
         print(f"regseg: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,20 +1,33 @@
-"""Registration of images that do not fit in memory."""
+"""Registration of images that do not fit in memory: map over blocks, reduce to one displacement field.
 
+    schedule = distributed.register("fixed.zarr", "moving.zarr", distributed.streamed_solve(), initial=affine)
+    print(schedule)                                        # what would be done
+    result = schedule.compute()
+    distributed.write_warped(schedule, result, "warped.zarr")
+
+With `client=` the same runs on a dask cluster: on this computer, on a batch system, in the cloud.
+"""
+
+from regseg.distributed.block_transforms import ElastixBlocks, SimpleITKBlocks
+from regseg.distributed.draw import draw_blocks
 from regseg.distributed.field import Field
 from regseg.distributed.gauss_newton import GaussNewton
 from regseg.distributed.mock import MockMethod, MockReduction
 from regseg.distributed.pair import BlockError, BlockPair
-from regseg.distributed.recipes import streamed_solve
+from regseg.distributed.recipes import RECIPES, elastix_blocks, simpleitk_blocks, streamed_solve
 from regseg.distributed.result import BlockReport, RegistrationError, Result
 from regseg.distributed.schedule import BlockMethod, Reduction, Schedule, Stage, register
 from regseg.distributed.solve import Solve
 from regseg.distributed.votes import Votes, vote
+from regseg.distributed.warp import write_field, write_warped
 
 __all__ = [
+    "RECIPES",
     "BlockError",
     "BlockMethod",
     "BlockPair",
     "BlockReport",
+    "ElastixBlocks",
     "Field",
     "GaussNewton",
     "MockMethod",
@@ -23,10 +36,16 @@ __all__ = [
     "RegistrationError",
     "Result",
     "Schedule",
+    "SimpleITKBlocks",
     "Solve",
     "Stage",
     "Votes",
+    "draw_blocks",
+    "elastix_blocks",
     "register",
+    "simpleitk_blocks",
     "streamed_solve",
     "vote",
+    "write_field",
+    "write_warped",
 ]

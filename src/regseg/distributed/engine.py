@@ -1,63 +1,66 @@
-"""Running a schedule: map, reduce, and the files from which a killed run goes on.
-
-In the work folder each iteration has a folder with the field that it starts from and the votes of each block. A worker
-writes the votes of its block itself, whole or not at all; the client only hears how it went. So a file that is there
-is a block that is done, and nothing large passes through the scheduler.
-"""
+"""Running a schedule: map, reduce, map, reduce, to the last stage."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from dask.distributed import Client
 
-from regseg.blocks import Block, Box, Grid
+from regseg.blocks import Block, Grid
 from regseg.distributed import cluster
-from regseg.distributed.field import Field
-from regseg.distributed.pair import BlockError, cut, linear
+from regseg.distributed.pair import BlockError, Linear, Ranges, cut, linear
 from regseg.distributed.result import BlockReport, RegistrationError, Result
+from regseg.distributed.store import load_field, load_votes, save_field, save_votes, votes_file, write_whole
 from regseg.distributed.votes import Votes
 from regseg.volumes import Volume
 
 if TYPE_CHECKING:
     from regseg.distributed.schedule import BlockMethod, Schedule, Stage
 
-_GROWTH = 1.05  # a cost that grows by more than this between two iterations is a step in the wrong direction
+_GROWTH = 1.05  # a cost that grows by more than this from one iteration to the next: the step went the wrong way
 
 
 def compute(schedule: Schedule, progress: bool) -> Result:
     """Compute a schedule; see `Schedule.compute`."""
     _claim(schedule)
     result = Result(schedule.start, schedule.initial)
+    shared = None
     with cluster.connected(schedule.client) as client:
-        for number in range(len(schedule.stages)):
-            _stage(schedule, number, result, client, progress)
+        for number, stage in enumerate(schedule.stages):
+            if number and stage.method != schedule.stages[number - 1].method:
+                shared = None  # what one method shares means nothing to another
+            shared = _stage(schedule, number, result, shared, client, progress)
     return result
 
 
-def _stage(schedule: Schedule, number: int, result: Result, client: Client | None, progress: bool) -> None:
+def _stage(
+    schedule: Schedule,
+    number: int,
+    result: Result,
+    shared: np.ndarray | None,
+    client: Client | None,
+    progress: bool,
+) -> np.ndarray | None:
+    """Do the iterations of a stage, on the field of the result; return what its blocks have shared in the last one."""
     stage, before = schedule.stages[number], None
     for iteration in range(stage.iterations):
-        folder = schedule.workdir / f"stage-{number}" / f"iteration-{iteration}"
-        votes, cost = _map(schedule, number, iteration, folder, result, client, progress)
-        if cost is not None:
-            result.costs.append((number, iteration, cost))
-            if before is not None and cost > _GROWTH * before[0]:
+        votes = _map(schedule, number, iteration, result, shared, client, progress)
+        shared = votes.shared
+        if votes.cost is not None:
+            result.costs.append((number, iteration, votes.cost))
+            if before is not None and votes.cost > _GROWTH * before[0]:
                 result.field = before[1]
                 result.notes.append(
                     f"stage {number} stopped early: iteration {iteration - 1} made the images less alike and was undone"
                 )
-                return
-            before = cost, result.field
+                return shared
+            before = votes.cost, result.field
         values = stage.reduction(votes, result.field)
         if values.shape != result.field.values.shape or not np.isfinite(values).all():
             raise RegistrationError(
@@ -65,41 +68,49 @@ def _stage(schedule: Schedule, number: int, result: Result, client: Client | Non
                 f"are finite ones of shape {result.field.values.shape}."
             )
         result.field = replace(result.field, values=np.asarray(values, np.float32))
+    return shared
 
 
 def _map(
-    schedule: Schedule, number: int, iteration: int, folder: Path, result: Result, client: Client | None, progress: bool
-) -> tuple[Votes, float | None]:
-    """Let all blocks vote; return the sum of their votes, and the mean of their costs."""
+    schedule: Schedule,
+    number: int,
+    iteration: int,
+    result: Result,
+    shared: np.ndarray | None,
+    client: Client | None,
+    progress: bool,
+) -> Votes:
+    """Let all blocks vote; return the sum of their votes, with the mean of their costs."""
     stage = schedule.stages[number]
+    folder = schedule.workdir / f"stage-{number}" / f"iteration-{iteration}"
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "field.npy", lambda file: np.save(file, result.field.values))
-    job = Job(
-        stage.method, *schedule.levels(stage), schedule.lattice, linear(schedule.initial), schedule.ranges, folder
-    )
-    blocks, tasks, reports = schedule.blocks(stage), {}, {}
+    save_field(result.field, folder / "field.npy")
+    images = schedule.levels(stage)
+    job = Job(stage.method, *images, schedule.lattice, linear(schedule.initial), schedule.ranges, shared, folder)
+    blocks, tasks, outcomes = schedule.blocks(stage), {}, {}
     for block, wanted in blocks:
         if not wanted:
-            reports[block.index] = ("skipped", "background")
-        elif job.file(block).is_file():
-            reports[block.index] = ("done", "by an earlier run")
+            outcomes[block.index] = ("skipped", "background")
+        elif votes_file(folder, block).is_file():
+            outcomes[block.index] = ("done", "by an earlier run")
         else:
             tasks[block.index] = (job, block)
     label = f"stage {number}, iteration {iteration}"
     for index, outcome in cluster.run(vote_in, tasks, client, label=label, progress=progress):
-        reports[index] = ("failed", _explain(outcome)) if isinstance(outcome, BaseException) else outcome
-    total, costs = Votes.none(schedule.lattice.box), []
+        outcomes[index] = ("failed", _explain(outcome)) if isinstance(outcome, BaseException) else outcome
+    total, done = Votes.none(schedule.lattice.box), 0
     for block, _ in blocks:  # in their order, so that the sums round alike however the run went
-        result.report.append(BlockReport(number, iteration, block.index, *reports[block.index]))
-        if reports[block.index][0] == "done":
-            votes = load(job.file(block))
-            total.add(votes)
-            costs.append(votes.cost)
-    failed = [message for status, message, *_ in reports.values() if status == "failed"]
-    if not costs:
+        result.report.append(BlockReport(number, iteration, block.index, *outcomes[block.index]))
+        if outcomes[block.index][0] == "done":
+            total.add(load_votes(votes_file(folder, block)))
+            done += 1
+    if not done:
+        failed = [message for status, message, *_ in outcomes.values() if status == "failed"]
         why = f"The first one said: {failed[0]}." if failed else "All are background: is the mask empty?"
         raise RegistrationError(f"No block of stage {number} could be registered. {why}")
-    return total, None if None in costs else float(np.mean(costs))
+    if total.cost is not None:
+        total.cost /= done
+    return total
 
 
 @dataclass(frozen=True)
@@ -111,28 +122,25 @@ class Job:
     moving: Volume
     mask: Volume | None
     lattice: Grid
-    initial: tuple[np.ndarray, np.ndarray]
-    ranges: tuple[float, float]
+    initial: Linear
+    ranges: Ranges
+    shared: np.ndarray | None
     folder: Path
-
-    def file(self, block: Block) -> Path:
-        """Where the votes of a block are kept."""
-        return self.folder / f"block-{'-'.join(map(str, block.index))}.npz"
 
 
 def vote_in(job: Job, block: Block) -> tuple[str, str, float]:
-    """The task of a worker: let one block vote, write its votes, and tell how it went, in CPU-seconds too.
+    """The task of a worker: let one block vote, write its votes, and tell how it went and how many CPU-seconds it took.
 
     Whatever the method raises is this block's failure, and no other's; only an OSError goes on, to be tried again.
     """
     began = time.process_time()
     try:
-        values = job.folder / "field.npy"
-        field = Field(job.lattice, _field_values(values, values.stat().st_mtime_ns))
-        votes = job.method(cut(job.fixed, job.moving, job.mask, block, field, job.initial, job.ranges))
+        field = load_field(job.lattice, job.folder / "field.npy")
+        pair = cut(job.fixed, job.moving, job.mask, block, field, job.initial, job.ranges, job.shared)
+        votes = job.method(pair)
         if not (np.isfinite(votes.matrix).all() and np.isfinite(votes.vector).all()):
             raise BlockError("diverged: its votes are NaN or infinite")
-        save(votes, job.file(block))
+        save_votes(votes, votes_file(job.folder, block))
     except OSError:
         raise
     except Exception as error:
@@ -148,40 +156,11 @@ def _explain(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-@lru_cache(maxsize=2)
-def _field_values(file: Path, written: int) -> np.ndarray:
-    del written  # part of the key: a file that was written again is another one
-    return np.load(file)
-
-
-def save(votes: Votes, file: Path) -> None:
-    """Write the votes of a block, whole or not at all."""
-    cost = np.nan if votes.cost is None else votes.cost
-    arrays = {"matrix": votes.matrix.astype(np.float32), "vector": votes.vector.astype(np.float32), "cost": cost}
-    _write(file, lambda out: np.savez(out, start=votes.box.start, stop=votes.box.stop, **arrays))
-
-
-def load(file: Path) -> Votes:
-    """Read what `save` wrote."""
-    with np.load(file) as content:
-        box = Box(tuple(content["start"].tolist()), tuple(content["stop"].tolist()))
-        cost = float(content["cost"])
-        return Votes(box, content["matrix"], content["vector"], None if np.isnan(cost) else cost)
-
-
-def _write(file: Path, write: Callable[[IO[bytes]], None]) -> None:
-    # Two workers may do the same block, when one was believed dead: each writes under a name of its own.
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    with partial.open("wb") as out:
-        write(out)
-    partial.replace(file)
-
-
 def _claim(schedule: Schedule) -> None:
     """Make sure that what lies in the work folder belongs to this registration."""
-    volumes = (schedule.fixed, schedule.moving, schedule.mask or [])
+    images = (schedule.fixed, schedule.moving, schedule.mask or [])
     known = {
-        "images": [[str(levels[0].path), repr(levels[0].grid)] for levels in volumes if levels],
+        "images": [[str(levels[0].path), repr(levels[0].grid)] for levels in images if levels],
         "initial": [each.tolist() for each in linear(schedule.initial)],
         "start": hashlib.sha256(schedule.start.values.tobytes()).hexdigest(),
         "lattice": repr(schedule.lattice),
@@ -194,7 +173,7 @@ def _claim(schedule: Schedule) -> None:
             f"The work folder {schedule.workdir} holds another registration, or this one with other settings. Give "
             "another folder, or delete this one."
         )
-    _write(file, lambda out: out.write(text.encode()))
+    write_whole(file, lambda out: out.write(text.encode()))
 
 
 def _describe(stage: Stage) -> dict[str, Any]:

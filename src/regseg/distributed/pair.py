@@ -12,6 +12,10 @@ from regseg.blocks import Block, Box, Grid
 from regseg.distributed.field import Field
 from regseg.volumes import Volume
 
+Linear = tuple[np.ndarray, np.ndarray]  # a matrix and a shift in mm: a point x goes to matrix @ x + shift
+
+Ranges = tuple[tuple[float, float], tuple[float, float]]  # (low, high) of the fixed image, and of the moving one
+
 _REACH = 4  # voxels that the spline interpolation looks at around a position
 
 
@@ -29,8 +33,9 @@ class BlockPair:
         mask: 1 where there is something to compare: inside the moving image, and inside the mask where one is given.
         cells: The cells of the lattice: `cells.core` are the ones this block answers for, `cells.padded` fill it.
         factors: How many voxels a cell has along x, y, z.
-        ranges: The grey ranges of the whole fixed and the whole moving image.
+        ranges: The (low, high) grey range of the whole fixed and of the whole moving image, without outliers.
         field: The field as it stands.
+        shared: What all blocks together have put into `Votes.shared` in the iteration before; None in the first one.
     """
 
     fixed: sitk.Image
@@ -38,8 +43,9 @@ class BlockPair:
     mask: sitk.Image
     cells: Block
     factors: tuple[int, ...]
-    ranges: tuple[float, float]
+    ranges: Ranges
     field: Field
+    shared: np.ndarray | None
 
     @property
     def core(self) -> tuple[slice, ...]:
@@ -53,8 +59,9 @@ def cut(
     mask: Volume | None,
     cells: Block,
     field: Field,
-    initial: tuple[np.ndarray, np.ndarray],
-    ranges: tuple[float, float],
+    initial: Linear,
+    ranges: Ranges,
+    shared: np.ndarray | None,
 ) -> BlockPair:
     """Read one block of the fixed image and the part of the moving image that belongs to it, and nothing else.
 
@@ -63,7 +70,7 @@ def cut(
     """
     factors = tuple(round(c / v) for c, v in zip(field.lattice.spacing, fixed.grid.spacing, strict=True))
     box = cells.padded.scale(factors).clip(fixed.grid.box)
-    values, inside = pull(moving, fixed.grid, box, factors, field, initial, order=2)
+    values, inside = pull(moving, fixed.grid, box, field, initial, order=2)
     if mask is not None:
         inside &= mask.array[box.slices] > 0.5
     image = fixed.array[box.slices].astype(np.float32)
@@ -76,17 +83,11 @@ def cut(
             raise BlockError(f"the {name} image is constant here")
     place = fixed.grid.crop(box)
     mask_image = place.image(inside.astype(np.uint8))
-    return BlockPair(place.image(image), place.image(values), mask_image, cells, factors, ranges, field)
+    return BlockPair(place.image(image), place.image(values), mask_image, cells, factors, ranges, field, shared)
 
 
 def pull(
-    moving: Volume,
-    grid: Grid,
-    box: Box,
-    factors: tuple[int, ...],
-    field: Field,
-    initial: tuple[np.ndarray, np.ndarray],
-    order: int,
+    moving: Volume, grid: Grid, box: Box, field: Field, initial: Linear, order: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The moving image on a box of a grid, through the field and then the initial transform.
 
@@ -97,47 +98,47 @@ def pull(
         The values, float32 (z, y, x), zero outside the moving image, and which voxels are inside.
     """
     matrix, shift = initial
+    dimension = grid.dimension
     to_index = np.linalg.inv(moving.grid.matrix)
-    c = (to_index @ matrix).astype(np.float32)
     b = to_index @ matrix @ grid.matrix
-    start = np.array(box.start)
-    e = to_index @ (matrix @ grid.points(start) + shift - np.array(moving.grid.origin))
+    c = (to_index @ matrix).astype(np.float32)
+    e = to_index @ (matrix @ grid.points(box.start) + shift - np.array(moving.grid.origin))
     # Whole voxels are counted apart: float32 has too few digits for a position in a large volume.
     first = np.floor(e).astype(int)
-    steps = [np.arange(n, dtype=np.float32) for n in box.size]
-    cells = [(steps[axis] + start[axis] + 0.5) / factors[axis] - 0.5 for axis in range(grid.dimension)]
-    u = field.sample(cells[::-1])
+    u = displacements(field, grid, box)
     where = np.empty_like(u)
-    for axis in range(grid.dimension):
-        row = np.zeros((), np.float32) + np.float32(e[axis] - first[axis])
-        for other in range(grid.dimension):
-            along = [1] * grid.dimension
-            along[grid.dimension - 1 - other] = -1
-            row = row + (np.float32(b[axis, other]) * steps[other]).reshape(along)
-        out = where[grid.dimension - 1 - axis]  # in the array's order
+    for axis in range(dimension):
+        out = where[dimension - 1 - axis]  # map_coordinates wants the axes in the array's order
         np.multiply(u[0], c[axis, 0], out=out)
-        for other in range(1, grid.dimension):
+        for other in range(1, dimension):
             out += c[axis, other] * u[other]
-        out += row
-    del u
+        for other, size in enumerate(box.size):
+            line = b[axis, other] * np.arange(size) + (e[axis] - first[axis]) * (other == 0)
+            out += line.astype(np.float32).reshape([-1] + [1] * other)
     low = first + [int(np.floor(each.min())) for each in where[::-1]]
-    high = first + [int(np.ceil(each.max())) for each in where[::-1]]
-    source = Box(tuple(low.tolist()), tuple((high + 1).tolist())).grow((_REACH,) * grid.dimension)
-    source = source.clip(moving.grid.box)
+    high = first + [int(np.ceil(each.max())) + 1 for each in where[::-1]]
+    source = Box(tuple(low.tolist()), tuple(high.tolist())).grow((_REACH,) * dimension).clip(moving.grid.box)
     if source.empty:
         return np.zeros(box.size[::-1], np.float32), np.zeros(box.size[::-1], bool)
     inside = np.ones(box.size[::-1], bool)
     for axis, each in enumerate(where[::-1]):
         each += first[axis] - source.start[axis]
-        # Half a voxel around the outermost centres still belongs to the image.
-        inside &= (each > -0.5 - source.start[axis]) & (each < moving.grid.size[axis] - 0.5 - source.start[axis])
+        # As in SimpleITK, half a voxel around the outermost centres still belongs to the image.
+        inside &= (each >= -0.5 - source.start[axis]) & (each < moving.grid.size[axis] - 0.5 - source.start[axis])
     values = moving.array[source.slices].astype(np.float32)
     values = map_coordinates(values, where, order=order, mode="nearest", output=np.float32)
     values[~inside] = 0
     return values, inside
 
 
-def linear(transform: sitk.Transform) -> tuple[np.ndarray, np.ndarray]:
+def displacements(field: Field, grid: Grid, box: Box) -> np.ndarray:
+    """The field at the voxels of a box of a grid that lies on the lattice's, shape (dimension, z, y, x), in mm."""
+    ratios = [voxel / cell for voxel, cell in zip(grid.spacing, field.lattice.spacing, strict=True)]
+    along = zip(box.start, box.stop, ratios, strict=True)
+    return field.sample([(np.arange(start, stop) + 0.5) * ratio - 0.5 for start, stop, ratio in along][::-1])
+
+
+def linear(transform: sitk.Transform) -> Linear:
     """The matrix and the shift of a linear SimpleITK transform: a point x goes to matrix @ x + shift.
 
     Raises:

@@ -1,21 +1,51 @@
-"""Stages that are ready to use."""
+"""Stages that are ready to use. Lengths are in mm and suit a head that an affine transform has brought within 10 mm."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from regseg.distributed.block_transforms import ElastixBlocks, SimpleITKBlocks
 from regseg.distributed.gauss_newton import GaussNewton
-from regseg.distributed.schedule import Stage
+from regseg.distributed.schedule import BlockMethod, Stage
 from regseg.distributed.solve import Solve
 
 
-def streamed_solve(bending: float = 0.5) -> tuple[Stage, ...]:
-    """The streamed Gauss-Newton solve, from 4 mm to 1 mm, for two images of the same contrast.
+def streamed_solve(spacing: float = 1.0, block_size: float = 64.0, overlap: float = 8.0) -> tuple[Stage, ...]:
+    """The streamed Gauss-Newton solve, for images of the same contrast or of different ones.
 
-    The distances suit a head that an affine registration has brought within about 10 mm.
+    Args:
+        spacing: The finest voxels looked at. Knots, windows and coarser voxels are in proportion to it, for images of
+            something smaller than a head; so should be the lattice_spacing of `register`, 4 times as large.
+        block_size: Width of a block at the finest level; half as much more at the level before it.
+        overlap: Width of the halo; at least three windows of the method, 7.5 times the spacing.
     """
-    method = GaussNewton()
-    return (
-        Stage(method, Solve(40, bending), spacing=4, block_size=4000, iterations=2),
-        Stage(method, Solve(20, bending), spacing=4, block_size=4000, iterations=2),
-        Stage(method, Solve(10, bending), spacing=2, block_size=96, iterations=3),
-        Stage(method, Solve(8, bending), spacing=1, block_size=64, iterations=3),
-    )
+    method = GaussNewton(window=2.5 * spacing)
+
+    def stage(knots: float, voxels: float, size: float, iterations: int) -> Stage:
+        return Stage(method, Solve(knots * spacing), voxels * spacing, size, overlap, iterations)
+
+    whole = float("inf")  # at 4 mm a head is one small block
+    return stage(40, 4, whole, 2), stage(20, 4, whole, 2), stage(10, 2, 1.5 * block_size, 3), stage(8, 1, block_size, 2)
+
+
+def elastix_blocks(spacing: float = 1.0, block_size: float = 64.0, overlap: float = 16.0) -> tuple[Stage, ...]:
+    """Blocks registered by elastix with mutual information, and blended. Needs the extra `elastix`."""
+    return _blended(ElastixBlocks(knots=10 * spacing), spacing, block_size, overlap)
+
+
+def simpleitk_blocks(spacing: float = 2.0, block_size: float = 96.0, overlap: float = 16.0) -> tuple[Stage, ...]:
+    """Blocks registered by SimpleITK, and blended."""
+    return _blended(SimpleITKBlocks(knots=8 * spacing), spacing, block_size, overlap)
+
+
+def _blended(method: BlockMethod, spacing: float, block_size: float, overlap: float) -> tuple[Stage, ...]:
+    # So cheap a bending leaves the blend as it is, and still bridges the blocks that failed.
+    reduction = Solve(knots=8 * spacing, bending=0.01, iterations=200)
+    return (Stage(method, reduction, spacing, block_size, overlap),)
+
+
+RECIPES: dict[str, Callable[..., tuple[Stage, ...]]] = {
+    "solve": streamed_solve,
+    "elastix": elastix_blocks,
+    "simpleitk": simpleitk_blocks,
+}

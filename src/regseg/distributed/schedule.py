@@ -24,7 +24,7 @@ from regseg import volumes
 from regseg.blocks import Block, Grid, split
 from regseg.distributed import engine
 from regseg.distributed.field import Field
-from regseg.distributed.pair import BlockPair, linear
+from regseg.distributed.pair import BlockPair, Ranges, linear
 from regseg.distributed.result import Result
 from regseg.distributed.votes import Votes
 from regseg.volumes import Volume
@@ -52,7 +52,7 @@ class Stage:
         method: What each block does.
         reduction: What is made of the votes.
         spacing: The voxel size in mm at which the images are looked at: the coarsest level that is at least so fine.
-        block_size: Width of a block without its halo, in mm.
+        block_size: Width of a block without its halo, in mm, about: the blocks of a stage are equal.
         overlap: Width of the halo, in mm.
         iterations: How often map and reduce are repeated.
     """
@@ -75,7 +75,7 @@ class Schedule:
         stages: What is done, in order.
         start: The field at the start; its lattice is the one of the whole registration.
         foreground: Where there is something to register, for each cell, shape (z, y, x).
-        ranges: The grey ranges of the fixed and the moving image, from the 1st to the 99th percentile.
+        ranges: The grey ranges of the fixed and of the moving image, without the outermost thousandths.
         workdir: Where the votes and the fields are kept while it runs, and from where a killed run goes on.
         client: The dask client, its scheduler's address, or None to work here, one block after the other.
     """
@@ -87,7 +87,7 @@ class Schedule:
     stages: tuple[Stage, ...]
     start: Field
     foreground: np.ndarray
-    ranges: tuple[float, float]
+    ranges: Ranges
     workdir: Path
     client: Client | str | None
 
@@ -108,7 +108,12 @@ class Schedule:
 
     def blocks(self, stage: Stage) -> list[tuple[Block, bool]]:
         """The blocks of a stage, counted in cells of the lattice, each with whether there is anything to register."""
-        size = [max(round(stage.block_size / step), 1) for step in self.lattice.spacing]
+        # As many blocks as come closest to the size, and all of the same: a sliver at the border would be mostly halo.
+        counts = [
+            max(round(n * step / stage.block_size), 1)
+            for n, step in zip(self.lattice.size, self.lattice.spacing, strict=True)
+        ]
+        size = [-(-n // count) for n, count in zip(self.lattice.size, counts, strict=True)]
         halo = [int(np.ceil(stage.overlap / step)) for step in self.lattice.spacing]
         found = split(self.lattice.size, size, halo)
         return [(block, bool(self.foreground[block.core.slices].mean() > 0.01)) for block in found]
@@ -234,8 +239,8 @@ def _foreground(volume: Volume) -> np.ndarray:
     return sitk.GetArrayFromImage(sitk.OtsuThreshold(image, 0, 1)) > 0
 
 
-def _grey_range(volume: Volume) -> float:
-    low, high = np.nanpercentile(volume.array[:], [1, 99])
+def _grey_range(volume: Volume) -> tuple[float, float]:
+    low, high = np.nanpercentile(volume.array[:], [0.1, 99.9])
     if not high > low:
         raise ValueError(f"{volume.path} shows one grey value only: there is nothing to register.")
-    return float(high - low)
+    return float(low), float(high)

@@ -22,7 +22,7 @@ from regseg.blocks import Block, Box
 from regseg.distributed.pair import BlockError, BlockPair
 
 
-@dataclass(frozen=True)
+@dataclass
 class Votes:
     """The votes for the cells in `box` of the lattice.
 
@@ -32,12 +32,15 @@ class Votes:
         vector: b, shape (dimension, z, y, x), components x, y, z.
         cost: How unlike the images are in the block, added up; None where a method does not say. Where it grows
             from one iteration to the next, the registration diverges.
+        shared: What all blocks should know in the next iteration, an array that is added up over blocks too, of any
+            shape; None where a method has nothing of this sort.
     """
 
     box: Box
     matrix: np.ndarray
     vector: np.ndarray
     cost: float | None = None
+    shared: np.ndarray | None = None
 
     @classmethod
     def none(cls, box: Box) -> Votes:
@@ -46,16 +49,22 @@ class Votes:
         return cls(box, np.zeros((len(pairs_of(dimension)), *shape)), np.zeros((dimension, *shape)))
 
     def add(self, other: Votes) -> None:
-        """Add the votes of a block, whose box lies inside this one."""
+        """Add other votes, whose box lies inside this one: their sums, costs and shared arrays."""
         where = (slice(None), *other.box.move(self.box.start).slices)
         self.matrix[where] += other.matrix
         self.vector[where] += other.vector
+        self.cost = _plus(self.cost, other.cost)
+        self.shared = _plus(self.shared, other.shared)
 
     @property
     def weight(self) -> np.ndarray:
         """How firm the votes are, shape (z, y, x): the mean of A's diagonal."""
         dimension = len(self.vector)
         return sum(self.matrix[k] for k, (i, j) in enumerate(pairs_of(dimension)) if i == j) / dimension
+
+
+def _plus(a, b):
+    return b if a is None else a if b is None else a + b
 
 
 def pairs_of(dimension: int) -> list[tuple[int, int]]:
