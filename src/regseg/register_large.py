@@ -65,7 +65,6 @@ def run(options: argparse.Namespace) -> None:
                 )
             )
             client = stack.enter_context(Client(cluster))
-            print(f"Dashboard: {client.dashboard_link}")
         schedule = distributed.register(
             options.fixed,
             options.moving,

@@ -79,6 +79,9 @@ class ElastixBlocks:
             raise ImportError("ElastixBlocks needs itk-elastix: pip install 'regseg[elastix]'") from error
         wanted = itk.ParameterObject.New()
         parameters = wanted.GetDefaultParameterMap("bspline", self.resolutions, self.knots)
+        # The default adds a penalty on bending that holds small warps back; here the reduction keeps the field smooth.
+        parameters["Registration"] = ["MultiResolutionRegistration"]
+        parameters["Metric"] = ["AdvancedMattesMutualInformation"]
         parameters["MaximumNumberOfIterations"] = [str(self.iterations)]
         parameters["RandomSeed"] = ["1"]
         wanted.AddParameterMap(parameters)

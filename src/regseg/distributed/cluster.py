@@ -22,6 +22,12 @@ def connected(client: Client | str | None) -> Iterator[Client | None]:
         yield own
 
 
+def tell_dashboard(client: Client | None) -> None:
+    """Say where dask shows its work in a browser, if it does."""
+    if client is not None and "dashboard" in client.scheduler_info(n_workers=0)["services"]:
+        tqdm.write(f"Dask's dashboard: {client.dashboard_link}", file=sys.stderr)
+
+
 def run(
     function: Callable[..., Any],
     tasks: Mapping[Hashable, tuple],

@@ -32,6 +32,8 @@ def compute(schedule: Schedule, progress: bool) -> Result:
     result = Result(schedule.start, schedule.initial)
     shared = None
     with cluster.connected(schedule.client) as client:
+        if progress:
+            cluster.tell_dashboard(client)
         for number, stage in enumerate(schedule.stages):
             if number and stage.method != schedule.stages[number - 1].method:
                 shared = None  # what one method shares means nothing to another

@@ -10,7 +10,9 @@ An iteration of a stage has two steps:
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,7 +172,7 @@ def register(
         mask: Path of an image on the fixed image's grid, above 0.5 where voxels count.
         start: The field of an earlier result, to go on from.
         lattice_spacing: Width of a cell of the lattice in mm, rounded to a level of resolution of the fixed image.
-        workdir: A folder that all workers can reach. Without it, a temporary one, which is not there for a second run.
+        workdir: A folder that all workers can reach. Without it, a temporary one, which goes with the schedule.
         client: A dask client, the address of a scheduler, or None to work here, one block after the other.
 
     Raises:
@@ -179,7 +181,8 @@ def register(
     """
     if not stages:
         raise ValueError("There is nothing to do without a stage; recipes.streamed_solve() has some.")
-    workdir = Path(workdir or tempfile.mkdtemp(prefix="regseg-"))
+    temporary = workdir is None
+    workdir = Path(tempfile.mkdtemp(prefix="regseg-") if temporary else workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     fixed_levels = _prepare(fixed, workdir / "fixed.zarr")
     moving_levels = _prepare(moving, workdir / "moving.zarr")
@@ -200,7 +203,7 @@ def register(
         )
     if start is not None and start.lattice != lattice.grid:
         raise ValueError("The field to start from lies on another lattice: give the lattice_spacing it was made with.")
-    return Schedule(
+    schedule = Schedule(
         fixed_levels,
         moving_levels,
         mask_levels,
@@ -212,6 +215,9 @@ def register(
         workdir,
         client,
     )
+    if temporary:
+        weakref.finalize(schedule, shutil.rmtree, workdir, ignore_errors=True)
+    return schedule
 
 
 def _prepare(path: str | Path, target: Path) -> list[Volume]:
