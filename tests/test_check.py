@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+import answers_bigdata
 import answers_deformable
 import answers_foundations
 import answers_registration
 from regseg import check
 from regseg.check.engine import EXERCISES, NOT_YET, judge
 
-ANSWERS = (answers_foundations, answers_registration, answers_deformable)
+ANSWERS = (answers_foundations, answers_bigdata, answers_registration, answers_deformable)
 RIGHT = {name: answers for module in ANSWERS for name, answers in module.RIGHT.items()}
 WRONG = {name: answers for module in ANSWERS for name, answers in module.WRONG.items()}
 

@@ -73,8 +73,10 @@ class Volume:
 def open_volume(path: str | Path, level: int = 0) -> Volume:
     """Open a level of an OME-Zarr file; level 0 has the full resolution.
 
-    Raises:
-        VolumeError: There is no such file, no such level, or it holds no image.
+    Raises
+    ------
+    VolumeError
+        There is no such file, no such level, or it holds no image.
     """
     path = Path(path)
     try:
@@ -112,8 +114,10 @@ def create(
 
     What stood at `path` is replaced when the block ends well; when it ends with an error, nothing has changed.
 
-    Raises:
-        VolumeError: The path is not one of a Zarr file, or something else stands there.
+    Raises
+    ------
+    VolumeError
+        The path is not one of a Zarr file, or something else stands there.
     """
     path = Path(path)
     if path.suffix != ".zarr":
@@ -159,8 +163,10 @@ def save(source: sitk.Image | str | Path, path: str | Path, *, chunk: int = 64, 
     `coarsest` voxels. The source may be an image, an OME-Zarr file whose levels are to be made anew, or a file that
     SimpleITK reads: that is read a slab of `chunk` slices at a time, where its format allows.
 
-    Raises:
-        VolumeError: The file cannot be read, or a voxel holds more than one number.
+    Raises
+    ------
+    VolumeError
+        The file cannot be read, or a voxel holds more than one number.
     """
     grid, dtype = _header(source)
     grids, steps = [grid], []

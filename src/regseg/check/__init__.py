@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from regseg.check import deformable, images, registration, transforms  # noqa: F401  (importing them registers their exercises)
+from regseg.check import (  # noqa: F401  (importing them registers their exercises)
+    bigdata,
+    deformable,
+    images,
+    registration,
+    transforms,
+)
 from regseg.check.engine import judge
 
 

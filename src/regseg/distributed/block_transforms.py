@@ -18,11 +18,16 @@ from regseg.distributed.votes import Votes, vote
 class SimpleITKBlocks:
     """A B-spline registration of each block by SimpleITK.
 
-    Attributes:
-        knots: Spacing of the spline's knots in mm.
-        other_contrast: Compare the images by Mattes' mutual information, and not by their correlation.
-        iterations: Of the optimiser, at most.
-        sampling: The part of the voxels that the metric looks at.
+    Attributes
+    ----------
+    knots : float
+        Spacing of the spline's knots in mm.
+    other_contrast : bool
+        Compare the images by Mattes' mutual information, and not by their correlation.
+    iterations : int
+        Of the optimiser, at most.
+    sampling : float
+        The part of the voxels that the metric looks at.
     """
 
     knots: float = 16.0
@@ -57,10 +62,14 @@ class ElastixBlocks:
     Its default metric is mutual information, so the two images may differ in contrast. Needs itk-elastix: the extra
     `elastix`. One thread, because two of them crash elastix 5.2 now and then; the workers are the parallelism.
 
-    Attributes:
-        knots: Spacing of the spline's knots at the finest resolution, in mm.
-        resolutions: Levels of elastix's own pyramid.
-        iterations: At each resolution.
+    Attributes
+    ----------
+    knots : float
+        Spacing of the spline's knots at the finest resolution, in mm.
+    resolutions : int
+        Levels of elastix's own pyramid.
+    iterations : int
+        At each resolution.
     """
 
     knots: float = 10.0
@@ -70,8 +79,10 @@ class ElastixBlocks:
     def __call__(self, pair: BlockPair) -> Votes:
         """The votes of one block; see BlockMethod.
 
-        Raises:
-            ImportError: itk-elastix is not installed.
+        Raises
+        ------
+        ImportError
+            Itk-elastix is not installed.
         """
         try:
             import itk

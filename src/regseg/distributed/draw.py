@@ -26,11 +26,16 @@ _LOOK = {
 def draw_blocks(schedule: Schedule, stage: int = -1, result: Result | None = None, ax: Axes | None = None) -> Axes:
     """Draw the blocks of a stage on the middle slice of the fixed image, and the halo of one of them, dashed.
 
-    Args:
-        schedule: The registration.
-        stage: Which one; the last without it.
-        result: With it, what became of the blocks in the stage's first iteration; without it, what is planned.
-        ax: Where to draw; without it a new figure.
+    Parameters
+    ----------
+    schedule : Schedule
+        The registration.
+    stage : int
+        Which one; the last without it.
+    result : Result, optional
+        With it, what became of the blocks in the stage's first iteration; without it, what is planned.
+    ax : Axes, optional
+        Where to draw; without it a new figure.
     """
     stage = range(len(schedule.stages))[stage]
     volume = next(each for each in schedule.fixed if each.grid == schedule.lattice)

@@ -44,9 +44,11 @@ class Field:
     def sample(self, positions: Sequence[np.ndarray]) -> np.ndarray:
         """The displacements on a grid of positions, as float32 of shape (dimension, z, y, x).
 
-        Args:
-            positions: For each axis of the array (z, y, x), ascending positions counted in cells of the lattice: 0 is
-                the centre of the first one.
+        Parameters
+        ----------
+        positions : Sequence[array]
+            For each axis of the array (z, y, x), ascending positions counted in cells of the lattice: 0 is
+            the centre of the first one.
         """
         out = self.coefficients
         for where in positions:

@@ -41,11 +41,15 @@ _BLUR = 1.5  # bins: the table of translations is smooth
 class GaussNewton:
     """A block method for images of the same contrast or of different ones; the votes suit `Solve`.
 
-    Attributes:
-        window: Standard deviation in mm of the window of the local normalisation. The overlap should be three times
-            as much.
-        noise: Differences below this part of the grey range are not stretched by the normalisation.
-        smoothing: Standard deviation in voxels of the Gaussian that both images get first.
+    Attributes
+    ----------
+    window : float
+        Standard deviation in mm of the window of the local normalisation. The overlap should be three times
+        as much.
+    noise : float
+        Differences below this part of the grey range are not stretched by the normalisation.
+    smoothing : float
+        Standard deviation in voxels of the Gaussian that both images get first.
     """
 
     window: float = 2.5

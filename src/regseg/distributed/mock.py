@@ -18,11 +18,16 @@ from regseg.distributed.votes import Votes, vote
 class MockMethod:
     """Votes for one and the same transform in every block, whatever the images show.
 
-    Attributes:
-        transform: What every block says. None: that nothing moves.
-        fail: Indices (x, y, z) of blocks that fail instead.
-        seconds: How long each block pretends to work.
-        before: Called with the index of the block first; what it raises is the block's own affair.
+    Attributes
+    ----------
+    transform : Transform, optional
+        What every block says. None: that nothing moves.
+    fail : frozenset[tuple[int, ...]]
+        Indices (x, y, z) of blocks that fail instead.
+    seconds : float
+        How long each block pretends to work.
+    before : Callable[[tuple[int, ...]], None], optional
+        Called with the index of the block first; what it raises is the block's own affair.
     """
 
     transform: sitk.Transform | None = None

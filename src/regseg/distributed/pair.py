@@ -27,15 +27,24 @@ class BlockError(Exception):
 class BlockPair:
     """What a block method looks at: two images on the same voxels, those of the block with its halo.
 
-    Attributes:
-        fixed: The fixed image, float32.
-        moving: The moving image, seen through the transform as it stands: where it is perfect, the two are alike.
-        mask: 1 where there is something to compare: inside the moving image, and inside the mask where one is given.
-        cells: The cells of the lattice: `cells.core` are the ones this block answers for, `cells.padded` fill it.
-        factors: How many voxels a cell has along x, y, z.
-        ranges: The (low, high) grey range of the whole fixed and of the whole moving image, without outliers.
-        field: The field as it stands.
-        shared: What all blocks together have put into `Votes.shared` in the iteration before; None in the first one.
+    Attributes
+    ----------
+    fixed : Image
+        The fixed image, float32.
+    moving : Image
+        The moving image, seen through the transform as it stands: where it is perfect, the two are alike.
+    mask : Image
+        1 where there is something to compare: inside the moving image, and inside the mask where one is given.
+    cells : Block
+        The cells of the lattice: `cells.core` are the ones this block answers for, `cells.padded` fill it.
+    factors : tuple[int, ...]
+        How many voxels a cell has along x, y, z.
+    ranges : Ranges
+        The (low, high) grey range of the whole fixed and of the whole moving image, without outliers.
+    field : Field
+        The field as it stands.
+    shared : array, optional
+        What all blocks together have put into `Votes.shared` in the iteration before; None in the first one.
     """
 
     fixed: sitk.Image
@@ -65,8 +74,10 @@ def cut(
 ) -> BlockPair:
     """Read one block of the fixed image and the part of the moving image that belongs to it, and nothing else.
 
-    Raises:
-        BlockError: No part of the block is inside the moving image and the mask, or one of the two is constant there.
+    Raises
+    ------
+    BlockError
+        No part of the block is inside the moving image and the mask, or one of the two is constant there.
     """
     factors = tuple(round(c / v) for c, v in zip(field.lattice.spacing, fixed.grid.spacing, strict=True))
     box = cells.padded.scale(factors).clip(fixed.grid.box)
@@ -94,7 +105,9 @@ def pull(
     A voxel i of the grid lies at p(i), and shows the moving image at T(p(i) + u(p(i))), with T linear. Counted in
     voxels of the moving image that is B i + C u + e: two small matrices and a shift, for all voxels at once.
 
-    Returns:
+    Returns
+    -------
+    tuple[array, array]
         The values, float32 (z, y, x), zero outside the moving image, and which voxels are inside.
     """
     matrix, shift = initial
@@ -141,8 +154,10 @@ def displacements(field: Field, grid: Grid, box: Box) -> np.ndarray:
 def linear(transform: sitk.Transform) -> Linear:
     """The matrix and the shift of a linear SimpleITK transform: a point x goes to matrix @ x + shift.
 
-    Raises:
-        ValueError: The transform is not linear, or its matrix is singular.
+    Raises
+    ------
+    ValueError
+        The transform is not linear, or its matrix is singular.
     """
     if not transform.IsLinear():
         raise ValueError(

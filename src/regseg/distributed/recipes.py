@@ -13,11 +13,15 @@ from regseg.distributed.solve import Solve
 def streamed_solve(spacing: float = 1.0, block_size: float = 64.0, overlap: float = 8.0) -> tuple[Stage, ...]:
     """The streamed Gauss-Newton solve, for images of the same contrast or of different ones.
 
-    Args:
-        spacing: The finest voxels looked at. Knots, windows and coarser voxels are in proportion to it, for images of
-            something smaller than a head; so should be the lattice_spacing of `register`, 4 times as large.
-        block_size: Width of a block at the finest level; half as much more at the level before it.
-        overlap: Width of the halo; at least three windows of the method, 7.5 times the spacing.
+    Parameters
+    ----------
+    spacing : float
+        The finest voxels looked at. Knots, windows and coarser voxels are in proportion to it, for images of
+        something smaller than a head; so should be the lattice_spacing of `register`, 4 times as large.
+    block_size : float
+        Width of a block at the finest level; half as much more at the level before it.
+    overlap : float
+        Width of the halo; at least three windows of the method, 7.5 times the spacing.
     """
     method = GaussNewton(window=2.5 * spacing)
 

@@ -29,12 +29,18 @@ class BlockReport:
 class Result:
     """What a registration found.
 
-    Attributes:
-        field: The displacement that comes before the initial transform.
-        initial: The initial transform.
-        report: What became of each block, in each iteration.
-        costs: (stage, iteration, how unlike the images were before it) where the method says so.
-        notes: What else a reader should know, one sentence each.
+    Attributes
+    ----------
+    field : Field
+        The displacement that comes before the initial transform.
+    initial : Transform
+        The initial transform.
+    report : list[BlockReport]
+        What became of each block, in each iteration.
+    costs : list[tuple[int, int, float]]
+        (stage, iteration, how unlike the images were before it) where the method says so.
+    notes : list[str]
+        What else a reader should know, one sentence each.
     """
 
     field: Field

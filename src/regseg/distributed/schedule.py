@@ -50,13 +50,20 @@ class Reduction(Protocol):
 class Stage:
     """One step of the pyramid.
 
-    Attributes:
-        method: What each block does.
-        reduction: What is made of the votes.
-        spacing: The voxel size in mm at which the images are looked at: the coarsest level that is at least so fine.
-        block_size: Width of a block without its halo, in mm, about: the blocks of a stage are equal.
-        overlap: Width of the halo, in mm.
-        iterations: How often map and reduce are repeated.
+    Attributes
+    ----------
+    method : BlockMethod
+        What each block does.
+    reduction : Reduction
+        What is made of the votes.
+    spacing : float
+        The voxel size in mm at which the images are looked at: the coarsest level that is at least so fine.
+    block_size : float
+        Width of a block without its halo, in mm, about: the blocks of a stage are equal.
+    overlap : float
+        Width of the halo, in mm.
+    iterations : int
+        How often map and reduce are repeated.
     """
 
     method: BlockMethod
@@ -71,15 +78,24 @@ class Stage:
 class Schedule:
     """A registration that is planned, to be looked at and then computed. Made by `register`.
 
-    Attributes:
-        fixed, moving, mask: Their levels of resolution, the finest first; no mask is None.
-        initial: From points of the fixed image to points of the moving one, where the registration starts.
-        stages: What is done, in order.
-        start: The field at the start; its lattice is the one of the whole registration.
-        foreground: Where there is something to register, for each cell, shape (z, y, x).
-        ranges: The grey ranges of the fixed and of the moving image, without the outermost thousandths.
-        workdir: Where the votes and the fields are kept while it runs, and from where a killed run goes on.
-        client: The dask client, its scheduler's address, or None to work here, one block after the other.
+    Attributes
+    ----------
+    fixed, moving, mask
+        Their levels of resolution, the finest first; no mask is None.
+    initial : Transform
+        From points of the fixed image to points of the moving one, where the registration starts.
+    stages : tuple[Stage, ...]
+        What is done, in order.
+    start : Field
+        The field at the start; its lattice is the one of the whole registration.
+    foreground : array
+        Where there is something to register, for each cell, shape (z, y, x).
+    ranges : Ranges
+        The grey ranges of the fixed and of the moving image, without the outermost thousandths.
+    workdir : Path
+        Where the votes and the fields are kept while it runs, and from where a killed run goes on.
+    client : Client or str, optional
+        The dask client, its scheduler's address, or None to work here, one block after the other.
     """
 
     fixed: list[Volume]
@@ -141,8 +157,10 @@ class Schedule:
     def compute(self, progress: bool = True) -> Result:
         """Do it. A run that was killed goes on from the blocks it has, if it gets the same work folder again.
 
-        Raises:
-            RegistrationError: No block could be registered, or the work folder belongs to another registration.
+        Raises
+        ------
+        RegistrationError
+            No block could be registered, or the work folder belongs to another registration.
         """
         return engine.compute(self, progress)
 
@@ -164,20 +182,32 @@ def register(
     Images that are not OME-Zarr, or that lack the levels of resolution of `volumes.save`, are first written to the work
     folder, a slab at a time. Nothing is registered before `Schedule.compute`.
 
-    Args:
-        fixed: Path of the fixed image: OME-Zarr, or any file that SimpleITK reads. 2-D or 3-D.
-        moving: Path of the moving image.
-        stages: What to do, coarse to fine; `recipes` has some ready.
-        initial: A linear transform from fixed to moving, in mm. Without it, the identity.
-        mask: Path of an image on the fixed image's grid, above 0.5 where voxels count.
-        start: The field of an earlier result, to go on from.
-        lattice_spacing: Width of a cell of the lattice in mm, rounded to a level of resolution of the fixed image.
-        workdir: A folder that all workers can reach. Without it, a temporary one, which goes with the schedule.
-        client: A dask client, the address of a scheduler, or None to work here, one block after the other.
+    Parameters
+    ----------
+    fixed : str or Path
+        Path of the fixed image: OME-Zarr, or any file that SimpleITK reads. 2-D or 3-D.
+    moving : str or Path
+        Path of the moving image.
+    stages : Sequence[Stage]
+        What to do, coarse to fine; `recipes` has some ready.
+    initial : Transform, optional
+        A linear transform from fixed to moving, in mm. Without it, the identity.
+    mask : str or Path, optional
+        Path of an image on the fixed image's grid, above 0.5 where voxels count.
+    start : Field, optional
+        The field of an earlier result, to go on from.
+    lattice_spacing : float
+        Width of a cell of the lattice in mm, rounded to a level of resolution of the fixed image.
+    workdir : str or Path, optional
+        A folder that all workers can reach. Without it, a temporary one, which goes with the schedule.
+    client : Client or str, optional
+        A dask client, the address of a scheduler, or None to work here, one block after the other.
 
-    Raises:
-        ValueError: Dimensions differ, the mask has another grid, the initial transform is not linear or is singular,
-            or there is no stage. VolumeError, a ValueError too: An image cannot be read.
+    Raises
+    ------
+    ValueError
+        Dimensions differ, the mask has another grid, the initial transform is not linear or is singular,
+        or there is no stage. VolumeError, a ValueError too: An image cannot be read.
     """
     if not stages:
         raise ValueError("There is nothing to do without a stage; recipes.streamed_solve() has some.")

@@ -23,10 +23,14 @@ class Solve:
     gradients solve it without ever writing its matrix down, because B acts along one axis at a time. Where no block has
     voted, A is zero and the bending energy alone decides: the gap is bridged smoothly from its neighbours.
 
-    Attributes:
-        knots: Spacing of the spline's knots in mm.
-        bending: The price on bending, in mm⁴ for votes that weigh 1 a cubic millimetre.
-        iterations: Of the conjugate gradients, at most.
+    Attributes
+    ----------
+    knots : float
+        Spacing of the spline's knots in mm.
+    bending : float
+        The price on bending, in mm⁴ for votes that weigh 1 a cubic millimetre.
+    iterations : int
+        Of the conjugate gradients, at most.
     """
 
     knots: float

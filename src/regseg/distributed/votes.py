@@ -26,14 +26,20 @@ from regseg.distributed.pair import BlockError, BlockPair
 class Votes:
     """The votes for the cells in `box` of the lattice.
 
-    Attributes:
-        box: The cells.
-        matrix: A, shape (6 or 3, z, y, x): the elements xx, xy, xz, yy, yz, zz, or xx, xy, yy, see `pairs_of`.
-        vector: b, shape (dimension, z, y, x), components x, y, z.
-        cost: How unlike the images are in the block, added up; None where a method does not say. Where it grows
-            from one iteration to the next, the registration diverges.
-        shared: What all blocks should know in the next iteration, an array that is added up over blocks too, of any
-            shape; None where a method has nothing of this sort.
+    Attributes
+    ----------
+    box : Box
+        The cells.
+    matrix : array
+        A, shape (6 or 3, z, y, x): the elements xx, xy, xz, yy, yz, zz, or xx, xy, yy, see `pairs_of`.
+    vector : array
+        b, shape (dimension, z, y, x), components x, y, z.
+    cost : float, optional
+        How unlike the images are in the block, added up; None where a method does not say. Where it grows
+        from one iteration to the next, the registration diverges.
+    shared : array, optional
+        What all blocks should know in the next iteration, an array that is added up over blocks too, of any
+        shape; None where a method has nothing of this sort.
     """
 
     box: Box
@@ -78,8 +84,10 @@ def vote(pair: BlockPair, transform: sitk.Transform) -> Votes:
     They say the same in all directions, and fade smoothly to nothing towards the end of the halo: added over blocks and
     divided by the sum of the weights, they are the block transforms blended by a partition of unity.
 
-    Raises:
-        BlockError: The transform diverged: it moves a point by more than half the block, or to infinity.
+    Raises
+    ------
+    BlockError
+        The transform diverged: it moves a point by more than half the block, or to infinity.
     """
     lattice = pair.field.lattice
     place = lattice.crop(pair.cells.padded)

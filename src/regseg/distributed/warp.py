@@ -26,15 +26,23 @@ def write_warped(
 
     The file is written chunk by chunk, on the schedule's client, and nobody ever holds a whole image.
 
-    Args:
-        schedule: The registration.
-        result: What it gave.
-        path: Where to write, ending in .zarr. What stands there is replaced once the new file is whole.
-        labels: Take the nearest voxel, as a label map needs, instead of interpolating linearly.
-        progress: Show a bar.
+    Parameters
+    ----------
+    schedule : Schedule
+        The registration.
+    result : Result
+        What it gave.
+    path : str or Path
+        Where to write, ending in .zarr. What stands there is replaced once the new file is whole.
+    labels : bool
+        Take the nearest voxel, as a label map needs, instead of interpolating linearly.
+    progress : bool
+        Show a bar.
 
-    Raises:
-        RegistrationError: A chunk could not be written. What stood at the path before is still there.
+    Raises
+    ------
+    RegistrationError
+        A chunk could not be written. What stood at the path before is still there.
     """
     moving = schedule.moving[0]
     task = partial(_warp, moving=moving, order=0 if labels else 1)
@@ -50,12 +58,17 @@ def write_field(
     Linear interpolation between its voxels, as SimpleITK's DisplacementFieldTransform does it, is right to the extent
     that `spacing` is small; `result.transform` is right everywhere.
 
-    Args:
-        schedule, result, path, progress: As for `write_warped`.
-        spacing: In mm; the field gets the voxels of the fixed image's level nearest to it.
+    Parameters
+    ----------
+    schedule, result, path, progress
+        As for `write_warped`.
+    spacing : float
+        In mm; the field gets the voxels of the fixed image's level nearest to it.
 
-    Raises:
-        RegistrationError: A chunk could not be written. What stood at the path before is still there.
+    Raises
+    ------
+    RegistrationError
+        A chunk could not be written. What stood at the path before is still there.
     """
     grid = min((each.grid for each in schedule.fixed), key=lambda grid: abs(np.log(min(grid.spacing) / spacing)))
     return _write(schedule, result, path, grid, "float32", grid.dimension, _displace, progress)

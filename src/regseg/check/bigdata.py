@@ -1,0 +1,204 @@
+"""Checks of episode 03, images that do not fit into memory."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import SimpleITK as sitk
+
+from regseg import data
+from regseg.blocks import Box, split
+from regseg.check.engine import Verdict, call, close, exercise, image, numbers, right, same_grid, wrong
+from regseg.check.images import NOTE
+
+SCAN = (788, 932, 756)  # voxels of the research scan
+VARIANCE = 1.44  # mm², of the episode's smoothing; at 1 mm its kernel reaches three voxels
+HALO = 3
+
+
+@exercise("03-memory")
+def memory_of_a_field(given) -> Verdict:
+    answer, voxels = numbers(given, 1)[0], math.prod(SCAN)
+    field = voxels * 3 * 8
+
+    def is_about(size: float) -> bool:  # GB and GiB are both in use
+        return any(close(answer, size / unit, 0.01 * size / unit) for unit in (1e9, 2**30))
+
+    if is_about(field):
+        return right("Three numbers of eight bytes at every voxel: an arrow is dearer than a grey value.")
+    if is_about(voxels * 8):
+        return wrong("That is one number for each voxel: an arrow has three.")
+    if is_about(voxels * 3 * 4):
+        return wrong("Those are arrows of 32-bit floats: SimpleITK's displacement fields are 64-bit, eight bytes each.")
+    if is_about(field * 8):
+        return wrong("You counted bits: a byte has eight of them, so a 64-bit number takes eight bytes.")
+    if close(answer, field, 0.01 * field) or is_about(field / 1000) or is_about(field * 1000):
+        return wrong("The number is right in another unit: a gigabyte is a billion bytes.")
+    return wrong("Multiply: the voxels, the numbers at each voxel, and the bytes of each number.")
+
+
+@exercise("03-region")
+def cube_around_the_note(given) -> Verdict:
+    answer, scan = image(given), data.load("lesion_flair")
+    middle = np.array(scan.TransformPhysicalPointToIndex(NOTE))
+
+    def cube(start) -> sitk.Image:
+        return sitk.RegionOfInterest(scan, [41] * 3, [int(i) for i in start])
+
+    if answer.GetSize() == scan.GetSize():
+        return wrong("That is the whole scan: tell the reader where to begin, and how many voxels to read.")
+    if answer.GetSize() != (41, 41, 41):
+        return wrong(f"Your image has {answer.GetSize()} voxels: 20, one in the middle and 20 more make 41 each way.")
+    if same_grid(answer, cube(middle - 20)):
+        same = np.array_equal(sitk.GetArrayViewFromImage(answer), sitk.GetArrayFromImage(cube(middle - 20)))
+        return right("A piece of the scan, at its own place.") if same else wrong("The values are not the scan's.")
+    if same_grid(answer, cube(middle)):
+        return wrong("Your cube begins at the note's voxel: begin 20 voxels before it along each axis.")
+    if same_grid(answer, cube(middle[::-1] - 20)):
+        return wrong("The numbers of the index are turned round: SimpleITK's reader counts x, y, z.")
+    if np.array_equal(sitk.GetArrayViewFromImage(answer), sitk.GetArrayFromImage(cube(middle - 20))):
+        return wrong("The right voxels, without their place: let the reader cut, it moves the origin along.")
+    return wrong("These voxels lie elsewhere: which index does the header give for the note's position?")
+
+
+@exercise("03-crop")
+def crop_to_a_mask(given) -> Verdict:
+    thin, thick = data.load("lesion_flair"), data.load("brain_thick")
+    cases = [(thin, sitk.Cast(data.load("brain_mask") > 0, sitk.sitkUInt8), 5.0), (thick, thick > 100, 10.0)]
+    for scan, mask, margin in cases:
+        result = image(call(given, sitk.Image(scan), sitk.Image(mask), margin))
+        whole, tight = Box((0, 0, 0), scan.GetSize()), _box_of(mask)
+        in_voxels = np.array(margin) / scan.GetSpacing()
+        grown = [tight.grow([int(n) for n in steps]).clip(whole) for steps in (np.floor(in_voxels), np.ceil(in_voxels))]
+        if any(_is_part(result, scan, box) for box in grown):
+            continue
+        size, sizes = result.GetSize(), [box.size for box in grown]
+        if size in sizes and close(result.GetOrigin(), (0, 0, 0)):
+            return wrong("The right voxels, and their place is lost: cut the image itself, not its array.")
+        if _is_part(result, scan, tight):
+            return wrong("That is the tightest box: the margin is missing.")
+        if size not in sizes and size == tight.grow([int(margin)] * 3).clip(whole).size:
+            return wrong("Your margin counts voxels: on the scan with thick slices that is far more than asked in z.")
+        if size not in sizes and any(np.isin(np.subtract(size, one), (-1, 0)).all() for one in sizes):
+            return wrong("One voxel is missing at the end: from first to last there are last − first + 1 voxels.")
+        if size in sizes:
+            return wrong("The box has the right size and lies elsewhere: does its margin begin before the mask, too?")
+        return wrong("That is not the mask's box with its margin: check the order x, y, z, and stop at the border.")
+    return right("Nothing of interest is lost, and what is left knows where it lies.")
+
+
+def _box_of(mask: sitk.Image) -> Box:
+    places = np.argwhere(sitk.GetArrayViewFromImage(mask))[:, ::-1]
+    return Box(tuple(places.min(0).tolist()), tuple((places.max(0) + 1).tolist()))
+
+
+def _is_part(result: sitk.Image, scan: sitk.Image, box: Box) -> bool:
+    """Whether an image is that part of the scan, at its place."""
+    part = sitk.RegionOfInterest(scan, box.size, box.start)
+    return same_grid(result, part) and np.array_equal(*(sitk.GetArrayFromImage(one) for one in (result, part)))
+
+
+@exercise("03-chunks")
+def chunks_of_a_box(given) -> Verdict:
+    cases = [
+        (Box((0, 0, 94), (197, 233, 95)), (64, 64, 64)),
+        (Box((60, 60, 60), (70, 70, 70)), (64, 64, 64)),
+        (Box((64, 0, 64), (128, 64, 192)), (64, 64, 64)),
+        (Box((98, 0, 0), (99, 233, 189)), (197, 233, 1)),
+    ]
+    for box, chunk in cases:
+        answer = numbers(call(given, box, chunk), 1)[0]
+        axes = list(zip(box.start, box.stop, chunk, strict=True))
+        along = [(stop - 1) // n - start // n + 1 for start, stop, n in axes]
+        if close(answer, math.prod(along)):
+            continue
+        if close(answer, sum(along)):
+            return wrong("You added the three axes: the chunks of a box are a product.")
+        if close(answer, math.prod(-(-(stop - start) // n) for start, stop, n in axes)):
+            return wrong("You asked how large the box is, not where it begins: a small box can lie across a border.")
+        if close(answer, math.prod(stop // n - start // n + 1 for start, stop, n in axes)):
+            return wrong("A box that ends where a chunk begins does not touch it: its last voxel is stop − 1.")
+        return wrong(f"For the box from {box.start} to {box.stop} and chunks of {chunk} I count {math.prod(along)}.")
+    return right("The first and the last chunk along each axis, and all between them.")
+
+
+@exercise("03-halo")
+def halo_of_a_chain(given) -> Verdict:
+    answer, radii = numbers(given, 1)[0], (4, HALO, 1)
+    if close(answer, sum(radii)):
+        return right("Each filter eats its own reach from the halo, so the reaches add up.")
+    if close(answer, max(radii)):
+        return wrong("That is enough for the largest filter, and the others find the halo already spoilt.")
+    if close(answer, 2 * sum(radii)):
+        return wrong("You counted both sides: the halo is the margin on one side.")
+    if close(answer, math.prod(radii)):
+        return wrong("The reaches add up: a step of 4, one of 3 and one of 1 lead 8 voxels away.")
+    return wrong("How far away is the furthest voxel that can change a result, through all three filters?")
+
+
+@exercise("03-block")
+def smoothed_core(given) -> Verdict:
+    scan = sitk.Cast(data.load("lesion_flair"), sitk.sitkFloat32)
+    scan = sitk.RegionOfInterest(scan, [50, 44, 40], [80, 90, 90])
+    whole = sitk.DiscreteGaussian(scan, VARIANCE)
+    for block in split(scan.GetSize(), (32, 32, 32), (HALO,) * 3):
+        result = image(call(given, sitk.Image(scan), block))
+        expected, untouched, alone = (
+            sitk.RegionOfInterest(one, block.core.size, block.core.start) for one in (whole, scan, scan)
+        )
+        alone = sitk.DiscreteGaussian(alone, VARIANCE)
+        if result.GetSize() == block.padded.size != block.core.size:
+            return wrong("The halo is still there: cut it off, or two blocks write the same voxels.")
+        if result.GetSize() != block.core.size:
+            return wrong("The size is not the core's: inside the padded piece, the core begins at inner.start.")
+        values, truth = sitk.GetArrayViewFromImage(result), sitk.GetArrayViewFromImage(expected)
+        if np.array_equal(values, truth) and same_grid(result, expected):
+            continue
+        if np.array_equal(values, truth):
+            return wrong("The values are right, and they lie in the wrong place: cut the image, not its array.")
+        if np.array_equal(values, sitk.GetArrayViewFromImage(untouched)):
+            return wrong("This is the core as it was: smooth the padded piece first.")
+        if np.array_equal(values, sitk.GetArrayViewFromImage(alone)):
+            return wrong("The core was smoothed alone, so it has seams: cut the halo off after smoothing, not before.")
+        return wrong("The values are those of another place: count the core from the first voxel of the padded piece.")
+    return right("Bit for bit what smoothing the whole image gives.")
+
+
+# --- further practice ------------------------------------------------------------------------------------------------
+
+
+@exercise("03-skip")
+def blocks_with_something_in_them(given) -> Verdict:
+    array = sitk.GetArrayFromImage(data.load("lesion_flair"))
+    blocks = list(split(array.shape[::-1], (32, 32, 32), (HALO,) * 3))
+    padded, core = (sum(array[getattr(b, box).slices].any() for b in blocks) for box in ("padded", "core"))
+    answer = numbers(given, 1)[0]
+    if close(answer, padded):
+        return right("All other blocks are background through and through, and smoothing leaves them so.")
+    if close(answer, core):
+        return wrong("You looked at the cores: what lies in the halo is smoothed into the core.")
+    if close(answer, len(blocks)):
+        return wrong("Those are all blocks: leave out those that hold nothing but zeros.")
+    if close(answer, len(blocks) - padded):
+        return wrong("Those are the empty ones: the question is how many are left.")
+    return wrong("Go through split(size, (32, 32, 32), (3, 3, 3)), and count the padded boxes with a voxel above zero.")
+
+
+@exercise("03-pyramid")
+def half_the_labels(given) -> Verdict:
+    labels = sitk.ChangeLabel(data.load("brain_labels"), {1: 0, 2: 0})  # white matter (3) on background
+    result = image(call(given, sitk.Image(labels)))
+    if result.GetSize() == labels.GetSize():
+        return wrong("The size has not changed: a level of the pyramid has half the voxels along each axis.")
+    if not close(result.GetSize(), np.array(labels.GetSize()) / 2, 1):
+        return wrong("I expected half the size along each axis.")
+    if not close(result.GetSpacing(), np.multiply(labels.GetSpacing(), 2), 0.05):
+        return wrong("The voxels are twice as large now, and the spacing does not say so: resample the image itself.")
+    values = sitk.GetArrayFromImage(result)
+    if not np.isin(values, (0, 3)).all():
+        return wrong("I gave you the labels 0 and 3, and others came back: a mean of names is no name.")
+    expected = sitk.GetArrayFromImage(sitk.Resample(labels, result, sitk.Transform(), sitk.sitkNearestNeighbor))
+    if (values != expected).mean() > 0.06:
+        return wrong("The labels have moved: is the first large voxel in the middle of those that it replaces?")
+    return right("Every label is one that was there, and the picture still lies in its place.")

@@ -1,0 +1,122 @@
+"""What a computation takes: a function runs in a process of its own, which is watched, and stopped above a limit.
+
+A process that is stopped from outside is what happens on a cluster as well, and it works in the same way on every
+system. The limit counts all that the process holds, Python and its libraries included.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import psutil
+
+_LOOK = 0.002  # seconds between two looks at the process
+
+
+class Crash(RuntimeError):
+    """The process died without a Python error, as a fault in compiled code makes it."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a function returned, and what that took.
+
+    Attributes
+    ----------
+    result : object
+        What the function returned.
+    peak : int
+        The most memory that its process held, in bytes, Python and all its libraries included.
+    growth : int
+        How much of it came with the call of the function, in bytes.
+    seconds : float
+        How long the call lasted.
+    """
+
+    result: Any
+    peak: int
+    growth: int
+    seconds: float
+
+
+def measure(function: Callable, *arguments: Any, limit: float | None = None) -> Usage:
+    """Call a function in a fresh process, and tell how much memory it took.
+
+    Parameters
+    ----------
+    function, arguments
+        What is called; a function of the notebook is sent along, with the names that it uses.
+    limit : float, optional
+        The most memory that the process may hold, in bytes; one that holds more is stopped.
+
+    Raises
+    ------
+    MemoryError
+        The process held more than the limit.
+    Crash
+        The process died. An error that the function raises is raised here as well.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        task, answer = Path(folder, "task"), Path(folder, "answer")
+        # The places of modules go first, so that the process finds what the function is made of.
+        task.write_bytes(cloudpickle.dumps((sys.path, cloudpickle.dumps((function, arguments)))))
+        process = psutil.Popen([sys.executable, "-m", "regseg.memory", str(task), str(answer)])
+        try:
+            peak = _watch(process, limit)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        if not answer.is_file():
+            raise Crash(f"The process died without a word: {_cause(process.returncode)}.")
+        result, error, before, after, seconds = cloudpickle.loads(answer.read_bytes())
+    if error is not None:
+        raise error
+    peak = max(peak, after)
+    return Usage(result, peak, peak - before, seconds)
+
+
+def _watch(process: psutil.Popen, limit: float | None) -> int:
+    """The most memory that a process held until it ended, in bytes."""
+    peak = 0
+    while process.poll() is None:
+        try:
+            peak = max(peak, process.memory_info().rss)
+        except psutil.NoSuchProcess:
+            break
+        if limit is not None and peak > limit:
+            raise MemoryError(f"The process was stopped: it held more than the limit of {limit / 1e9:g} GB.")
+        time.sleep(_LOOK)
+    process.wait()
+    return peak
+
+
+def _cause(code: int) -> str:
+    """Why a process ended, as its exit code tells."""
+    faults = {-signal.SIGSEGV: "segmentation fault", 0xC0000005: "segmentation fault"}  # POSIX, Windows
+    return faults.get(code, f"exit code {code}")
+
+
+def _child(task: Path, answer: Path) -> None:
+    """What the fresh process does."""
+    sys.path, call = cloudpickle.loads(task.read_bytes())
+    function, arguments = cloudpickle.loads(call)
+    result, error, before, start = None, None, psutil.Process().memory_info().rss, time.perf_counter()
+    try:
+        result = function(*arguments)
+    except Exception as problem:
+        error = problem
+    seconds, after = time.perf_counter() - start, psutil.Process().memory_info().rss
+    answer.write_bytes(cloudpickle.dumps((result, error, before, after, seconds)))
+
+
+if __name__ == "__main__":
+    _child(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,95 @@
+"""Pairs of images whose displacement is known everywhere: one continuous pattern, looked at from two grids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from regseg.blocks import Grid
+from regseg.distributed import Result
+
+Displacement = Callable[[np.ndarray], np.ndarray]  # from points (..., dimension) in mm to displacements in mm
+
+OBLIQUE = {
+    2: (0.8, -0.6, 0.6, 0.8),
+    3: (0.36, 0.48, -0.8, -0.8, 0.6, 0.0, 0.48, 0.64, 0.6),
+}
+
+
+def grid_around_zero(size, spacing, direction=None) -> Grid:
+    """A grid whose middle is the point 0, with straight axes unless told otherwise."""
+    dimension = len(size)
+    direction = tuple(direction or np.eye(dimension).ravel().tolist())
+    middle = np.reshape(direction, (dimension, dimension)) @ ((np.array(size) - 1) / 2 * spacing)
+    return Grid(tuple(size), tuple(map(float, spacing)), tuple((-middle).tolist()), direction)
+
+
+def points_of(grid: Grid) -> np.ndarray:
+    """The positions of all voxels, shape (z, y, x, dimension)."""
+    indices = np.stack(np.meshgrid(*map(np.arange, grid.size[::-1]), indexing="ij")[::-1], axis=-1)
+    return grid.points(indices)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A ball (or disc) of waves of many directions and lengths, dark outside; a function of the place in mm."""
+
+    dimension: int
+    radius: float
+    seed: int = 0
+    waves: int = 40
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """The grey values, about 0 to 200, at points of shape (..., dimension)."""
+        generator = np.random.default_rng(self.seed)
+        out = np.full(points.shape[:-1], 100.0)
+        for _ in range(self.waves):
+            direction = generator.normal(size=self.dimension)
+            direction *= 2 * np.pi / generator.uniform(14, 40) / np.linalg.norm(direction)
+            out += 160 / self.waves**0.5 * 0.5 * np.cos(points @ direction + generator.uniform(0, 2 * np.pi))
+        return out * self.inside(points)
+
+    def inside(self, points: np.ndarray) -> np.ndarray:
+        """1 in the ball, 0 outside, about 3 mm wide in between."""
+        return 1 / (1 + np.exp(np.linalg.norm(points, axis=-1) - self.radius))
+
+
+def swirl(points: np.ndarray, amplitude: float = 3.0, length: float = 90.0) -> np.ndarray:
+    """A smooth displacement: each component is a wave along another axis."""
+    return amplitude * np.sin(2 * np.pi * np.roll(points, -1, axis=-1) / length + 1.0)
+
+
+def image_of(values: Callable[[np.ndarray], np.ndarray], grid: Grid) -> sitk.Image:
+    """A function of the place, looked at on a grid, float32."""
+    return grid.image(values(points_of(grid)).astype(np.float32))
+
+
+def write_pair(
+    folder: Path, fixed: Grid, moving: Grid, pattern: Pattern, truth: Displacement, initial: sitk.Transform | None = None
+) -> tuple[Path, Path]:
+    """Write the fixed and the moving image: the point x of the fixed one shows what initial(x + truth(x)) shows."""
+
+    def at_its_partner(points: np.ndarray) -> np.ndarray:
+        points = points + truth(points)
+        if initial is None:
+            return pattern(points)
+        flat = [initial.TransformPoint(point) for point in points.reshape(-1, fixed.dimension).tolist()]
+        return pattern(np.reshape(flat, points.shape))
+
+    paths = folder / "fixed.mha", folder / "moving.mha"
+    for path, image in zip(paths, (image_of(at_its_partner, fixed), image_of(pattern, moving)), strict=True):
+        sitk.WriteImage(image, str(path))
+    return paths
+
+
+def errors(result: Result, truth: Displacement, grid: Grid, pattern: Pattern, step: int = 3) -> np.ndarray:
+    """By how many mm the field is wrong, in every so many-th voxel of the fixed image that lies in the object."""
+    points = points_of(grid)[(slice(None, None, step),) * grid.dimension].reshape(-1, grid.dimension)
+    points = points[pattern.inside(points) > 0.9]
+    transform = result.field.transform
+    found = np.array([transform.TransformPoint(point) for point in points.tolist()]) - points
+    return np.linalg.norm(found - truth(points), axis=-1)

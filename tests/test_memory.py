@@ -1,0 +1,56 @@
+"""A function in a process of its own: its result, its memory, its end."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from regseg import memory
+
+
+def fill(megabytes: int) -> int:
+    """Hold so much memory for a moment."""
+    array = np.ones(megabytes * 1_000_000, np.uint8)
+    time.sleep(0.1)
+    return array.size
+
+
+def test_the_result_comes_back_from_another_process():
+    used = memory.measure(lambda one, two: (one + two, os.getpid()), 2, 3)
+    assert used.result[0] == 5
+    assert used.result[1] != os.getpid()
+
+
+def test_names_of_the_caller_are_sent_along():
+    factor = 7
+    assert memory.measure(lambda: factor * 6).result == 42
+
+
+def test_growth_is_what_the_call_added():
+    used = memory.measure(fill, 200)
+    assert 195e6 < used.growth < 260e6
+    assert used.growth < used.peak
+    assert used.seconds >= 0.1
+    assert memory.measure(fill, 1).growth < 30e6
+
+
+def test_a_process_above_the_limit_is_stopped():
+    with pytest.raises(MemoryError, match=r"more than the limit of 0\.3 GB"):
+        memory.measure(fill, 1000, limit=0.3e9)
+    assert memory.measure(fill, 10, limit=1e9).result == 10_000_000
+
+
+def test_an_error_is_raised_here():
+    with pytest.raises(ZeroDivisionError):
+        memory.measure(lambda: 1 / 0)
+
+
+@pytest.mark.parametrize(
+    ("end", "cause"),
+    [(lambda: os._exit(3), "exit code 3"), (lambda: os.kill(os.getpid(), signal.SIGSEGV), "segmentation fault")],
+)
+def test_a_crash_is_told(end, cause):
+    with pytest.raises(memory.Crash, match=cause):
+        memory.measure(end)

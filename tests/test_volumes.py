@@ -1,0 +1,207 @@
+"""OME-Zarr volumes: what is written is what is read, in its place; and another reader agrees."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from regseg import volumes
+from regseg.blocks import Box, Grid
+
+
+def scan(size=(70, 50, 40), *, kind=np.int16) -> sitk.Image:
+    """An oblique image with noise in it."""
+    array = np.random.default_rng(0).integers(0, 1000, size[::-1]).astype(kind)
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((0.75,) * (len(size) - 1) + (1.5,))
+    image.SetOrigin((-20.0, 12.0, 31.0)[: len(size)])
+    if len(size) == 3:
+        image.SetDirection(sitk.Euler3DTransform((0, 0, 0), 0.3, -0.2, 0.5).GetMatrix())
+    return image
+
+
+def same(one: sitk.Image, other: sitk.Image) -> bool:
+    return (
+        np.array_equal(sitk.GetArrayFromImage(one), sitk.GetArrayFromImage(other))
+        and one.GetPixelID() == other.GetPixelID()
+        and np.allclose(one.GetOrigin(), other.GetOrigin())
+        and np.allclose(one.GetSpacing(), other.GetSpacing())
+        and np.allclose(one.GetDirection(), other.GetDirection())
+    )
+
+
+# --- saving and reading ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(70, 50, 40), (90, 33)])
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.float32])
+def test_an_image_comes_back_as_it_was(tmp_path, size, kind):
+    image = scan(size, kind=kind)
+    volume = volumes.save(image, tmp_path / "scan.zarr", chunk=32)
+    assert same(volume.read(), image)
+    assert volume.chunk == tuple(min(32, n) for n in size)
+    assert volume.nbytes == image.GetNumberOfPixels() * np.dtype(kind).itemsize
+
+
+def test_a_region_lies_where_it_lay(tmp_path):
+    image, box = scan(), Box((10, 30, 5), (45, 50, 37))
+    volume = volumes.save(image, tmp_path / "scan.zarr", chunk=16)
+    assert same(volume.read(box), sitk.RegionOfInterest(image, box.size, box.start))
+
+
+@pytest.mark.parametrize("ending", [".mha", ".nii.gz", ".nrrd"])
+def test_a_file_is_saved_without_going_through_memory_by_hand(tmp_path, ending):
+    sitk.WriteImage(scan(), tmp_path / f"scan{ending}")
+    volume = volumes.save(tmp_path / f"scan{ending}", tmp_path / "scan.zarr", chunk=16)
+    assert np.array_equal(sitk.GetArrayFromImage(volume.read()), sitk.GetArrayFromImage(scan()))
+    assert np.allclose(volume.grid.points((5, 6, 7)), scan().TransformIndexToPhysicalPoint((5, 6, 7)), atol=1e-4)
+
+
+def test_a_volume_can_be_saved_again_in_other_chunks(tmp_path):
+    volumes.save(scan(), tmp_path / "one.zarr", chunk=32)
+    again = volumes.save(tmp_path / "one.zarr", tmp_path / "two.zarr", chunk=16)
+    assert same(again.read(), scan())
+    assert again.chunk == (16, 16, 16)
+
+
+# --- levels ----------------------------------------------------------------------------------------------------------
+
+
+def test_levels_halve_the_finest_axes_until_the_image_is_small(tmp_path):
+    volumes.save(scan(), tmp_path / "scan.zarr", chunk=16, coarsest=20)
+    levels = volumes.levels(tmp_path / "scan.zarr")
+    assert [level.grid.size for level in levels] == [(70, 50, 40), (35, 25, 40), (18, 13, 20)]
+    assert [level.level for level in levels] == [0, 1, 2]
+
+
+def test_a_level_holds_the_means_and_lies_over_them(tmp_path):
+    image = scan((64, 48, 40), kind=np.float32)
+    volumes.save(image, tmp_path / "scan.zarr", chunk=16, coarsest=40)
+    coarse = volumes.levels(tmp_path / "scan.zarr")[1].read()
+    expected = sitk.BinShrink(image, [2, 2, 1])
+    assert np.allclose(sitk.GetArrayFromImage(coarse), sitk.GetArrayFromImage(expected), rtol=1e-5)
+    assert np.allclose(coarse.GetOrigin(), expected.GetOrigin())
+
+
+def test_means_of_integers_are_rounded(tmp_path):
+    image = sitk.GetImageFromArray(np.array([[0, 3], [4, 4]], np.uint8))
+    volumes.save(image, tmp_path / "small.zarr", coarsest=1)
+    assert volumes.levels(tmp_path / "small.zarr")[1].array[...].tolist() == [[3]]
+
+
+# --- writing by blocks -----------------------------------------------------------------------------------------------
+
+
+def test_vectors_are_written_and_read_by_blocks(tmp_path):
+    grid = Grid.of(scan((12, 10, 8)))
+    field = np.random.default_rng(0).random((8, 10, 12, 3)).astype(np.float32)
+    left, right = Box((0, 0, 0), (6, 10, 8)), Box((6, 0, 0), (12, 10, 8))
+    with volumes.create(tmp_path / "field.zarr", [grid], "float32", chunk=6, components=3) as (volume,):
+        for box in (left, right):
+            volume.write(grid.image(field[box.slices], box), box)
+    volume = volumes.open_volume(tmp_path / "field.zarr")
+    assert volume.components == 3
+    assert volume.chunk == (6, 6, 6)
+    assert same(volume.read(), grid.image(field))
+    assert same(volume.read(right), grid.image(field[right.slices], right))
+
+
+def test_a_failure_leaves_what_was_there(tmp_path):
+    path = tmp_path / "scan.zarr"
+    volumes.save(scan(), path)
+    with (
+        pytest.raises(ZeroDivisionError),
+        volumes.create(path, [Grid.of(scan())], "int16") as (volume,),
+    ):
+        volume.write(scan() * 0, volume.grid.box)
+        1 / 0  # noqa: B018
+    assert same(volumes.open_volume(path).read(), scan())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["scan.zarr"]
+
+
+def test_a_success_replaces_what_was_there(tmp_path):
+    path = tmp_path / "scan.zarr"
+    volumes.save(scan(), path)
+    volumes.save(scan() + 1, path)
+    assert same(volumes.open_volume(path).read(), scan() + 1)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["scan.zarr"]
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_there_is_said(tmp_path):
+    with pytest.raises(volumes.VolumeError, match="There is no OME-Zarr volume"):
+        volumes.open_volume(tmp_path / "nothing.zarr")
+    volumes.save(scan((8, 8, 8)), tmp_path / "small.zarr")
+    with pytest.raises(volumes.VolumeError, match="has no level 3"):
+        volumes.open_volume(tmp_path / "small.zarr", level=3)
+
+
+def test_zarr_without_an_image_is_refused(tmp_path):
+    volumes.save(scan((8, 8, 8)), tmp_path / "small.zarr")
+    (tmp_path / "small.zarr" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+    with pytest.raises(volumes.VolumeError, match="holds no OME-Zarr image"):
+        volumes.open_volume(tmp_path / "small.zarr")
+
+
+def test_only_a_zarr_file_is_replaced(tmp_path):
+    with pytest.raises(volumes.VolumeError, match=r"ends in \.zarr"):
+        volumes.save(scan((8, 8, 8)), tmp_path / "small.mha")
+    (tmp_path / "mine.zarr").mkdir()
+    (tmp_path / "mine.zarr" / "thesis.txt").write_text("years of work")
+    with pytest.raises(volumes.VolumeError, match="left alone"):
+        volumes.save(scan((8, 8, 8)), tmp_path / "mine.zarr")
+    assert (tmp_path / "mine.zarr" / "thesis.txt").is_file()
+
+
+def test_colours_and_what_is_no_image_are_refused(tmp_path):
+    with pytest.raises(volumes.VolumeError, match="one component at a time"):
+        volumes.save(sitk.Image([4, 4, 4], sitk.sitkVectorUInt8, 3), tmp_path / "colour.zarr")
+    (tmp_path / "notes.mha").write_text("not an image")
+    with pytest.raises(volumes.VolumeError, match="cannot be read"):
+        volumes.save(tmp_path / "notes.mha", tmp_path / "notes.zarr")
+    assert not (tmp_path / "notes.zarr").exists()
+
+
+# --- other readers ---------------------------------------------------------------------------------------------------
+
+
+def test_the_metadata_are_those_of_the_standard(tmp_path):
+    volumes.save(scan(), tmp_path / "scan.zarr", coarsest=40)
+    label = json.loads((tmp_path / "scan.zarr" / "zarr.json").read_text())["attributes"]
+    image = label["ome"]["multiscales"][0]
+    assert label["ome"]["version"] == "0.5"
+    assert [axis["name"] for axis in image["axes"]] == ["z", "y", "x"]
+    assert [step["type"] for step in image["datasets"][0]["coordinateTransformations"]] == ["scale", "translation"]
+    assert image["datasets"][0]["coordinateTransformations"][0]["scale"] == [1.5, 0.75, 0.75]
+    assert np.allclose(label["regseg"]["direction"], scan().GetDirection())
+
+
+def test_a_file_without_a_direction_is_straight(tmp_path):
+    volumes.save(scan((8, 8, 8)), tmp_path / "small.zarr")
+    label = tmp_path / "small.zarr" / "zarr.json"
+    content = json.loads(label.read_text())
+    del content["attributes"]["regseg"]
+    label.write_text(json.dumps(content))
+    assert volumes.open_volume(tmp_path / "small.zarr").grid.direction == tuple(np.eye(3).ravel())
+
+
+def test_another_reader_finds_the_same_voxels_in_the_same_places(tmp_path):
+    ngff_zarr = pytest.importorskip("ngff_zarr")
+    volumes.save(scan(), tmp_path / "scan.zarr", coarsest=40)
+    read = ngff_zarr.from_ngff_zarr(tmp_path / "scan.zarr", validate=False)
+    ours = volumes.levels(tmp_path / "scan.zarr")
+    assert len(read.images) == len(ours)
+    for image, volume in zip(read.images, ours, strict=True):
+        assert image.dims == ("z", "y", "x")
+        assert np.array_equal(np.asarray(image.data), volume.array[...])
+        assert tuple(image.scale[axis] for axis in "xyz") == volume.grid.spacing
+        assert tuple(image.translation[axis] for axis in "xyz") == volume.grid.origin
+
+
+def test_a_volume_travels_to_another_process(tmp_path):
+    volume = volumes.save(scan(), tmp_path / "scan.zarr")
+    assert same(pickle.loads(pickle.dumps(volume)).read(), scan())
