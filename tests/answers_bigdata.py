@@ -114,7 +114,7 @@ def half_moved(labels) -> sitk.Image:
 # --- the right routes: exercise → answers, each made when it is needed -----------------------------------------------
 
 RIGHT = {
-    "03-memory": [lambda: voxels() * 24 / 1e9, lambda: voxels() * 24 / 2**30, lambda: 13.3],
+    "03-memory": [lambda: voxels() * 24 / 1e9, lambda: voxels() * 24 / 2**30, lambda: 13.3, lambda: 13],
     "03-region": [cube],
     "03-crop": [
         lambda: crop,
@@ -161,6 +161,7 @@ WRONG = {
         ("their place is lost", lambda: lambda *given: crop(*given, placed=False)),
         ("margin is missing", lambda: lambda scan, mask, _margin: crop(scan, mask, 0)),
         ("counts voxels", lambda: lambda *given: crop(*given, in_voxels=True)),
+        ("out of the mask", lambda: lambda _scan, mask, margin: crop(mask, mask, margin)),
         ("last − first + 1", lambda: lambda *given: crop(*given, last=0)),
         ("lies elsewhere", lambda: shifted),
         ("order x, y, z", lambda: lambda scan, _mask, _margin: scan),

@@ -22,8 +22,8 @@ def memory_of_a_field(given) -> Verdict:
     answer, voxels = numbers(given, 1)[0], math.prod(SCAN)
     field = voxels * 3 * 8
 
-    def is_about(size: float) -> bool:  # GB and GiB are both in use
-        return any(close(answer, size / unit, 0.01 * size / unit) for unit in (1e9, 2**30))
+    def is_about(size: float) -> bool:  # GB and GiB are both in use, and so are whole numbers of them
+        return any(close(answer, size / unit, 0.03 * size / unit) for unit in (1e9, 2**30))
 
     if is_about(field):
         return right("Three numbers of eight bytes at every voxel: an arrow is dearer than a grey value.")
@@ -76,6 +76,8 @@ def crop_to_a_mask(given) -> Verdict:
         size, sizes = result.GetSize(), [box.size for box in grown]
         if size in sizes and close(result.GetOrigin(), (0, 0, 0)):
             return wrong("The right voxels, and their place is lost: cut the image itself, not its array.")
+        if any(_is_part(result, mask, box) for box in grown):
+            return wrong("The box is right, and you cut it out of the mask: the scan is what should be cropped.")
         if _is_part(result, scan, tight):
             return wrong("That is the tightest box: the margin is missing.")
         if size not in sizes and size == tight.grow([int(margin)] * 3).clip(whole).size:
@@ -97,30 +99,6 @@ def _is_part(result: sitk.Image, scan: sitk.Image, box: Box) -> bool:
     """Whether an image is that part of the scan, at its place."""
     part = sitk.RegionOfInterest(scan, box.size, box.start)
     return same_grid(result, part) and np.array_equal(*(sitk.GetArrayFromImage(one) for one in (result, part)))
-
-
-@exercise("03-chunks")
-def chunks_of_a_box(given) -> Verdict:
-    cases = [
-        (Box((0, 0, 94), (197, 233, 95)), (64, 64, 64)),
-        (Box((60, 60, 60), (70, 70, 70)), (64, 64, 64)),
-        (Box((64, 0, 64), (128, 64, 192)), (64, 64, 64)),
-        (Box((98, 0, 0), (99, 233, 189)), (197, 233, 1)),
-    ]
-    for box, chunk in cases:
-        answer = numbers(call(given, box, chunk), 1)[0]
-        axes = list(zip(box.start, box.stop, chunk, strict=True))
-        along = [(stop - 1) // n - start // n + 1 for start, stop, n in axes]
-        if close(answer, math.prod(along)):
-            continue
-        if close(answer, sum(along)):
-            return wrong("You added the three axes: the chunks of a box are a product.")
-        if close(answer, math.prod(-(-(stop - start) // n) for start, stop, n in axes)):
-            return wrong("You asked how large the box is, not where it begins: a small box can lie across a border.")
-        if close(answer, math.prod(stop // n - start // n + 1 for start, stop, n in axes)):
-            return wrong("A box that ends where a chunk begins does not touch it: its last voxel is stop − 1.")
-        return wrong(f"For the box from {box.start} to {box.stop} and chunks of {chunk} I count {math.prod(along)}.")
-    return right("The first and the last chunk along each axis, and all between them.")
 
 
 @exercise("03-halo")
@@ -166,6 +144,30 @@ def smoothed_core(given) -> Verdict:
 
 
 # --- further practice ------------------------------------------------------------------------------------------------
+
+
+@exercise("03-chunks")
+def chunks_of_a_box(given) -> Verdict:
+    cases = [
+        (Box((0, 0, 94), (197, 233, 95)), (64, 64, 64)),
+        (Box((60, 60, 60), (70, 70, 70)), (64, 64, 64)),
+        (Box((64, 0, 64), (128, 64, 192)), (64, 64, 64)),
+        (Box((98, 0, 0), (99, 233, 189)), (197, 233, 1)),
+    ]
+    for box, chunk in cases:
+        answer = numbers(call(given, box, chunk), 1)[0]
+        axes = list(zip(box.start, box.stop, chunk, strict=True))
+        along = [(stop - 1) // n - start // n + 1 for start, stop, n in axes]
+        if close(answer, math.prod(along)):
+            continue
+        if close(answer, sum(along)):
+            return wrong("You added the three axes: the chunks of a box are a product.")
+        if close(answer, math.prod(-(-(stop - start) // n) for start, stop, n in axes)):
+            return wrong("You asked how large the box is, not where it begins: a small box can lie across a border.")
+        if close(answer, math.prod(stop // n - start // n + 1 for start, stop, n in axes)):
+            return wrong("A box that ends where a chunk begins does not touch it: its last voxel is stop − 1.")
+        return wrong(f"For the box from {box.start} to {box.stop} and chunks of {chunk} I count {math.prod(along)}.")
+    return right("The first and the last chunk along each axis, and all between them.")
 
 
 @exercise("03-skip")

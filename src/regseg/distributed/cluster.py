@@ -64,7 +64,7 @@ def run(
 def _quiet(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
-    except OSError as error:
+    except Exception as error:
         return error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from regseg.blocks import Block, Grid
 from regseg.distributed import cluster
 from regseg.distributed.pair import BlockError, Linear, Ranges, cut, linear
 from regseg.distributed.result import BlockReport, RegistrationError, Result
-from regseg.distributed.store import load_field, load_votes, save_field, save_votes, votes_file, write_whole
+from regseg.distributed.store import load_field, load_votes, save_field, save_votes, stamp, votes_file, write_whole
 from regseg.distributed.votes import Votes
 from regseg.volumes import Volume
 
@@ -162,7 +163,7 @@ def _claim(schedule: Schedule) -> None:
     """Make sure that what lies in the work folder belongs to this registration."""
     images = (schedule.fixed, schedule.moving, schedule.mask or [])
     known = {
-        "images": [[str(levels[0].path), repr(levels[0].grid)] for levels in images if levels],
+        "images": [[str(levels[0].path), stamp(levels[0].path)] for levels in images if levels],
         "initial": [each.tolist() for each in linear(schedule.initial)],
         "start": hashlib.sha256(schedule.start.values.tobytes()).hexdigest(),
         "lattice": repr(schedule.lattice),
@@ -180,4 +181,5 @@ def _claim(schedule: Schedule) -> None:
 
 def _describe(stage: Stage) -> dict[str, Any]:
     """A stage in words that are the same in the next process: a function by its name, an object by its values."""
-    return {name: getattr(each, "__qualname__", repr(each)) for name, each in vars(stage).items()}
+    words = {name: getattr(each, "__qualname__", repr(each)) for name, each in vars(stage).items()}
+    return {name: re.sub(r"0x[0-9a-fA-F]+", "…", each) for name, each in words.items()}  # no addresses in memory

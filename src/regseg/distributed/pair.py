@@ -108,7 +108,8 @@ def pull(
     Returns
     -------
     tuple[array, array]
-        The values, float32 (z, y, x), zero outside the moving image, and which voxels are inside.
+        The values (z, y, x), float32, or the image's own type for order 0, zero outside the moving image; and which
+        voxels are inside.
     """
     matrix, shift = initial
     dimension = grid.dimension
@@ -138,8 +139,10 @@ def pull(
         each += first[axis] - source.start[axis]
         # As in SimpleITK, half a voxel around the outermost centres still belongs to the image.
         inside &= (each >= -0.5 - source.start[axis]) & (each < moving.grid.size[axis] - 0.5 - source.start[axis])
-    values = moving.array[source.slices].astype(np.float32)
-    values = map_coordinates(values, where, order=order, mode="nearest", output=np.float32)
+    # The nearest voxel keeps its type: the numbers of labels may be too large for float32.
+    kind = np.float32 if order else moving.array.dtype
+    values = moving.array[source.slices].astype(kind, copy=False)
+    values = map_coordinates(values, where, order=order, mode="nearest", output=kind)
     values[~inside] = 0
     return values, inside
 

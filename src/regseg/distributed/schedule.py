@@ -28,6 +28,7 @@ from regseg.distributed import engine
 from regseg.distributed.field import Field
 from regseg.distributed.pair import BlockPair, Ranges, linear
 from regseg.distributed.result import Result
+from regseg.distributed.store import stamp
 from regseg.distributed.votes import Votes
 from regseg.volumes import Volume
 
@@ -212,11 +213,12 @@ def register(
     if not stages:
         raise ValueError("There is nothing to do without a stage; recipes.streamed_solve() has some.")
     temporary = workdir is None
-    workdir = Path(tempfile.mkdtemp(prefix="regseg-") if temporary else workdir)
+    # Absolute, as all paths here: a worker may run in another folder.
+    workdir = Path(tempfile.mkdtemp(prefix="regseg-") if temporary else workdir).absolute()
     workdir.mkdir(parents=True, exist_ok=True)
-    fixed_levels = _prepare(fixed, workdir / "fixed.zarr")
-    moving_levels = _prepare(moving, workdir / "moving.zarr")
-    mask_levels = _prepare(mask, workdir / "mask.zarr") if mask else None
+    fixed_levels = _prepare(fixed, workdir)
+    moving_levels = _prepare(moving, workdir)
+    mask_levels = _prepare(mask, workdir) if mask else None
     dimension = fixed_levels[0].grid.dimension
     initial = initial or sitk.Transform(dimension, sitk.sitkIdentity)
     for name, found in ("moving image", moving_levels[0].grid.dimension), ("initial transform", initial.GetDimension()):
@@ -250,15 +252,17 @@ def register(
     return schedule
 
 
-def _prepare(path: str | Path, target: Path) -> list[Volume]:
+def _prepare(path: str | Path, workdir: Path) -> list[Volume]:
     """The levels of an image: its own, if they are as `volumes.save` makes them, or those of a copy."""
-    if str(path).endswith(".zarr"):
+    path = Path(path).absolute()
+    if path.suffix == ".zarr":
         levels = volumes.levels(path)
         if max(levels[-1].grid.size) <= volumes.COARSEST and all(
             coarse.grid == fine.grid.shrink(volumes.halving(fine.grid))
             for fine, coarse in zip(levels, levels[1:], strict=False)
         ):
             return levels
+    target = workdir / f"{path.stem}-{stamp(path)}.zarr"
     if not target.exists():
         volumes.save(path, target)
     return volumes.levels(target)

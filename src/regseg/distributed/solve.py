@@ -9,6 +9,8 @@ import numpy as np
 from regseg.distributed.field import Field, cubic
 from regseg.distributed.votes import Votes, pairs_of
 
+_CLEAN = 0.04  # the cost of a clean pair of the same contrast, once it is registered
+
 
 @dataclass(frozen=True)
 class Solve:
@@ -17,18 +19,23 @@ class Solve:
     The field is a cubic B-spline u = B c with knots every `knots` mm. The further coefficients c minimise the votes
     plus the bending energy of the whole field,
 
-        Σ_cells ½ uᵀ A u - bᵀ u  +  ½ bending ∫ |second derivatives of the whole field|² dx,
+        Σ_cells ½ uᵀ A u - bᵀ u  +  ½ price ∫ |second derivatives of the whole field|² dx,
 
-    which is one linear system, (Bᵀ A B + bending K) c = Bᵀ b - bending K c₀, with c₀ the field as it stands. Conjugate
+    which is one linear system, (Bᵀ A B + price K) c = Bᵀ b - price K c₀, with c₀ the field as it stands. Conjugate
     gradients solve it without ever writing its matrix down, because B acts along one axis at a time. Where no block has
     voted, A is zero and the bending energy alone decides: the gap is bridged smoothly from its neighbours.
+
+    Votes that come with a cost tell how noisy they are. The less alike the images look, the less a single vote is to be
+    trusted, and the more its neighbours must say the same. So the price is `bending` as long as the cost is below 0.04,
+    as for a clean pair, and above it grows with the square of the cost. The square is what served noisy and clean, like
+    and unlike pairs best, among the development pairs of the bench.
 
     Attributes
     ----------
     knots : float
         Spacing of the spline's knots in mm.
     bending : float
-        The price on bending, in mm⁴ for votes that weigh 1 a cubic millimetre.
+        The price on bending, in mm⁴ for votes that weigh 1 a cubic millimetre; see above for votes with a cost.
     iterations : int
         Of the conjugate gradients, at most.
     """
@@ -53,7 +60,8 @@ class Solve:
     def _further(self, votes: Votes, bases: list[np.ndarray], now: np.ndarray) -> np.ndarray:
         pairs = pairs_of(len(bases))
         back = [basis.T for basis in bases]
-        price = self.bending * self.knots ** (len(bases) - 4)
+        noise = 1.0 if votes.cost is None else max(votes.cost / _CLEAN, 1.0)
+        price = self.bending * noise**2 * self.knots ** (len(bases) - 4)
 
         def apply(c: np.ndarray) -> np.ndarray:
             u = _along(c, bases)
@@ -72,7 +80,8 @@ class Solve:
         c = np.zeros_like(residual)
         z = residual / diagonal
         direction, size = z, (residual * z).sum()
-        stop = 1e-6 * size
+        # Far inside a gap the coefficients hardly cost anything and are found last: a looser stop leaves zeros there.
+        stop = 1e-12 * size
         for _ in range(self.iterations):
             if size <= stop:
                 break

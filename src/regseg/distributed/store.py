@@ -7,6 +7,7 @@ done, and nothing large passes through dask's scheduler.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from functools import lru_cache
@@ -27,6 +28,13 @@ def write_whole(file: Path, write: Callable[[IO[bytes]], None]) -> None:
     with partial.open("wb") as out:
         write(out)
     partial.replace(file)
+
+
+def stamp(path: Path) -> str:
+    """A word that stands for a file as it is: it changes when the file is written again, or is another one."""
+    file = path / "zarr.json" if path.is_dir() else path
+    written = file.stat().st_mtime_ns if file.exists() else None
+    return hashlib.sha256(f"{path} {written}".encode()).hexdigest()[:12]
 
 
 def save_field(field: Field, file: Path) -> None:
