@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from regseg.blocks import Grid
-from regseg.distributed import Result
+from regseg.distributed import BlockMethod, BlockPair, Result, Votes
 
 Displacement = Callable[[np.ndarray], np.ndarray]  # from points (..., dimension) in mm to displacements in mm
 
@@ -69,9 +72,19 @@ def image_of(values: Callable[[np.ndarray], np.ndarray], grid: Grid) -> sitk.Ima
 
 
 def write_pair(
-    folder: Path, fixed: Grid, moving: Grid, pattern: Pattern, truth: Displacement, initial: sitk.Transform | None = None
+    folder: Path,
+    fixed: Grid,
+    moving: Grid,
+    pattern: Pattern,
+    truth: Displacement,
+    *,
+    initial: sitk.Transform | None = None,
+    grey: Callable[[Pattern, np.ndarray], np.ndarray] = lambda pattern, points: pattern(points),
 ) -> tuple[Path, Path]:
-    """Write the fixed and the moving image: the point x of the fixed one shows what initial(x + truth(x)) shows."""
+    """Write the fixed and the moving image: the point x of the fixed one shows what initial(x + truth(x)) shows.
+
+    `grey` is what the moving image makes of the pattern at points.
+    """
 
     def at_its_partner(points: np.ndarray) -> np.ndarray:
         points = points + truth(points)
@@ -81,8 +94,8 @@ def write_pair(
         return pattern(np.reshape(flat, points.shape))
 
     paths = folder / "fixed.mha", folder / "moving.mha"
-    for path, image in zip(paths, (image_of(at_its_partner, fixed), image_of(pattern, moving)), strict=True):
-        sitk.WriteImage(image, str(path))
+    for path, values, grid in zip(paths, (at_its_partner, partial(grey, pattern)), (fixed, moving), strict=True):
+        sitk.WriteImage(image_of(values, grid), str(path))
     return paths
 
 
@@ -93,3 +106,30 @@ def errors(result: Result, truth: Displacement, grid: Grid, pattern: Pattern, st
     transform = result.field.transform
     found = np.array([transform.TransformPoint(point) for point in points.tolist()]) - points
     return np.linalg.norm(found - truth(points), axis=-1)
+
+
+@dataclass(frozen=True)
+class Diary:
+    """A method that writes down each block it is asked for, so that a test can count them; it may kill its process.
+
+    `kill_after`: once so many blocks are in the diary, the next one kills the process that works on it, once only.
+    """
+
+    method: BlockMethod
+    file: Path
+    kill_after: int | None = None
+
+    def __call__(self, pair: BlockPair) -> Votes:
+        """The votes of the method."""
+        killed = self.file.with_suffix(".killed")
+        if self.kill_after is not None and len(self.lines) >= self.kill_after and not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        with self.file.open("a") as out:
+            out.write(f"{pair.cells.index}\n")
+        return self.method(pair)
+
+    @property
+    def lines(self) -> list[str]:
+        """The indices of the blocks, in the order in which they were asked for."""
+        return self.file.read_text().splitlines() if self.file.exists() else []

@@ -15,12 +15,13 @@ import SimpleITK as sitk
 
 import answers_bigdata
 import answers_deformable
+import answers_distributed
 import answers_foundations
 import answers_registration
 from regseg import check
 from regseg.check.engine import EXERCISES, NOT_YET, judge
 
-ANSWERS = (answers_foundations, answers_bigdata, answers_registration, answers_deformable)
+ANSWERS = (answers_foundations, answers_bigdata, answers_registration, answers_deformable, answers_distributed)
 RIGHT = {name: answers for module in ANSWERS for name, answers in module.RIGHT.items()}
 WRONG = {name: answers for module in ANSWERS for name, answers in module.WRONG.items()}
 

@@ -78,7 +78,7 @@ def open_volume(path: str | Path, level: int = 0) -> Volume:
     VolumeError
         There is no such file, no such level, or it holds no image.
     """
-    path = Path(path)
+    path = Path(path).absolute()  # for workers in other folders
     try:
         group = zarr.open_group(path, mode="r")
         image = group.attrs["ome"]["multiscales"][0]
@@ -119,7 +119,7 @@ def create(
     VolumeError
         The path is not one of a Zarr file, or something else stands there.
     """
-    path = Path(path)
+    path = Path(path).absolute()
     if path.suffix != ".zarr":
         raise VolumeError(f"The name of an OME-Zarr volume ends in .zarr, not like {path.name}.")
     if path.exists() and not (path / "zarr.json").is_file():
@@ -189,6 +189,14 @@ def halving(grid: Grid) -> tuple[int, ...]:
     return tuple(2 if step < 2 * min(grid.spacing) else 1 for step in grid.spacing)
 
 
+@contextmanager
+def _readable(source: sitk.Image | str | Path) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise VolumeError(f"{source} cannot be read as an image: is it there, and whole?") from error
+
+
 def _header(source: sitk.Image | str | Path) -> tuple[Grid, str]:
     """The grid, and numpy's name for the type of the numbers."""
     if isinstance(source, sitk.Image):
@@ -199,10 +207,8 @@ def _header(source: sitk.Image | str | Path) -> tuple[Grid, str]:
     else:
         reader = sitk.ImageFileReader()
         reader.SetFileName(str(source))
-        try:
+        with _readable(source):
             reader.ReadImageInformation()
-        except RuntimeError as error:
-            raise VolumeError(f"{source} cannot be read as an image: is it there, and whole?") from error
         grid, components, pixel = Grid.of(reader), reader.GetNumberOfComponents(), reader.GetPixelID()
     if components != 1:
         raise VolumeError(f"A voxel of this image holds {components} numbers; save one component at a time.")
@@ -221,7 +227,10 @@ def _slabs(source: sitk.Image | str | Path, grid: Grid, chunk: int) -> Iterator[
         for box in slabs:
             reader.SetExtractIndex(box.start)
             reader.SetExtractSize(box.size)
-            yield box, reader.Execute()
+            with _readable(source):
+                image = reader.Execute()
+            yield box, image
     else:
-        image = source if isinstance(source, sitk.Image) else sitk.ReadImage(str(source))
+        with _readable(source):
+            image = source if isinstance(source, sitk.Image) else sitk.ReadImage(str(source))
         yield from ((box, sitk.RegionOfInterest(image, box.size, box.start)) for box in slabs)

@@ -7,6 +7,7 @@ from typing import Any
 from regseg.check import (  # noqa: F401  (importing them registers their exercises)
     bigdata,
     deformable,
+    distributed,
     images,
     registration,
     transforms,

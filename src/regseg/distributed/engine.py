@@ -24,7 +24,7 @@ from regseg.volumes import Volume
 if TYPE_CHECKING:
     from regseg.distributed.schedule import BlockMethod, Schedule, Stage
 
-_GROWTH = 1.05  # a cost that grows by more than this from one iteration to the next: the step went the wrong way
+_GROWTH = 1.2  # a cost that grows by more than this from one iteration to the next: the step went the wrong way
 
 
 def compute(schedule: Schedule, progress: bool) -> Result:

@@ -16,8 +16,9 @@ def streamed_solve(spacing: float = 1.0, block_size: float = 64.0, overlap: floa
     Parameters
     ----------
     spacing : float
-        The finest voxels looked at. Knots, windows and coarser voxels are in proportion to it, for images of
-        something smaller than a head; so should be the lattice_spacing of `register`, 4 times as large.
+        The finest voxels looked at. Knots, windows and coarser voxels are in proportion to it, and so should be the
+        lattice_spacing of `register`, 4 times as large: smaller for something finer than a head, larger for a head in
+        larger voxels.
     block_size : float
         Width of a block at the finest level; half as much more at the level before it.
     overlap : float
@@ -37,9 +38,11 @@ def elastix_blocks(spacing: float = 1.0, block_size: float = 64.0, overlap: floa
     return _blended(ElastixBlocks(knots=10 * spacing), spacing, block_size, overlap)
 
 
-def simpleitk_blocks(spacing: float = 2.0, block_size: float = 96.0, overlap: float = 16.0) -> tuple[Stage, ...]:
-    """Blocks registered by SimpleITK, and blended."""
-    return _blended(SimpleITKBlocks(knots=8 * spacing), spacing, block_size, overlap)
+def simpleitk_blocks(
+    spacing: float = 2.0, block_size: float = 96.0, overlap: float = 16.0, other_contrast: bool = False
+) -> tuple[Stage, ...]:
+    """Blocks registered by SimpleITK, and blended; by mutual information where the contrast differs."""
+    return _blended(SimpleITKBlocks(8 * spacing, other_contrast), spacing, block_size, overlap)
 
 
 def _blended(method: BlockMethod, spacing: float, block_size: float, overlap: float) -> tuple[Stage, ...]:

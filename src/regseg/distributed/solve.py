@@ -9,6 +9,7 @@ import numpy as np
 from regseg.distributed.field import Field, cubic
 from regseg.distributed.votes import Votes, pairs_of
 
+_SLOPE = 0.1  # the price of a slope beside that of bending, for knots 1 mm apart: a field levels off in three knots
 _CLEAN = 0.04  # the cost of a clean pair of the same contrast, once it is registered
 
 
@@ -19,11 +20,13 @@ class Solve:
     The field is a cubic B-spline u = B c with knots every `knots` mm. The further coefficients c minimise the votes
     plus the bending energy of the whole field,
 
-        Σ_cells ½ uᵀ A u - bᵀ u  +  ½ price ∫ |second derivatives of the whole field|² dx,
+        Σ_cells ½ uᵀ A u - bᵀ u  +  ½ price ∫ |second derivatives|² + 0.1 / knots² |first derivatives|² dx,
 
-    which is one linear system, (Bᵀ A B + price K) c = Bᵀ b - price K c₀, with c₀ the field as it stands. Conjugate
-    gradients solve it without ever writing its matrix down, because B acts along one axis at a time. Where no block has
-    voted, A is zero and the bending energy alone decides: the gap is bridged smoothly from its neighbours.
+    with the derivatives of the whole field. That is one linear system, (Bᵀ A B + price K) c = Bᵀ b - price K c₀, with
+    c₀ the field as it stands. Conjugate gradients solve it without ever writing its matrix down, because B acts along
+    one axis at a time. Where no block has voted, A is zero and the bending alone decides: the gap is bridged smoothly
+    from its neighbours. As it costs no bending to run straight on, out of the last block and far away, slopes have
+    their small price too: within a few knots beyond the last vote the field levels off.
 
     Votes that come with a cost tell how noisy they are. The less alike the images look, the less a single vote is to be
     trusted, and the more its neighbours must say the same. So the price is `bending` as long as the cost is below 0.04,
@@ -49,16 +52,17 @@ class Solve:
         bases = [
             self._basis(n, cell) for n, cell in zip(votes.box.size[::-1], field.lattice.spacing[::-1], strict=True)
         ]
-        now = _along(field.values, [np.linalg.pinv(basis) for basis in bases])
+        now = _along(field.values, [_fit(basis) for basis in bases])
         return _along(now + self._further(votes, bases, now), bases).astype(np.float32)
 
     def _basis(self, cells: int, width: float) -> np.ndarray:
         """What turns coefficients into values at the centres of cells, along one axis."""
         knots = int(np.ceil(cells * width / self.knots)) + 3
-        return cubic((np.arange(cells)[:, None] + 0.5) * width / self.knots - (np.arange(knots) - 1)).astype(float)
+        return cubic((np.arange(cells)[:, None] + 0.5) * width / self.knots - (np.arange(knots) - 1))
 
     def _further(self, votes: Votes, bases: list[np.ndarray], now: np.ndarray) -> np.ndarray:
         pairs = pairs_of(len(bases))
+        matrix, vector = votes.matrix.astype(np.float32), votes.vector.astype(np.float32)
         back = [basis.T for basis in bases]
         noise = 1.0 if votes.cost is None else max(votes.cost / _CLEAN, 1.0)
         price = self.bending * noise**2 * self.knots ** (len(bases) - 4)
@@ -66,7 +70,7 @@ class Solve:
         def apply(c: np.ndarray) -> np.ndarray:
             u = _along(c, bases)
             forces = np.zeros_like(u)
-            for element, (i, j) in zip(votes.matrix, pairs, strict=True):
+            for element, (i, j) in zip(matrix, pairs, strict=True):
                 forces[i] += element * u[j]
                 if i != j:
                     forces[j] += element * u[i]
@@ -74,9 +78,9 @@ class Solve:
 
         # Jacobi's preconditioner: the diagonal of the system. 30 is about that of K, whose rows are all alike inside.
         squares = [basis.T**2 for basis in bases]
-        own = np.stack([e for e, (i, j) in zip(votes.matrix, pairs, strict=True) if i == j])
+        own = np.stack([e for e, (i, j) in zip(matrix, pairs, strict=True) if i == j])
         diagonal = _along(own, squares) + price * 30
-        residual = _along(votes.vector, back) - price * _bend(now)
+        residual = _along(vector, back) - price * _bend(now)
         c = np.zeros_like(residual)
         z = residual / diagonal
         direction, size = z, (residual * z).sum()
@@ -95,6 +99,14 @@ class Solve:
         return c
 
 
+def _fit(basis: np.ndarray) -> np.ndarray:
+    """What turns values at the centres of cells into coefficients, by least squares.
+
+    The outermost knots hardly reach the first and the last cell. The small ridge keeps them from growing without limit.
+    """
+    return np.linalg.solve(basis.T @ basis + 1e-5 * np.eye(basis.shape[1]), basis.T)
+
+
 def _along(values: np.ndarray, matrices: list[np.ndarray]) -> np.ndarray:
     """Multiply every axis but the first by its matrix."""
     for matrix in matrices:
@@ -104,15 +116,16 @@ def _along(values: np.ndarray, matrices: list[np.ndarray]) -> np.ndarray:
 
 
 def _bend(c: np.ndarray) -> np.ndarray:
-    """K c: what the bending energy says about coefficients of shape (dimension, z, y, x), for knots 1 mm apart.
+    """K c: what the price on bending says about coefficients of shape (dimension, z, y, x), for knots 1 mm apart.
 
     The second derivatives are second differences, the mixed ones products of two first differences.
     """
-    axes = range(1, c.ndim)
     out = np.zeros_like(c)
-    for a in axes:
-        for b in axes:
-            out += _difference_back(_difference_back(np.diff(np.diff(c, axis=a), axis=b), b), a)
+    for a, b in pairs_of(c.ndim - 1):
+        bent = _difference_back(_difference_back(np.diff(np.diff(c, axis=a + 1), axis=b + 1), b + 1), a + 1)
+        out += bent if a == b else 2 * bent  # ∂a∂b and ∂b∂a are two of the derivatives, and the same
+        if a == b:
+            out += _SLOPE * _difference_back(np.diff(c, axis=a + 1), a + 1)
     return out
 
 

@@ -1,0 +1,609 @@
+"""Registration larger than memory: `regseg.distributed`, elastix in memory, and itk-dreg.
+
+Each pair is made from one anatomy, and the fixed image is it resampled (cubic) through the truth, so the truth maps
+each fixed point to its moving point exactly; noise, grey levels and often more differ. The families of warps: cubic
+B-splines, exponentiated velocities, sums of Gaussians. The anatomies: the MNI152 template (T1-weighted MR, 1 mm) and
+real label maps of whole heads, which become images by a random grey level for each label. The pair "anatomies" relates
+two different heads: no truth is known, and it is judged by the labels that the transform carries over. Parameters of
+the course's method were fixed on DEVELOPMENT, whose seeds are others; only REPORTING is reported.
+
+All methods start from the same affine: the one that fits the truth best, after a motion of up to half a degree about
+each axis and half a millimetre along it. Each runs alone in a fresh process, with one thread, from files: chunked ones
+for the course, plain ones for the others. CPU-seconds are user and system, reading included and libraries' loading not;
+the peak memory is that of the whole process, the libraries included. Errors are at 20,000 random points of the brain.
+
+itk-dreg is compared where it is installed (`pip install itk-dreg==0.0.1 scipy`: it does not ask for the scipy that it
+needs); `itk_dreg` says how it is patched, in its process, to run at all. Run this with `make bench NAME=distributed`:
+by its own path it would hide the package `distributed`, that of dask.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from lessonkit.bench import write_results
+from regseg import data, volumes
+from regseg.data import brains, pairs
+
+POINTS = 20_000  # where errors are measured
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a pair is made of.
+
+    `warp` is one of WARPS and `reach` its strength in mm: the longest velocity or displacement, or the spread of a
+    B-spline's coefficients. `bias` is the logarithm of the moving image's shading (0.1 is about 20 %). A `poor` moving
+    image is blurred by 1 mm, and has more noise and a gamma below 1. `spacing` is that of both images in mm.
+    """
+
+    name: str
+    seed: int
+    warp: str = "velocity"
+    reach: float = 7.0
+    contrast: str = "t1"
+    bias: float = 0.0
+    poor: bool = False
+    head: str = ""  # a label map, in place of the template
+    spacing: float = 1.0
+
+
+DEVELOPMENT = (
+    Recipe("dev1", 100, bias=0.1),
+    Recipe("dev2", 200, "bspline", 6.0, bias=0.1),
+    Recipe("dev3", 300, contrast="t2", bias=0.1),
+    Recipe("dev4", 400, contrast="inverted", bias=0.1),
+)
+SAME_CONTRAST = (
+    Recipe("bspline", 1100, "bspline", 5.0),
+    Recipe("velocity_1", 1200),
+    Recipe("velocity_2", 1300),
+    Recipe("velocity_poor", 1300, bias=0.1, poor=True),
+    Recipe("gaussians", 1400, "gaussians", 10.0),
+    Recipe("gaussians_shaded", 1500, "gaussians", 10.0, bias=0.1),
+    Recipe("head", 1600, head="head_labels_05"),
+)
+OTHER_CONTRAST = (Recipe("t2", 1700, contrast="t2", bias=0.1), Recipe("inverted", 1800, contrast="inverted"))
+LARGE_WARP = Recipe("large_warp", 1900, reach=15.0)
+FINE = Recipe("fine", 1200, spacing=0.5)  # velocity_1 again, in eight times the voxels
+ANATOMIES = ("head_labels_03", "head_labels_12")
+REPORTING = (*SAME_CONTRAST, *OTHER_CONTRAST, LARGE_WARP, FINE)
+
+
+# Pairs: fixed and moving (.mha, int16, and .zarr), mask.mha (the brain in the fixed image), initial.tfm, and truth.npz:
+# points x in the fixed image and their partners y in the moving one, (n, 3) in mm, LPS.
+
+
+def write_pair(recipe: Recipe, folder: Path) -> None:
+    """Make a pair with a known truth and write it into a new folder."""
+    anatomy, mask = head(recipe.head, recipe.seed) if recipe.head else (data.load("brain_t1"), data.load("brain_mask"))
+    warp = WARPS[recipe.warp](anatomy, recipe.seed, recipe.reach)
+    degrees, shift = generator(recipe.seed + 1).uniform(-6, 6, (2, 3)).tolist()
+    truth = sitk.CompositeTransform([pairs._rigid(anatomy, degrees, shift), warp])  # the last acts first
+
+    anatomy = sitk.Cast(anatomy, sitk.sitkFloat32)
+    grid = sitk.Expand(anatomy, [round(1 / recipe.spacing)] * 3)
+    fixed = sitk.Maximum(4 * sitk.Resample(anatomy, grid, truth, sitk.sitkBSpline, 0.0), 0.0)
+    moving = sitk.Resample(recoloured(anatomy, recipe), grid, sitk.Transform(), sitk.sitkBSpline, 0.0)
+    if recipe.bias:
+        moving = brains.add_bias(moving, recipe.bias, recipe.seed + 2)
+    mask = sitk.Resample(mask, mask, truth, sitk.sitkNearestNeighbor, 0)
+    x = random_points(mask, recipe.seed + 5)
+    y = mapped(truth, x)
+    degrees, shift = generator(recipe.seed + 6).uniform(-0.5, 0.5, (2, 3)).tolist()
+    start = sitk.CompositeTransform([fit_affine(x, y), pairs._rigid(anatomy, degrees, shift)])
+
+    write_images(folder, noisy(fixed, 20, recipe.seed + 3), noisy(moving, 35 if recipe.poor else 25, recipe.seed + 4))
+    sitk.WriteImage(mask, folder / "mask.mha")
+    np.savez(folder / "truth.npz", x=x, y=y)
+    sitk.WriteTransform(fit_affine(x, mapped(start, x)), folder / "initial.tfm")  # the same, as one matrix
+
+
+def write_anatomies(folder: Path) -> None:
+    """Write two real heads of different people, and their labels; an affine fits the centres of the brain's labels."""
+    heads = [labels_of(name) for name in ANATOMIES]
+    images = [noisy(4 * grey(labels, seed=2000), 20, seed=2001 + n) for n, labels in enumerate(heads)]
+    write_images(folder, *images)
+    shapes = [sitk.LabelShapeStatisticsImageFilter() for _ in heads]
+    for labels, shape, name in zip(heads, shapes, ("fixed", "moving"), strict=True):
+        sitk.WriteImage(labels, folder / f"{name}_labels.mha")
+        shape.Execute(labels)
+    centres = [[shape.GetCentroid(label) for label in BRAIN] for shape in shapes]
+    sitk.WriteTransform(fit_affine(*map(np.array, centres)), folder / "initial.tfm")
+
+
+def write_images(folder: Path, fixed: sitk.Image, moving: sitk.Image) -> None:
+    """Write both images, whole for the peers and chunked for the course."""
+    folder.mkdir(parents=True)
+    for name, image in (("fixed", fixed), ("moving", moving)):
+        sitk.WriteImage(image, folder / f"{name}.mha")
+        volumes.save(image, folder / f"{name}.zarr")
+
+
+def generator(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(seed))
+
+
+def bspline(anatomy: sitk.Image, seed: int, reach: float) -> sitk.Transform:
+    """A cubic B-spline of about 17 mm spacing."""
+    mesh = [round(n / 17) for n in anatomy.GetSize()]
+    warp = sitk.BSplineTransformInitializer(anatomy, mesh)
+    warp.SetParameters(generator(seed).normal(0, reach, (3, *(n + 3 for n in mesh[::-1]))).ravel())
+    return warp
+
+
+def velocity(anatomy: sitk.Image, seed: int, reach: float) -> sitk.Transform:
+    """The exponential of a smooth velocity: invertible, and no B-spline."""
+    return sitk.DisplacementFieldTransform(pairs._exponential(scaled(pairs._velocity(anatomy, seed), reach)))
+
+
+def gaussians(anatomy: sitk.Image, seed: int, reach: float) -> sitk.Transform:
+    """A sum of 200 pushes, each a Gaussian of 10 to 20 mm about its centre."""
+    rng, grid = generator(seed), sitk.BinShrink(anatomy, [2, 2, 2])
+    axes = [np.arange(n) * 2.0 for n in grid.GetSize()]
+    field = np.zeros((*grid.GetSize()[::-1], 3))
+    for _ in range(200):
+        sigma, push = rng.uniform(10, 20), rng.standard_normal(3)
+        x, y, z = (np.exp(-(((axis - rng.uniform(0, axis[-1])) / sigma) ** 2) / 2) for axis in axes)
+        field += (z[:, None, None] * y[:, None] * x)[..., None] * push
+    return sitk.DisplacementFieldTransform(scaled(brains.as_image(field, grid), reach))
+
+
+WARPS = {"bspline": bspline, "velocity": velocity, "gaussians": gaussians}
+
+
+def scaled(field: sitk.Image, reach: float) -> sitk.Image:
+    """The field times a number, so that its longest vector has this length."""
+    vectors = sitk.GetArrayFromImage(field)
+    return brains.as_image(vectors * (reach / np.linalg.norm(vectors, axis=-1).max()), field)
+
+
+def recoloured(anatomy: sitk.Image, recipe: Recipe) -> sitk.Image:
+    """What another scanner shows of the anatomy, without noise; float32."""
+    if recipe.contrast == "t2":
+        return brains.mr_contrast(brains.tissue_fractions(), brains.T2_MEANS, anatomy)
+    values = 1 - anatomy / 255 if recipe.contrast == "inverted" else anatomy / 255
+    if recipe.poor:
+        values = sitk.SmoothingRecursiveGaussian(values, 1.0)
+    return 720 * sitk.Maximum(values, 0.0) ** (0.7 if recipe.poor else 1.2)
+
+
+def noisy(image: sitk.Image, sigma: float, seed: int) -> sitk.Image:
+    """The image as int16 with Rician noise everywhere, the background included."""
+    return brains.add_noise(image, sitk.Image(image.GetSize(), sitk.sitkUInt8) + 1, sigma, seed)
+
+
+BRAIN = (2, 3, 4, 7, 8, 10, 11, 12, 13, 16, 17, 18, 28, 41, 42, 43, 46, 47, 49, 50, 51, 52, 53, 54, 60)  # FreeSurfer's
+
+
+def labels_of(name: str) -> sitk.Image:
+    """A label map, cut to the head and 8 mm more."""
+    labels = sitk.Cast(data.load(name), sitk.sitkUInt16)
+    shape = sitk.LabelShapeStatisticsImageFilter()
+    shape.Execute(labels > 0)
+    box = shape.GetBoundingBox(1)
+    begin = [max(0, i - 8) for i in box[:3]]
+    end = [min(n, i + m + 8) for n, i, m in zip(labels.GetSize(), box[:3], box[3:], strict=True)]
+    return labels[tuple(slice(b, e) for b, e in zip(begin, end, strict=True))]
+
+
+def grey(labels: sitk.Image, seed: int) -> sitk.Image:
+    """A random grey level, 20 to 250, for each label, blurred as by the voxels of a scanner; float32."""
+    levels = generator(seed).uniform(20, 250, 1000).astype(np.float32)
+    levels[0] = 0
+    image = brains.as_image(levels[sitk.GetArrayFromImage(labels)], labels)
+    return sitk.SmoothingRecursiveGaussian(image, 0.7)
+
+
+def head(name: str, seed: int) -> tuple[sitk.Image, sitk.Image]:
+    """A whole head made from a label map, and its brain."""
+    labels = labels_of(name)
+    inside = np.isin(sitk.GetArrayFromImage(labels), BRAIN).astype(np.uint8)
+    return grey(labels, seed), brains.as_image(inside, labels)
+
+
+def random_points(mask: sitk.Image, seed: int) -> np.ndarray:
+    """Points (n, 3) anywhere in the voxels of a mask, in mm."""
+    rng = generator(seed)
+    voxels = rng.choice(np.argwhere(sitk.GetArrayFromImage(mask)), POINTS, replace=False)[:, ::-1]
+    indices = voxels + rng.uniform(-0.5, 0.5, voxels.shape)
+    return np.array([mask.TransformContinuousIndexToPhysicalPoint(index) for index in indices.tolist()])
+
+
+def fit_affine(x: np.ndarray, y: np.ndarray) -> sitk.AffineTransform:
+    """The affine transform that brings points x closest to y."""
+    *matrix, shift = np.linalg.lstsq(np.column_stack([x, np.ones(len(x))]), y, rcond=None)[0]
+    return sitk.AffineTransform(np.transpose(matrix).ravel().tolist(), shift.tolist())
+
+
+def mapped(transform: sitk.Transform, points: np.ndarray) -> np.ndarray:
+    """Where the transform brings points (n, 3)."""
+    return np.array([transform.TransformPoint(point) for point in points.tolist()])
+
+
+# Methods: each takes the folder of a pair and returns the whole transform, from fixed to moving points, and more
+# figures if it has any.
+
+
+def streamed_solve(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
+    """The course's own, block after block."""
+    result = plan(folder).compute(progress=False)
+    return result.transform, {"failed_blocks_count": float(sum(block.status == "failed" for block in result.report))}
+
+
+def plan(folder: Path, stages: Any = None, client: Any = None) -> Any:
+    """The course's schedule for a pair, of the streamed solve if no other stages are wanted."""
+    from regseg import distributed
+
+    return distributed.register(
+        folder / "fixed.zarr",
+        folder / "moving.zarr",
+        stages or distributed.streamed_solve(),
+        initial=sitk.ReadTransform(folder / "initial.tfm"),
+        client=client,
+    )
+
+
+def elastix(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
+    """elastix on the whole images, with `elastix_parameters`."""
+    import itk
+
+    fixed, moving = (itk.imread(folder / f"{name}.mha", itk.F) for name in ("fixed", "moving"))
+    affine = sitk.AffineTransform(sitk.ReadTransform(folder / "initial.tfm"))
+    parameters, initial = itk.ParameterObject.New(), itk.ParameterObject.New()
+    parameters.AddParameterMap(elastix_parameters())
+    initial.AddParameterMap(
+        {
+            "Transform": ("AffineTransform",),
+            "NumberOfParameters": ("12",),
+            "TransformParameters": tuple(map(repr, affine.GetParameters())),
+            "CenterOfRotationPoint": tuple(map(repr, affine.GetFixedParameters())),
+            "InitialTransformParameterFileName": ("NoInitialTransform",),
+            "HowToCombineTransforms": ("Compose",),
+        }
+    )
+    method = itk.ElastixRegistrationMethod.New(fixed, moving, parameter_object=parameters)
+    method.SetInitialTransformParameterObject(initial)
+    method.SetNumberOfThreads(1)
+    method.UpdateLargestPossibleRegion()
+
+    found = dict(method.GetTransformParameterObject().GetParameterMap(1))
+    grid = [found[f"Grid{what}"] for what in ("Size", "Origin", "Spacing", "Direction")]
+    columns = np.reshape(grid.pop(), (3, 3))  # elastix writes a matrix by columns, ITK reads it by rows
+    bspline = sitk.BSplineTransform(3, int(found["BSplineTransformSplineOrder"][0]))
+    bspline.SetFixedParameters([float(value) for part in (*grid, columns.T.ravel()) for value in part])
+    bspline.SetParameters([float(value) for value in found["TransformParameters"]])
+    return sitk.CompositeTransform([bspline, affine]), {}  # elastix applies the start first
+
+
+def elastix_parameters() -> Any:
+    """elastix's default: B-spline of 10 mm, mutual information, four resolutions of 256 iterations of 2048 samples.
+
+    Its bending energy is left out. itk-dreg cannot have it, as elastix has no second derivatives of the start that
+    itk-dreg gives it; without it elastix in memory needs half the time, and is as good on the pairs of DEVELOPMENT.
+    """
+    import itk
+
+    parameters = itk.ParameterObject.New().GetDefaultParameterMap("bspline")
+    parameters["Registration"] = ("MultiResolutionRegistration",)
+    parameters["Metric"] = ("AdvancedMattesMutualInformation",)
+    parameters["WriteResultImage"] = ("false",)  # no other method resamples
+    return parameters
+
+
+def itk_dreg(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
+    """itk-dreg 0.0.1: twelve blocks with a quarter of overlap, registered by elastix; a field of 10 mm.
+
+    To run at all, it needs here: `np.product`, which NumPy 2 has no more; `itk.PyVnl`, touched before dask runs, for
+    `itk` loads it late and there without its types; and dask's synchronous scheduler, since the result of a block holds
+    an elastix object that cannot be pickled, so that it never leaves a worker process. Its loop over the points of the
+    field is wrapped, to be timed.
+    """
+    import dask
+    import itk
+    from itk_dreg.elastix.register import ElastixDRegBlockPairRegistrationMethod
+    from itk_dreg.elastix.serialize import parameter_map_to_dict
+    from itk_dreg.itk import make_reader
+    from itk_dreg.reduce_dfield import dreg
+    from itk_dreg.register import register_images
+
+    spent = []
+    sample = dreg.collection_to_deformation_field_transform
+
+    def timed(*arguments: Any) -> Any:
+        began = time.process_time()
+        field = sample(*arguments)
+        spent.append(time.process_time() - began)
+        return field
+
+    np.product = np.prod
+    itk.PyVnl  # noqa: B018
+    dreg.collection_to_deformation_field_transform = timed
+
+    schedule = register_images(
+        fixed_reader_ctor=lambda: make_reader(str(folder / "fixed.mha")),
+        moving_reader_ctor=lambda: make_reader(str(folder / "moving.mha")),
+        block_registration_method=ElastixDRegBlockPairRegistrationMethod(),
+        reduce_method=dreg.ReduceToDisplacementFieldMethod(),
+        initial_transform=itk.transformread(folder / "initial.tfm")[0],
+        fixed_chunk_size=[-(-n // count) for n, count in zip(size_of(folder)[::-1], (2, 3, 2), strict=True)],
+        overlap_factors=[0.25] * 3,
+        elx_parameter_object_serial=[parameter_map_to_dict(elastix_parameters())],
+        itk_transform_types=[itk.BSplineTransform[itk.D, 3, 3]],
+        displacement_grid_scale_factors=[10.0] * 3,
+    )
+    with dask.config.set(scheduler="synchronous"):
+        result = schedule.registration_result.compute()
+
+    field = result.transforms.transform.GetDisplacementField()
+    vectors = sitk.GetImageFromArray(itk.array_from_image(field), isVector=True)
+    vectors.SetOrigin(tuple(field.GetOrigin()))
+    vectors.SetSpacing(tuple(field.GetSpacing()))
+    vectors.SetDirection(itk.array_from_matrix(field.GetDirection()).ravel().tolist())
+    figures = {
+        "failed_blocks_count": float((result.status != 0).sum()),
+        "reduction_us_per_point": 1e6 * spent[0] / vectors.GetNumberOfPixels(),
+    }
+    affine = sitk.ReadTransform(folder / "initial.tfm")
+    return sitk.CompositeTransform([sitk.DisplacementFieldTransform(vectors), affine]), figures
+
+
+def size_of(folder: Path) -> tuple[int, ...]:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(folder / "fixed.mha")
+    reader.ReadImageInformation()
+    return reader.GetSize()
+
+
+METHODS = {method.__name__: method for method in (streamed_solve, elastix, itk_dreg)}
+
+
+def measure(name: str, folder: Path) -> dict[str, float]:
+    """Run one method on one pair, in a process of its own; figures by the end of their name."""
+    load(name)
+    began = time.process_time()
+    transform, more = METHODS[name](folder)
+    return {"cpu_s": time.process_time() - began} | peak_memory() | more | judge(transform, folder)
+
+
+def on_workers(folder: Path, count: int, kill: bool = False) -> dict[str, Any]:
+    """The streamed solve on a dask cluster of processes: wall time; CPU-seconds and peak memory of all processes.
+
+    The workers' own start is not counted; the import of what they need, in the first block, is.
+    """
+    from dask.distributed import Client, LocalCluster
+
+    cluster = LocalCluster(count, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
+    with cluster, Client(cluster) as client:
+        before = sum(client.run(time.process_time).values()) + time.process_time()
+        if kill:
+            victim = next(iter(client.run(os.getpid).values()))
+            Timer(4, os.kill, (victim, signal.SIGTERM)).start()
+        began = time.perf_counter()
+        result = plan(folder, client=client).compute(progress=False)
+        seconds = time.perf_counter() - began
+        spent = sum(client.run(time.process_time).values()) + time.process_time() - before
+        peaks = [*client.run(peak_memory).values(), peak_memory()]
+    peak = sum(each.get("peak_memory_MiB", 0.0) for each in peaks)
+    return {"wall_s": seconds, "cpu_s": spent, "peak_memory_MiB": peak, "points": carried(result.transform, folder)}
+
+
+def with_blocks(folder: Path, width: float) -> np.ndarray:
+    """Where the points of the truth go with blocks of this width in mm."""
+    from regseg import distributed
+
+    stages = distributed.streamed_solve(block_size=width)
+    return carried(plan(folder, stages).compute(progress=False).transform, folder)
+
+
+def carried(transform: sitk.Transform, folder: Path) -> np.ndarray:
+    """Where the points of the truth go, (n, 3) in mm."""
+    return np.array([transform.TransformPoint(point) for point in np.load(folder / "truth.npz")["x"].tolist()])
+
+
+def chunked_warp(folder: Path) -> dict[str, float]:
+    """The moving image, warped chunk by chunk, against SimpleITK in memory; as floats, so that nothing is rounded."""
+    from regseg import distributed
+
+    moving = sitk.ReadImage(folder / "moving.mha", sitk.sitkFloat32)
+    volumes.save(moving, folder / "moving_float.zarr")
+    initial = sitk.ReadTransform(folder / "initial.tfm")
+    stages = distributed.streamed_solve()[:3]
+    schedule = distributed.register(folder / "fixed.zarr", folder / "moving_float.zarr", stages, initial=initial)
+    result = schedule.compute(progress=False)
+    began = time.process_time()
+    warped = distributed.write_warped(schedule, result, folder / "warped.zarr", progress=False)
+    spent = time.process_time() - began
+    fixed = sitk.ReadImage(folder / "fixed.mha")
+    whole = sitk.GetArrayFromImage(sitk.Resample(moving, fixed, result.transform, sitk.sitkLinear, 0.0))
+    return {
+        "warp_cpu_us_per_voxel": 1e6 * spent / whole.size,
+        "warp_largest_difference_over_range_ratio": float(np.abs(whole - warped.array[:]).max() / np.ptp(whole)),
+    }
+
+
+def reduction(folder: Path) -> dict[str, float]:
+    """CPU-time a point of the lattice to sample, blend and smooth the transforms of blocks that elastix registered.
+
+    elastix stops after 16 iterations, for its transforms cost the same to reduce however good they are.
+    """
+    from regseg import distributed
+    from regseg.distributed import block_transforms
+
+    spent = []
+
+    def timed(function: Callable) -> Callable:
+        def call(*arguments: Any) -> Any:
+            began = time.process_time()
+            result = function(*arguments)
+            spent.append(time.process_time() - began)
+            return result
+
+        return call
+
+    block_transforms.vote = timed(block_transforms.vote)
+    solve = timed(distributed.Solve(8, 0.01, 200))
+    stage = distributed.Stage(distributed.ElastixBlocks(iterations=16), solve, spacing=1, block_size=96, overlap=24)
+    schedule = plan(folder, [stage])
+    schedule.compute(progress=False)
+    return {"reduction_us_per_point": 1e6 * sum(spent) / int(np.prod(schedule.lattice.size))}
+
+
+def load(name: str) -> None:
+    """Import what a method needs, so that it does not count as its time."""
+    if name == "streamed_solve":
+        import regseg.distributed  # noqa: F401
+
+        return
+    import itk
+
+    itk.ElastixRegistrationMethod  # noqa: B018
+    if name == "itk_dreg":
+        import itk_dreg.elastix.register
+        import itk_dreg.reduce_dfield.dreg
+        import itk_dreg.register  # noqa: F401
+
+
+def judge(transform: sitk.Transform, folder: Path) -> dict[str, float]:
+    """Distance from the truth in mm; for two anatomies, the mean Dice coefficient of the brain's labels."""
+    if (folder / "truth.npz").is_file():
+        truth = np.load(folder / "truth.npz")
+        distance = np.linalg.norm(mapped(transform, truth["x"]) - truth["y"], axis=1)
+        return {"mean_mm": float(distance.mean()), "p95_mm": float(np.percentile(distance, 95))}
+    fixed, moving = (sitk.ReadImage(folder / f"{name}_labels.mha") for name in ("fixed", "moving"))
+    carried = sitk.Resample(moving, fixed, transform, sitk.sitkNearestNeighbor, 0)
+    overlap = sitk.LabelOverlapMeasuresImageFilter()
+    overlap.Execute(fixed, carried)
+    return {"dice": float(np.mean([overlap.GetDiceCoefficient(label) for label in BRAIN]))}
+
+
+def judge_start(folder: Path) -> dict[str, float]:
+    """The figures of the start itself."""
+    return judge(sitk.ReadTransform(folder / "initial.tfm"), folder)
+
+
+def peak_memory() -> dict[str, float]:
+    """The largest memory of this process so far; nothing on Windows, which has no `resource`."""
+    try:
+        import resource
+    except ImportError:
+        return {}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"peak_memory_MiB": peak / 2 ** (20 if sys.platform == "darwin" else 10)}
+
+
+def alone(function: Callable, *arguments: Any) -> Any:
+    """Call the function in a fresh process with one thread."""
+    os.environ |= {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def run(names: list[str], folder: Path) -> dict[str, dict[str, float]]:
+    """All figures of one pair, by method."""
+    figures = {"start": alone(judge_start, folder)}
+    for name in names:
+        figures[name] = alone(measure, name, folder)
+        said = ", ".join(f"{what} {value:.3g}" for what, value in figures[name].items())
+        print(f"{folder.name}, {name}: {said}", file=sys.stderr, flush=True)
+    return figures
+
+
+def own_figures(folder: Path) -> dict[str, float]:
+    """What only the course's own method is asked."""
+    one, two = alone(on_workers, folder, 1), alone(on_workers, folder, 2)
+    killed = alone(on_workers, folder, 2, True)
+    wide, narrow = alone(with_blocks, folder, 64.0), alone(with_blocks, folder, 32.0)
+
+    def apart(a: np.ndarray, b: np.ndarray) -> float:
+        return float(np.linalg.norm(a - b, axis=1).mean())
+
+    return {
+        "one_worker_wall_over_two_workers_ratio": one["wall_s"] / two["wall_s"],
+        "two_workers_and_client_cpu_s": two["cpu_s"],
+        "two_workers_and_client_peak_memory_MiB": two["peak_memory_MiB"],
+        "worker_killed_moves_points_mean_mm": apart(two["points"], killed["points"]),
+        "blocks_halved_moves_points_mean_mm": apart(wide, narrow),
+        **alone(chunked_warp, folder),
+        **alone(reduction, folder),
+    }
+
+
+def summary(found: dict[str, dict[str, dict[str, float]]], peers: list[str]) -> dict[str, float]:
+    """Means and worst ratios over the pairs of a group."""
+    out = {}
+    for group, recipes in (("same_contrast", SAME_CONTRAST), ("other_contrast", OTHER_CONTRAST)):
+        rows = [found[recipe.name] for recipe in recipes]
+        out[f"{group}_pairs_count"] = len(rows)
+        methods = [name for name in ("streamed_solve", *peers) if name in rows[0]]
+        for what in ("mean_mm", "p95_mm", "cpu_s", "peak_memory_MiB"):
+            for name in methods:
+                out[f"{group}_{name}_{what}"] = float(np.mean([row[name][what] for row in rows]))
+            for peer in methods[1:]:
+                ratios = [row["streamed_solve"][what] / row[peer][what] for row in rows]
+                what_words = what.rpartition("_")[0]
+                out[f"{group}_{what_words}_over_{peer}_worst_ratio"] = max(ratios)
+    for pair in (LARGE_WARP.name, FINE.name, "anatomies"):
+        for name, figures in found[pair].items():
+            out |= {f"{pair}_{name}_{what}": figures[what] for what in ("mean_mm", "p95_mm", "dice") if what in figures}
+    solve = "streamed_solve"
+    out["memory_for_8_times_the_voxels_ratio"] = (
+        found["fine"][solve]["peak_memory_MiB"] / found["velocity_1"][solve]["peak_memory_MiB"]
+    )
+    out["failed_blocks_count"] = sum(methods[solve]["failed_blocks_count"] for methods in found.values())
+    return out
+
+
+def main() -> None:
+    names = list(METHODS)
+    if find_spec("itk_dreg") is None:
+        names.remove("itk_dreg")
+        print("itk-dreg is not installed, so its rows are left out.", file=sys.stderr)
+    found = {}
+    with tempfile.TemporaryDirectory() as place:
+        for recipe in REPORTING:
+            folder = Path(place) / recipe.name
+            alone(write_pair, recipe, folder)
+            wanted = names if recipe in SAME_CONTRAST else ["streamed_solve", "elastix"]
+            if recipe is FINE:  # only asked how much memory it takes
+                wanted = ["streamed_solve"]
+            found[recipe.name] = run(wanted, folder)
+            if recipe is SAME_CONTRAST[1]:
+                own = own_figures(folder)
+                print(own, file=sys.stderr, flush=True)
+            shutil.rmtree(folder)
+        alone(write_anatomies, Path(place) / "anatomies")
+        found["anatomies"] = run(["streamed_solve", "elastix"], Path(place) / "anatomies")
+    results = summary(found, names[1:]) | own
+    if "itk_dreg" in names:
+        peer = found["velocity_1"]["itk_dreg"]["reduction_us_per_point"]
+        results["itk_dreg_reduction_us_per_point"] = peer
+        results["reduction_itk_dreg_over_ours_ratio"] = peer / own["reduction_us_per_point"]
+    every = {
+        f"{pair}_{method}_{what}": value
+        for pair, methods in found.items()
+        for method, figures in methods.items()
+        for what, value in figures.items()
+    }
+    for name, figures in (("distributed", results), ("distributed_pairs", every)):
+        print(write_results(name, {key: float(f"{value:.4g}") for key, value in figures.items()}))
+
+
+if __name__ == "__main__":
+    main()

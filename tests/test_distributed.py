@@ -1,0 +1,836 @@
+"""Registration by blocks, here and one after the other: each part against an answer that is known."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import zarr
+
+from known_warp import OBLIQUE, Diary, Pattern, errors, grid_around_zero, image_of, points_of, swirl, write_pair
+from regseg import volumes
+from regseg.blocks import Block, Grid, split
+from regseg.distributed import (
+    BlockPair,
+    ElastixBlocks,
+    Field,
+    GaussNewton,
+    MockMethod,
+    MockReduction,
+    RegistrationError,
+    Result,
+    SimpleITKBlocks,
+    Solve,
+    Stage,
+    Votes,
+    register,
+    votes,
+    warp,
+    write_field,
+    write_warped,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore:builtin type")  # those of itk
+
+TESTS = Path(__file__).parent
+IDLE = Stage(MockMethod(), MockReduction(), spacing=4)
+
+# The grids of the tests: flat or not, straight or not, with voxels of all shapes.
+GRIDS = {
+    "2-D": grid_around_zero((96, 90), (1.0, 1.0)),
+    "2-D, oblique, 1 x 1.5 mm": grid_around_zero((96, 60), (1.0, 1.5), OBLIQUE[2]),
+    "3-D, oblique": grid_around_zero((48, 44, 40), (2.0, 2.0, 2.0), OBLIQUE[3]),
+    "3-D, oblique, 1 x 1 x 3 mm": grid_around_zero((72, 72, 24), (1.0, 1.0, 3.0), OBLIQUE[3]),
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """The tests compare results, and one thread gives the same one each time."""
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    yield
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
+def some_field(lattice: Grid, amplitude: float = 3.0, seed: int = 0) -> Field:
+    """A field of noise, as wild as its lattice allows."""
+    shape = (lattice.dimension, *lattice.size[::-1])
+    return Field(lattice, np.random.default_rng(seed).normal(0, amplitude, shape).astype(np.float32))
+
+
+def follow(transform: sitk.Transform, points: np.ndarray) -> np.ndarray:
+    """Where a transform carries points of shape (..., dimension)."""
+    flat = points.reshape(-1, points.shape[-1]).tolist()
+    return np.reshape([transform.TransformPoint(point) for point in flat], points.shape)
+
+
+def components_last(values: np.ndarray) -> np.ndarray:
+    """From (component, z, y, x) to (z, y, x, component)."""
+    return np.moveaxis(values, 0, -1)
+
+
+# --- the field -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_field_is_its_simpleitk_transform(name):
+    lattice = GRIDS[name].shrink((8,) * GRIDS[name].dimension)
+    field = some_field(lattice)
+    positions = [np.sort(np.random.default_rng(n).uniform(-0.5, n - 0.5, 5)) for n in lattice.size[::-1]]
+    indices = np.stack(np.meshgrid(*positions, indexing="ij")[::-1], axis=-1)
+    points = lattice.points(indices)
+    found = components_last(field.sample(positions))
+    np.testing.assert_allclose(found, follow(field.transform, points) - points, atol=2e-5)
+
+
+def test_a_field_goes_through_its_values_and_moves_nothing_beyond():
+    field = some_field(GRIDS["3-D, oblique"].shrink((4, 4, 4)))
+    at_centres = field.sample([np.arange(n) for n in field.lattice.size[::-1]])
+    np.testing.assert_allclose(at_centres, field.values, atol=2e-5)
+    outside = field.lattice.points([[-3, 5, 5], [5, 5, field.lattice.size[2] + 2]])
+    np.testing.assert_array_equal(follow(field.transform, outside), outside)
+
+
+# --- the warp --------------------------------------------------------------------------------------------------------
+
+FIXED = grid_around_zero((80, 66, 20), (1.0, 1.0, 3.0), OBLIQUE[3])  # four chunks
+MOVING = replace(
+    grid_around_zero((60, 50, 40), (1.5, 1.2, 2.0), sitk.Euler3DTransform((0, 0, 0), 0.2, -0.3, 0.4).GetMatrix()),
+    origin=(-30.0, -40.0, -35.0),
+)
+AFFINE = sitk.AffineTransform(3)
+AFFINE.SetMatrix((1.05, 0.1, 0, -0.1, 0.95, 0.05, 0, 0.02, 1.0))
+AFFINE.SetTranslation((3.0, -2.0, 1.5))
+
+
+def plan_to_warp(folder: Path, moving: sitk.Image):
+    """A schedule and a result with a wild field, between two grids that have nothing in common."""
+    fixed, moving_file = folder / "fixed.mha", folder / "moving.mha"
+    sitk.WriteImage(image_of(Pattern(3, 25), FIXED), str(fixed))
+    sitk.WriteImage(moving, str(moving_file))
+    schedule = register(fixed, moving_file, [IDLE], initial=AFFINE, workdir=folder / "work")
+    return schedule, Result(some_field(schedule.lattice, 1.5), AFFINE)
+
+
+def resampled(moving: sitk.Image, result: Result, interpolator: int) -> np.ndarray:
+    """What SimpleITK makes of it in memory."""
+    fixed = FIXED.image(np.zeros(FIXED.size[::-1], np.float32))
+    return sitk.GetArrayFromImage(sitk.Resample(moving, fixed, result.transform, interpolator, 0.0))
+
+
+def test_the_warp_by_chunks_is_that_of_simpleitk(tmp_path):
+    moving = image_of(lambda points: Pattern(3, 200)(points) + 50, MOVING)
+    schedule, result = plan_to_warp(tmp_path, moving)
+    written = write_warped(schedule, result, tmp_path / "warped.zarr", progress=False)
+    wanted = resampled(moving, result, sitk.sitkLinear)
+    assert len(list(split(FIXED.size, written.chunk, (0, 0, 0)))) == 4
+    assert 0.2 < (wanted == 0).mean() < 0.8  # the border of the moving image runs through the fixed one
+    np.testing.assert_allclose(sitk.GetArrayFromImage(written.read()), wanted, atol=1e-4 * np.ptp(wanted))
+    assert Grid.of(written.read()) == FIXED
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int16", "uint32"])
+def test_a_warped_label_map_has_only_its_own_labels(tmp_path, kind):
+    # The largest has no equal among the float32 numbers, and atlases use such numbers.
+    labels = np.array([0, 3, 7, min(np.iinfo(kind).max, 614_454_277)], kind)
+    array = labels[np.random.default_rng(0).integers(0, 4, [n // 5 for n in MOVING.size[::-1]])]
+    moving = MOVING.image(np.kron(array, np.ones((5, 5, 5), kind)))
+    schedule, result = plan_to_warp(tmp_path, moving)
+    written = write_warped(schedule, result, tmp_path / "labels.zarr", labels=True, progress=False).array[:]
+    assert written.dtype == kind
+    assert set(np.unique(written)) == set(labels)
+    # A point halfway between two voxels may go to either.
+    assert (written != resampled(moving, result, sitk.sitkNearestNeighbor)).mean() < 1e-3
+
+
+def test_the_written_field_is_the_transform(tmp_path):
+    schedule, result = plan_to_warp(tmp_path, image_of(Pattern(3, 25), MOVING))
+    written = write_field(schedule, result, tmp_path / "field.zarr", spacing=4, progress=False)
+    assert min(written.grid.spacing) == 4
+    points = points_of(written.grid)
+    found = sitk.GetArrayFromImage(written.read())
+    np.testing.assert_allclose(found, follow(result.transform, points) - points, atol=1e-4)
+
+
+def test_a_chunk_that_fails_leaves_the_old_file_alone(tmp_path, monkeypatch):
+    schedule, result = plan_to_warp(tmp_path, image_of(Pattern(3, 25), MOVING))
+    before = write_warped(schedule, result, tmp_path / "warped.zarr", progress=False).array[:]
+    files = sorted(each.name for each in tmp_path.iterdir())
+    whole = warp._warp
+
+    def broken(out, block, *arguments, **options):
+        if block.index == (1, 0, 0):
+            raise RuntimeError("codec error")
+        whole(out, block, *arguments, **options)
+
+    monkeypatch.setattr(warp, "_warp", broken)
+    result.field = Field.zero(schedule.lattice)
+    for path in "warped.zarr", "new.zarr":
+        with pytest.raises(RegistrationError, match=r"Chunk \(1, 0, 0\) of .* could not be written: codec error"):
+            write_warped(schedule, result, tmp_path / path, progress=False)
+    np.testing.assert_array_equal(volumes.open_volume(tmp_path / "warped.zarr").array[:], before)
+    assert sorted(each.name for each in tmp_path.iterdir()) == files
+
+
+# --- votes and their reduction ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "halo"), [((16, 16), 2), ((21, 24), 3), ((24, 17, 20), 4)])
+def test_the_windows_of_all_blocks_add_up_to_one(size, halo):
+    total = np.zeros(size[::-1])
+    for block in split(size, (8,) * len(size), (halo,) * len(size)):
+        total[block.padded.slices] += votes.window(block)
+    # Complete halos: a block at the end that is narrower than its neighbour's halo has only a part of one.
+    complete = all(n % 8 == 0 or n % 8 >= halo for n in size)
+    assert complete == (size != (24, 17, 20))
+    np.testing.assert_allclose(total[:, :16] if complete else total[:, :12], 1)
+
+
+def mock_run(folder: Path, grid: Grid, method, reduction, **stage) -> tuple[Result, list[Block]]:
+    """The result of one stage of a method that does not look at the images, and its blocks."""
+    image = image_of(lambda points: 100 + np.cos(points).sum(-1), grid)
+    for name in "fixed.mha", "moving.mha", "mask.mha":
+        sitk.WriteImage(image if name != "mask.mha" else image > 0, str(folder / name))
+    paths = folder / "fixed.mha", folder / "moving.mha"
+    stage = Stage(method, reduction, spacing=4, **{"block_size": 32, "overlap": 8, **stage})
+    schedule = register(*paths, [stage], mask=folder / "mask.mha", workdir=folder / "work")
+    return schedule.compute(progress=False), [block for block, _ in schedule.blocks(stage)]
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_one_translation_everywhere_is_that_translation(tmp_path, name):
+    grid = GRIDS[name]
+    shift = (2.5, -1.25, 0.75)[: grid.dimension]
+    result, blocks = mock_run(
+        tmp_path, grid, MockMethod(sitk.TranslationTransform(grid.dimension, shift)), Solve(10, 0.5, 200)
+    )
+    assert len(blocks) > 3
+    np.testing.assert_allclose(components_last(result.field.values) - shift, 0, atol=1e-3)
+
+
+def test_votes_are_for_what_is_still_missing(tmp_path):
+    """The second iteration starts from the translation, finds it again and adds it: the field moves first."""
+    shift = sitk.TranslationTransform(2, (1.0, 2.0))
+    result, _ = mock_run(tmp_path, GRIDS["2-D"], MockMethod(shift), Solve(20, 0.5, 200), iterations=2)
+    # Away from the border, where a step beyond the lattice leaves the field and is moved by it no more.
+    inside = components_last(result.field.values)[2:-2, 2:-2]
+    np.testing.assert_allclose(inside - (2.0, 4.0), 0, atol=0.01)
+
+
+STRETCH = sitk.AffineTransform(2)
+STRETCH.SetMatrix((1.04, 0.02, -0.03, 0.97))
+STRETCH.SetTranslation((2.0, 1.0))
+
+
+def quadratic(points: np.ndarray) -> np.ndarray:
+    """A displacement with bending: 3 mm at 48 mm from the middle."""
+    x, y = points[..., 0] / 48, points[..., 1] / 48
+    return np.stack([3 * x**2 + y + 1, 2 * x * y - x - 1], axis=-1)
+
+
+def some_quadratic() -> sitk.Transform:
+    """`quadratic` as a transform."""
+    grid = grid_around_zero((160, 160), (1.0, 1.0))
+    return sitk.DisplacementFieldTransform(grid.image(quadratic(points_of(grid))))
+
+
+@pytest.mark.parametrize(("truth", "allowed"), [("linear", 0.01), ("quadratic", 0.1)])
+def test_a_failed_block_is_bridged_by_its_neighbours(tmp_path, truth, allowed):
+    """The hole gets what its neighbours' displacement goes on to be, and the report says that it is a hole."""
+    grid = grid_around_zero((96, 96), (1.0, 1.0))
+    transform = STRETCH if truth == "linear" else some_quadratic()
+    method = MockMethod(transform, fail=frozenset({(1, 1)}))
+    result, blocks = mock_run(tmp_path, grid, method, Solve(12, 0.01, 500), block_size=32, overlap=4)
+    status = {each.index: (each.status, each.message) for each in result.report}
+    assert status.pop((1, 1)) == ("failed", "told to fail")
+    assert set(status.values()) == {("done", "")}
+    assert "8 done, 0 skipped, 1 failed" in str(result)
+    assert "block (1, 1) failed: told to fail" in str(result)
+    points = points_of(result.field.lattice)
+    error = np.linalg.norm(components_last(result.field.values) - (follow(transform, points) - points), axis=-1)
+    hole = blocks[4].core.slices
+    assert np.linalg.norm(follow(transform, points) - points, axis=-1)[hole].mean() > 0.5  # a zero would show
+    assert error[hole].max() < allowed
+
+
+def test_a_block_that_diverges_does_not_vote(tmp_path):
+    with pytest.raises(RegistrationError, match="diverged: it moves a point by 40.0 mm, in a block"):
+        mock_run(tmp_path, GRIDS["2-D"], MockMethod(sitk.TranslationTransform(2, (40.0, 0))), Solve(20))
+
+
+def test_the_solve_minimises_the_energy_that_it_states():
+    """Against a dense solve of the same sum, written down once more from the docstring."""
+    lattice = Grid((9, 7), (4.0, 3.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
+    knots, bending = 10.0, 3.0
+    generator = np.random.default_rng(1)
+    slopes = generator.normal(size=(2, 7, 9))
+    seen = np.zeros((7, 9))
+    seen[1:5, 2:8] = 12  # elsewhere nobody has voted
+    matrix = np.stack([seen * (slopes[0] ** 2 + 0.1), seen * slopes[0] * slopes[1], seen * (slopes[1] ** 2 + 0.1)])
+    cast = Votes(lattice.box, matrix, seen * generator.normal(size=(2, 7, 9)))
+
+    def basis(cells: int, width: float) -> np.ndarray:
+        """A row for each cell, a column for each knot; the first knot lies one before the image begins."""
+        centres = (np.arange(cells) + 0.5) * width / knots
+        count = int(np.ceil(cells * width / knots)) + 3
+        d = np.abs(centres[:, None] - (np.arange(count) - 1))
+        return np.where(d < 1, (4 - 6 * d**2 + 3 * d**3) / 6, np.where(d < 2, (2 - d) ** 3 / 6, 0))
+
+    by, bx = basis(7, 3.0), basis(9, 4.0)
+    both = np.kron(by, bx)  # from the coefficients of one component to its values in all cells
+    ny, nx = by.shape[1], bx.shape[1]
+    first_y, first_x = np.diff(np.eye(ny), axis=0), np.diff(np.eye(nx), axis=0)
+    second_y, second_x = np.diff(np.eye(ny), 2, axis=0), np.diff(np.eye(nx), 2, axis=0)
+    # Second derivatives are second differences over knots², and a knot stands for knots² of area.
+    bends = [np.kron(np.eye(ny), second_x), np.kron(second_y, np.eye(nx))]
+    bends += [np.kron(first_y, first_x)] * 2
+    bend = sum(each.T @ each for each in bends)
+    # A slope costs a tenth of what a bend costs, for knots 1 mm apart.
+    bend += 0.1 * sum(each.T @ each for each in (np.kron(np.eye(ny), first_x), np.kron(first_y, np.eye(nx))))
+    bend *= knots**2 / knots**4
+    xx, xy, yy = (both.T @ (element.reshape(-1, 1) * both) for element in matrix)
+    system = np.block([[xx + bending * bend, xy], [xy, yy + bending * bend]])
+    force = np.concatenate([both.T @ each.ravel() for each in cast.vector])
+    # The field as it stands is one that the spline can take, so that nothing is lost by writing it with coefficients.
+    now = generator.normal(size=2 * ny * nx)
+    field = Field(lattice, np.stack([(both @ each).reshape(7, 9) for each in np.split(now, 2)]).astype(np.float32))
+    bend_of_both = np.kron(np.eye(2), bend)
+
+    def energy(c: np.ndarray) -> float:
+        """Of further coefficients c; the votes' part of the system is the system without its bending."""
+        votes_part = system - bending * bend_of_both
+        whole = c + now
+        return c @ votes_part @ c / 2 - force @ c + bending / 2 * whole @ bend_of_both @ whole
+
+    wanted = np.linalg.solve(system, force - bending * bend_of_both @ now)
+    found = Solve(knots, bending, iterations=2000)(cast, field)
+    dense = np.stack([(both @ each).reshape(7, 9) for each in np.split(wanted + now, 2)])
+    np.testing.assert_allclose(found, dense, atol=1e-3 * np.abs(dense).max())
+    for _ in range(20):
+        assert energy(wanted + 0.1 * generator.normal(size=wanted.size)) > energy(wanted)
+
+
+def test_a_reduction_must_give_a_field(tmp_path):
+    for name, wrong in ("shape", lambda _, field: field.values[:, 1:]), ("nan", lambda _, field: field.values * np.nan):
+        folder = tmp_path / name
+        folder.mkdir()
+        with pytest.raises(RegistrationError, match="wanted are finite ones of shape"):
+            mock_run(folder, GRIDS["2-D"], MockMethod(), wrong)
+
+
+# --- the Gauss-Newton method -----------------------------------------------------------------------------------------
+
+
+def whole_pair(fixed: sitk.Image, moving: sitk.Image, factors: tuple[int, ...], mask: np.ndarray | None = None):
+    """Two images as one block without a halo, on a lattice of so many voxels a cell."""
+    grid = Grid.of(fixed)
+    lattice = grid.shrink(factors)
+    ones = np.ones(grid.size[::-1], np.uint8) if mask is None else mask
+    greys = tuple((float(each.min()), float(each.max())) for each in map(sitk.GetArrayFromImage, (fixed, moving)))
+    cells = Block((0,) * grid.dimension, lattice.box, lattice.box)
+    return BlockPair(fixed, moving, grid.image(ones), cells, factors, greys, Field.zero(lattice), None)
+
+
+def test_the_sums_of_a_cell_are_those_of_its_voxels(monkeypatch):
+    """A and b of the docstring, added up by hand over a cell of 2 x 2 voxels of 1 x 2 mm."""
+    monkeypatch.setattr(GaussNewton, "_normalised", lambda _, __, f, m: (f, m, np.full_like(f, 0.5)))
+    f, m = np.random.default_rng(0).uniform(0, 1, (2, 4, 6)).astype(np.float32)
+    grid = Grid((6, 4), (1.0, 2.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
+    mask = np.ones((4, 6), np.uint8)
+    mask[0, 2] = 0
+    found = GaussNewton()._compare(whole_pair(grid.image(f), grid.image(m), (2, 2), mask), f, m)
+    g = (f + m) / 2
+    matrix, vector = np.zeros((2, 2)), np.zeros(2)
+    for y, x in (0, 2), (0, 3), (1, 2), (1, 3):  # the cell of index 1, 0
+        along_y = (g[y + 1, x] - g[y - 1, x]) / 4 if y else (g[1, x] - g[0, x]) / 2
+        slope = np.array([(g[y, x + 1] - g[y, x - 1]) / 2, along_y])
+        residual = f[y, x] - m[y, x]
+        weight = mask[y, x] * 0.5 / (1 + residual**2)
+        matrix += weight * np.outer(slope, slope) * 2  # a voxel is 2 mm² large
+        vector += weight * slope * residual * 2
+    np.testing.assert_allclose(found.matrix[:, 0, 1], matrix[[0, 0, 1], [0, 1, 1]], rtol=1e-5)
+    np.testing.assert_allclose(found.vector[:, 0, 1], vector, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_stripes_are_seen_across_and_not_along(name):
+    """A votes for what lies across the stripes, wherever the axes of the image point, and b for the way still to go."""
+    grid = GRIDS[name]
+    across = np.array([3.0, -2.0, 6.0][: grid.dimension])
+    across /= np.linalg.norm(across)
+    along = np.cross([*across, 0.0][:3], [0, 0, 1])[: grid.dimension]
+    missing = 0.4 * across + 5 * along  # in mm; 5 mm along the stripes change nothing
+
+    def stripes(points: np.ndarray) -> np.ndarray:
+        return 100 + 50 * np.cos(2 * np.pi * points @ across / 16)
+
+    fixed, moving = image_of(lambda points: stripes(points + missing), grid), image_of(stripes, grid)
+    factors = tuple(max(round(4 / step), 1) for step in grid.spacing)
+    found = GaussNewton()(whole_pair(fixed, moving, factors))
+    inner = (slice(None), *(slice(2, -2),) * grid.dimension)
+    cells = tuple(range(1, 1 + grid.dimension))
+    matrix, vector = found.matrix[inner].sum(axis=cells), found.vector[inner].sum(axis=cells)
+    full = np.zeros((grid.dimension,) * 2)
+    for element, (i, j) in zip(matrix, votes.pairs_of(grid.dimension), strict=True):
+        full[i, j] = full[j, i] = element
+    firm = np.trace(full)
+    np.testing.assert_allclose(full / firm, np.outer(across, across), atol=0.02)
+    np.testing.assert_allclose(vector / firm, 0.4 * across, atol=0.03)
+
+
+def two_stages(method=None, block_size: float = 40) -> tuple[Stage, ...]:
+    """From 4 mm to 2 mm."""
+    method = method or GaussNewton()
+    return (
+        Stage(method, Solve(20), spacing=4, block_size=block_size, iterations=3),
+        Stage(method, Solve(10), spacing=2, block_size=block_size, iterations=3),
+    )
+
+
+def scene(folder: Path, name: str, truth=swirl, grey=Pattern.__call__, **options):
+    """A pair of images with a known warp, a schedule for it, and what errors() needs to judge the result."""
+    grid = GRIDS[name]
+    pattern = Pattern(grid.dimension, 0.42 * min(n * step for n, step in zip(grid.size, grid.spacing, strict=True)))
+    fixed, moving = folder / "fixed.mha", folder / "moving.mha"
+    if not fixed.exists():
+        write_pair(folder, grid, grid, pattern, truth, grey=grey)
+    stages = options.pop("stages", two_stages())
+    return register(fixed, moving, stages, **{"workdir": folder / "work", **options}), (truth, grid, pattern)
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_smooth_warp_is_found(tmp_path, name):
+    """Of 3 to 4 mm, to less than a tenth of a millimetre."""
+    schedule, known = scene(tmp_path, name)
+    result = schedule.compute(progress=False)
+    assert errors(Result(schedule.start, schedule.initial), *known).mean() > 2.5
+    found = errors(result, *known)
+    assert found.mean() < 0.1
+    assert np.percentile(found, 95) < 0.25
+    costs = [cost for _, _, cost in result.costs]
+    assert costs[-1] < 0.25 * costs[0]
+
+
+def test_a_translation_is_found(tmp_path):
+    schedule, known = scene(tmp_path, "3-D, oblique", truth=lambda points: np.broadcast_to((3.0, -2, 1), points.shape))
+    assert errors(schedule.compute(progress=False), *known).mean() < 0.05
+
+
+def shaded(pattern, points):
+    """Another gain, another offset, and a coil that shines from one side."""
+    return 300 + 2.5 * pattern(points) * (1 + points[..., 0] / 150)
+
+
+def inverted(pattern, points):
+    """A photographic negative: bright is dark."""
+    return 250 - pattern(points)
+
+
+@pytest.mark.parametrize(("grey", "allowed"), [(shaded, 0.2), (inverted, 0.5)])
+def test_another_scanner_and_another_contrast_do_no_harm(tmp_path, grey, allowed):
+    schedule, known = scene(tmp_path, "3-D, oblique", grey=grey)
+    assert errors(schedule.compute(progress=False), *known).mean() < allowed
+
+
+def test_what_a_mask_leaves_out_does_not_count(tmp_path):
+    """Half of the moving image is nonsense, and the mask says so."""
+
+    def half_nonsense(pattern, points):
+        return np.where(points[..., 0] > 8, 100 + 80 * np.sin(points.sum(-1)), pattern(points))
+
+    grid = GRIDS["3-D, oblique"]
+    mask = image_of(lambda points: points[..., 0] < 0, grid)
+    sitk.WriteImage(sitk.Cast(mask, sitk.sitkUInt8), str(tmp_path / "mask.mha"))
+    found = []
+    for options in {"mask": tmp_path / "mask.mha"}, {}:
+        folder = tmp_path / str(len(options))
+        folder.mkdir()
+        schedule, (truth, _, pattern) = scene(folder, "3-D, oblique", grey=half_nonsense, **options)
+        result = schedule.compute(progress=False)
+        points = points_of(grid)[::3, ::3, ::3].reshape(-1, 3)
+        points = points[(pattern.inside(points) > 0.9) & (points[:, 0] < -8)]
+        wrong = follow(result.field.transform, points) - points - truth(points)
+        found.append(np.linalg.norm(wrong, axis=-1).mean())
+    assert found[0] < 0.15
+    assert found[0] < found[1]
+
+
+def test_an_initial_transform_is_taken_into_account(tmp_path):
+    """The field comes first, then the initial transform; the moving image lies on a grid of its own."""
+    pattern = Pattern(3, 35)
+    grid = GRIDS["3-D, oblique"]
+    paths = write_pair(tmp_path, grid, grid_around_zero((64, 60, 40), (1.5, 1.5, 2.5)), pattern, swirl, initial=AFFINE)
+    result = register(*paths, two_stages(), initial=AFFINE, workdir=tmp_path / "work").compute(progress=False)
+    assert errors(result, swirl, grid, pattern).mean() < 0.15
+    point = (5.0, -7.0, 3.0)
+    np.testing.assert_allclose(
+        result.transform.TransformPoint(point), AFFINE.TransformPoint(result.field.transform.TransformPoint(point))
+    )
+
+
+def test_a_result_can_be_gone_on_from(tmp_path):
+    """Two runs of one stage each are one run of both."""
+    whole, _ = scene(tmp_path, "2-D")
+    coarse, _ = scene(tmp_path, "2-D", stages=two_stages()[:1], workdir=tmp_path / "coarse")
+    first = coarse.compute(progress=False)
+    fine, _ = scene(tmp_path, "2-D", stages=two_stages()[1:], workdir=tmp_path / "fine", start=first.field)
+    wanted = whole.compute(progress=False).field.values
+    found = fine.compute(progress=False).field.values
+    # All but the joint histogram goes from one run to the next, and it is counted anew.
+    assert np.abs(found - wanted).mean() < 0.02
+
+
+def test_half_as_large_blocks_give_the_same_field(tmp_path):
+    fields = []
+    for size in 48, 24:
+        stages = two_stages(block_size=size)
+        schedule, (_, _, pattern) = scene(tmp_path, "3-D, oblique", stages=stages, workdir=tmp_path / str(size))
+        fields.append(schedule.compute(progress=False).field.values)
+    inside = pattern.inside(points_of(schedule.lattice)) > 0.5
+    assert np.linalg.norm(fields[0] - fields[1], axis=0)[inside].mean() < 0.02
+
+
+# --- block transforms ------------------------------------------------------------------------------------------------
+
+LONG = grid_around_zero((48, 28, 28), (2.0, 2.0, 2.0), OBLIQUE[3])
+
+
+def two_blocks(folder: Path, method, truth, grey=Pattern.__call__) -> tuple[float, str]:
+    """The mean error of a method in two blocks, after blending, and the report."""
+    pattern = Pattern(3, 60)  # fills the image
+    wider = grid_around_zero((56, 36, 36), (2.0, 2.0, 2.0), OBLIQUE[3])
+    paths = write_pair(folder, LONG, wider, pattern, truth, grey=grey)
+    stage = Stage(method, Solve(16, 0.01, 200), spacing=2, block_size=56, overlap=12)
+    schedule = register(*paths, [stage], workdir=folder / "work")
+    assert len(schedule.blocks(stage)) == 2
+    result = schedule.compute(progress=False)
+    return errors(result, truth, LONG, pattern).mean(), str(result)
+
+
+def shift_of(points: np.ndarray) -> np.ndarray:
+    """A translation."""
+    return np.broadcast_to((2.0, -1.5, 1.0), points.shape)
+
+
+def wave(points: np.ndarray) -> np.ndarray:
+    """A warp of 2 mm, 1.9 mm of it on average."""
+    return swirl(points, 1.5, 120)
+
+
+@pytest.mark.parametrize(("truth", "allowed"), [(shift_of, 0.25), (wave, 0.4)])
+def test_blocks_registered_by_simpleitk(tmp_path, truth, allowed):
+    error, report = two_blocks(tmp_path, SimpleITKBlocks(knots=28, iterations=15, sampling=0.1), truth)
+    assert report.startswith("2 done, 0 skipped, 0 failed")
+    assert error < allowed
+
+
+def test_blocks_registered_by_elastix(tmp_path):
+    """Mutual information does not mind that bright is dark."""
+    method = ElastixBlocks(knots=20, resolutions=1, iterations=100)
+    error, report = two_blocks(tmp_path, method, wave, grey=inverted)
+    assert report.startswith("2 done, 0 skipped, 0 failed")
+    assert error < 0.5
+
+
+# --- what goes wrong, and what is said about it ----------------------------------------------------------------------
+
+
+def test_background_is_skipped_and_reported(tmp_path):
+    schedule, _ = scene(tmp_path, "2-D", stages=two_stages(block_size=12)[:1])
+    result = schedule.compute(progress=False)
+    corner = [each for each in result.report if each.index == (0, 0)]
+    assert {(each.status, each.message) for each in corner} == {("skipped", "background")}
+    assert {each.status for each in result.report} == {"done", "skipped"}
+    table = str(schedule)
+    skipped = sum(not wanted for _, wanted in schedule.blocks(schedule.stages[0]))
+    assert table.splitlines()[1].split()[4:6] == ["64", str(skipped)]
+
+
+def some_files(folder: Path) -> dict[str, Path]:
+    """Small images that are fine, and one of each kind that is not."""
+    grid, flat = grid_around_zero((24, 20, 22), (4.0, 4.0, 4.0)), grid_around_zero((40, 40), (4.0, 4.0))
+    pattern = Pattern(3, 30)
+    fine = image_of(pattern, grid)
+    far = image_of(pattern, grid)
+    far.SetOrigin((900, 900, 900))
+    broken = sitk.GetArrayFromImage(fine)
+    broken[:] = np.nan
+    images = {
+        "fine": fine,
+        "flat": image_of(Pattern(2, 30), flat),
+        "far": far,
+        "thin": image_of(pattern, grid_around_zero((40, 40, 1), (4.0, 4.0, 4.0))),
+        "constant": fine * 0 + 7,
+        "nan": grid.image(broken),
+        "empty": fine * 0,
+        "shifted": image_of(pattern, replace(grid, origin=(0.0, 0.0, 0.0))),
+    }
+    paths = {name: folder / f"{name}.mha" for name in (*images, "missing", "truncated")}
+    for name, image in images.items():
+        sitk.WriteImage(image, str(paths[name]))
+    paths["truncated"].write_bytes(paths["fine"].read_bytes()[:2000])
+    paths["other zarr"] = folder / "other.zarr"
+    zarr.create_group(paths["other zarr"])
+    paths["no zarr"] = folder / "folder.zarr"
+    paths["no zarr"].mkdir()
+    return paths
+
+
+BSPLINE = sitk.BSplineTransformInitializer(sitk.Image([8, 8, 8], sitk.sitkUInt8), [2, 2, 2])
+FLATTENS = sitk.AffineTransform(3)
+FLATTENS.SetMatrix((1, 0, 0, 0, 1, 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"moving": "missing"}, "missing.mha cannot be read as an image: is it there, and whole"),
+        ({"moving": "truncated"}, "truncated.mha cannot be read as an image: is it there, and whole"),
+        ({"moving": "no zarr"}, "no OME-Zarr volume at .*folder.zarr"),
+        ({"moving": "other zarr"}, "other.zarr is Zarr, but holds no OME-Zarr image"),
+        ({"moving": "flat"}, "The fixed image has 3 dimensions and the moving image has 2"),
+        ({"moving": "constant"}, "shows one grey value only: there is nothing to register"),
+        ({"moving": "nan"}, "shows one grey value only"),
+        ({"mask": "shifted"}, "The mask lies on another grid than the fixed image: resample it"),
+        ({"mask": "flat"}, "The mask lies on another grid than the fixed image: resample it"),
+        ({"initial": sitk.TranslationTransform(2, (1, 2))}, "has 3 dimensions and the initial transform has 2"),
+        ({"initial": BSPLINE}, "must be linear, and BSplineTransform is not"),
+        ({"initial": FLATTENS}, "singular: it flattens the image"),
+        ({"stages": []}, "nothing to do without a stage"),
+        ({"fixed": "thin"}, "A lattice of .* cells is too coarse for this image: give a lattice_spacing"),
+    ],
+)
+def test_a_plan_that_cannot_work_is_explained(tmp_path, change, message):
+    files = some_files(tmp_path)
+    change = {name: files.get(value, value) if isinstance(value, str) else value for name, value in change.items()}
+    options = {"fixed": files["fine"], "moving": files["fine"], "stages": [IDLE], "workdir": tmp_path / "work"}
+    with pytest.raises(ValueError, match=message):
+        register(**options | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mask": "empty"}, "No block of stage 0 could be registered. All are background: is the mask empty"),
+        ({"moving": "far"}, "could be registered. The first one said: no overlap: the block lies outside the moving"),
+    ],
+)
+def test_a_run_without_a_single_block_is_explained(tmp_path, change, message):
+    files = some_files(tmp_path)
+    options = {"fixed": "fine", "moving": "fine", **change}
+    options = {name: files[value] for name, value in options.items()}
+    with pytest.raises(RegistrationError, match=message):
+        register(**options, stages=[IDLE], workdir=tmp_path / "work").compute(progress=False)
+
+
+def test_a_field_from_another_lattice_is_refused(tmp_path):
+    fine = some_files(tmp_path)["fine"]
+    start = Field.zero(GRIDS["3-D, oblique"])
+    with pytest.raises(ValueError, match="lies on another lattice: give the lattice_spacing it was made with"):
+        register(fine, fine, [IDLE], start=start)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [(np.nan, "NaN or infinite values"), (120.0, "the fixed image is constant here")],
+)
+def test_a_spoiled_region_costs_its_blocks_and_no_more(tmp_path, spoil, message):
+    grid = grid_around_zero((96, 96), (1.0, 1.0))
+    pattern = Pattern(2, 44)
+    fixed, moving = write_pair(tmp_path, grid, grid, pattern, swirl)
+    image = sitk.ReadImage(str(fixed))
+    array = sitk.GetArrayFromImage(image)
+    array[32:64, 32:64] = spoil  # the block (1, 1), which has no halo
+    sitk.WriteImage(grid.image(array), str(fixed))
+    method = GaussNewton()
+    stages = [Stage(method, Solve(20), 4, 32, 0, 3), Stage(method, Solve(12), 1, 32, 0, 3)]
+    result = register(fixed, moving, stages, workdir=tmp_path / "work").compute(progress=False)
+    failed = {(each.index, each.message) for each in result.report if each.status == "failed"}
+    assert ((1, 1), message) in failed
+    assert f"block (1, 1) failed: {message}" in str(result)
+    # Bridged in the middle, and right all around it.
+    points = points_of(result.field.lattice)
+    wrong = np.linalg.norm(components_last(result.field.values) - swirl(points), axis=-1)
+    assert np.median(wrong[pattern.inside(points) > 0.9]) < 0.3
+    assert wrong[8:16, 8:16].mean() < 0.5 * np.linalg.norm(swirl(points), axis=-1)[8:16, 8:16].mean()
+
+
+@dataclass(frozen=True)
+class Backwards:
+    """A reduction that goes the right way in the wrong direction."""
+
+    solve: Solve
+
+    def __call__(self, votes: Votes, field: Field) -> np.ndarray:
+        """The field, less the step that it should have been given."""
+        return 2 * field.values - self.solve(votes, field)
+
+
+def test_a_step_in_the_wrong_direction_is_undone_and_noted(tmp_path):
+    stages = [Stage(GaussNewton(), Backwards(Solve(20)), spacing=4, iterations=4), *two_stages()]
+    schedule, known = scene(tmp_path, "2-D", stages=stages[:1])
+    result = schedule.compute(progress=False)
+    np.testing.assert_array_equal(result.field.values, 0)
+    assert result.notes == ["stage 0 stopped early: iteration 0 made the images less alike and was undone"]
+    assert result.notes[0] in str(result)
+    (_, _, before), (_, _, after) = result.costs
+    assert after > 1.05 * before
+    # The stages after it go on from the field before the wrong step.
+    schedule, known = scene(tmp_path, "2-D", stages=stages, workdir=tmp_path / "all")
+    assert errors(schedule.compute(progress=False), *known).mean() < 0.1
+
+
+# --- runs that are interrupted ---------------------------------------------------------------------------------------
+
+
+def interrupted_scene(folder: Path, method, workdir: str = "work"):
+    """16 blocks of a small image, 12 of them not background, and two iterations."""
+    stage = Stage(method, Solve(20), spacing=2, block_size=24, iterations=2)
+    return scene(folder, "2-D", stages=[stage], workdir=folder / workdir)[0]
+
+
+class Interrupt:
+    """Interrupts the run at one block, once, as Ctrl-C does."""
+
+    def __init__(self, method, number: int):
+        self.method, self.left, self.seen = method, number, []
+
+    def __call__(self, pair: BlockPair) -> Votes:
+        """The votes of the method."""
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.seen.append(pair.cells.index)
+        return self.method(pair)
+
+
+def test_an_interrupted_run_goes_on_from_the_blocks_it_has(tmp_path):
+    undisturbed = interrupted_scene(tmp_path, GaussNewton(), "undisturbed").compute(progress=False)
+    wanted = sum(each.status == "done" for each in undisturbed.report)
+    method = Interrupt(GaussNewton(), number=wanted // 2 + 3)  # in the second iteration
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_scene(tmp_path, method).compute(progress=False)
+    result = interrupted_scene(tmp_path, method).compute(progress=False)
+    assert len(method.seen) == wanted  # each block of each iteration once
+    np.testing.assert_array_equal(result.field.values, undisturbed.field.values)
+    earlier = [each for each in result.report if each.message == "by an earlier run"]
+    assert len(earlier) == wanted // 2 + 2
+    # A third run has nothing left to do.
+    np.testing.assert_array_equal(
+        interrupted_scene(tmp_path, method).compute(progress=False).field.values, result.field.values
+    )
+    assert len(method.seen) == wanted
+
+
+KILLED_RUN = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_distributed as tests
+folder = Path(sys.argv[2])
+method = tests.Diary(tests.Unnamed(), folder / "diary", kill_after=15)
+tests.interrupted_scene(folder, method).compute(progress=False)
+"""
+
+
+class Unnamed:
+    """A method as a learner may write it: an object that tells nothing about itself."""
+
+    def __call__(self, pair: BlockPair) -> Votes:
+        """The votes of GaussNewton."""
+        return GaussNewton()(pair)
+
+
+def test_a_killed_process_goes_on_from_the_blocks_it_has(tmp_path):
+    undisturbed = interrupted_scene(tmp_path, GaussNewton(), "undisturbed").compute(progress=False)
+    wanted = sum(each.status == "done" for each in undisturbed.report)
+    call = [sys.executable, "-c", KILLED_RUN, str(TESTS), str(tmp_path)]
+    assert subprocess.run(call, check=False).returncode == -signal.SIGKILL
+    method = Diary(Unnamed(), tmp_path / "diary", kill_after=15)
+    assert 15 == len(method.lines) < wanted
+    result = interrupted_scene(tmp_path, method).compute(progress=False)
+    assert len(method.lines) == wanted
+    np.testing.assert_array_equal(result.field.values, undisturbed.field.values)
+
+
+def test_the_work_folder_of_another_registration_is_refused(tmp_path):
+    first = interrupted_scene(tmp_path, MockMethod())
+    first.compute(progress=False)
+    refusal = pytest.raises(RegistrationError, match="holds another registration, or this one with other settings")
+    with refusal:
+        interrupted_scene(tmp_path, MockMethod(seconds=0.001)).compute(progress=False)
+    # Another file.
+    other = tmp_path / "other.mha"
+    sitk.WriteImage(image_of(Pattern(2, 30), GRIDS["2-D"]), str(other))
+    with refusal:
+        register(other, tmp_path / "moving.mha", first.stages, workdir=tmp_path / "work").compute(progress=False)
+    # The same file, written again.
+    other.replace(tmp_path / "fixed.mha")
+    with refusal:
+        interrupted_scene(tmp_path, MockMethod()).compute(progress=False)
+
+
+# --- no task reads a whole volume ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Greedy:
+    """A method that reads the whole moving image, which the test below must notice."""
+
+    path: Path
+
+    def __call__(self, pair: BlockPair) -> Votes:
+        """No votes to speak of."""
+        volumes.open_volume(self.path).read()
+        return MockMethod()(pair)
+
+
+@pytest.fixture
+def largest_read(monkeypatch):
+    """Tells the largest part of a volume that was read at once, of those with at least a million voxels."""
+    parts = [0.0]
+    original = zarr.Array.__getitem__
+
+    def watched(array, selection):
+        values = original(array, selection)
+        if array.size > 1e6:
+            parts.append(np.size(values) / array.size)
+        return values
+
+    monkeypatch.setattr(zarr.Array, "__getitem__", watched)
+
+    def since_the_last_call() -> float:
+        found, parts[:] = max(parts), [0.0]
+        return found
+
+    return since_the_last_call
+
+
+def test_no_task_reads_a_whole_volume(tmp_path, largest_read):
+    grid = grid_around_zero((192, 128, 48), (1.0, 1.0, 1.0))
+    x, y, z = (np.cos(np.arange(n) / (n / 12)) for n in grid.size)
+    image = grid.image((100 + 30 * (z[:, None, None] + y[:, None] + x)).astype(np.uint8))
+    for name in "fixed", "moving", "mask":
+        volumes.save(image if name != "mask" else image > 0, tmp_path / f"{name}.zarr", chunk=32)
+    largest_read()  # that was the making of the files
+    paths = tmp_path / "fixed.zarr", tmp_path / "moving.zarr"
+    turned = sitk.Euler3DTransform((0, 0, 0), 0, 0, 0.1)
+
+    def run(method) -> float:
+        stage = Stage(method, MockReduction(), spacing=1, block_size=32)
+        options = {"initial": turned, "mask": tmp_path / "mask.zarr", "workdir": tmp_path / type(method).__name__}
+        schedule = register(*paths, [stage], **options)
+        result = schedule.compute(progress=False)
+        write_warped(schedule, result, tmp_path / "warped.zarr", progress=False)
+        write_field(schedule, result, tmp_path / "field.zarr", spacing=4, progress=False)
+        return largest_read()
+
+    assert run(MockMethod()) < 0.3  # the largest is for a chunk of 64 x 64 x 48 of the warped image, turned
+    assert run(Greedy(paths[1])) == 1
