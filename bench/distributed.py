@@ -81,7 +81,7 @@ SAME_CONTRAST = (
 )
 OTHER_CONTRAST = (Recipe("t2", 1700, contrast="t2", bias=0.1), Recipe("inverted", 1800, contrast="inverted"))
 LARGE_WARP = Recipe("large_warp", 1900, reach=15.0)
-FINE = Recipe("fine", 1200, spacing=0.5)  # velocity_1 again, in eight times the voxels
+FINE = Recipe("fine", 1200, spacing=0.5)  # velocity_1 again, in eight times the voxels, of which the solve looks at 1 mm
 ANATOMIES = ("head_labels_03", "head_labels_12")
 REPORTING = (*SAME_CONTRAST, *OTHER_CONTRAST, LARGE_WARP, FINE)
 
@@ -296,7 +296,8 @@ def elastix_parameters() -> Any:
     """elastix's default: B-spline of 10 mm, mutual information, four resolutions of 256 iterations of 2048 samples.
 
     Its bending energy is left out. itk-dreg cannot have it, as elastix has no second derivatives of the start that
-    itk-dreg gives it; without it elastix in memory needs half the time, and is as good on the pairs of DEVELOPMENT.
+    itk-dreg gives it; and without it elastix in memory needs half the time. On the pairs of DEVELOPMENT it was as good
+    without it where the contrast is the same, and about 5 % worse where it differs.
     """
     import itk
 

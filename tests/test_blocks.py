@@ -140,6 +140,15 @@ def test_the_matrix_holds_one_column_for_each_axis(direction):
         assert np.isclose(np.linalg.norm(step), grid.spacing[axis])
 
 
+def test_grids_match_where_a_file_has_rounded_them_and_nowhere_else():
+    grid = Grid((30, 20, 10), (1.0, 1.0, 2.5), (-40.1, 12.7, 3.3), TURNED)
+    rounded = Grid(grid.size, grid.spacing, tuple(np.float32(grid.origin).tolist()), tuple(np.float32(TURNED).tolist()))
+    assert grid.matches(rounded)
+    assert not grid.matches(Grid((30, 20, 11), grid.spacing, grid.origin, grid.direction))
+    assert not grid.matches(Grid(grid.size, grid.spacing, (-40.1, 12.8, 3.3), grid.direction))
+    assert not grid.matches(Grid(grid.size, (1.001, 1.0, 2.5), grid.origin, grid.direction))
+
+
 # --- pooling ---------------------------------------------------------------------------------------------------------
 
 

@@ -138,6 +138,13 @@ class Grid:
         """The indices, with fractions, of positions of shape (..., dimension) in mm."""
         return (np.asarray(points) - self.origin) @ np.linalg.inv(self.matrix).T
 
+    def matches(self, other: Grid) -> bool:
+        """Whether the voxels of two grids are the same, to a thousandth of a voxel: files round what they hold."""
+        if self.size != other.size:
+            return False
+        corners = np.vstack([np.zeros(self.dimension), np.diag(self.size)])
+        return bool(np.abs(other.indices(self.points(corners)) - corners).max() < 1e-3)
+
     def crop(self, box: Box) -> Grid:
         """The grid of a part of the image: the same voxels, at the same places."""
         return Grid(box.size, self.spacing, tuple(self.points(box.start).tolist()), self.direction)

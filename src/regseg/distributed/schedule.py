@@ -224,7 +224,7 @@ def register(
     for name, found in ("moving image", moving_levels[0].grid.dimension), ("initial transform", initial.GetDimension()):
         if found != dimension:
             raise ValueError(f"The fixed image has {dimension} dimensions and the {name} has {found}.")
-    if mask_levels and [each.grid for each in mask_levels] != [each.grid for each in fixed_levels]:
+    if mask_levels and not mask_levels[0].grid.matches(fixed_levels[0].grid):
         raise ValueError("The mask lies on another grid than the fixed image: resample it onto that grid first.")
     linear(initial)  # says so now if it is not linear
     lattice = min(fixed_levels, key=lambda each: abs(np.log(min(each.grid.spacing) / lattice_spacing)))
@@ -280,7 +280,9 @@ def _foreground(volume: Volume) -> np.ndarray:
 
 
 def _grey_range(volume: Volume) -> tuple[float, float]:
-    low, high = np.nanpercentile(volume.array[:], [0.1, 99.9])
+    values = volume.array[:]
+    values = values[np.isfinite(values)]
+    low, high = np.percentile(values, [0.1, 99.9]) if values.size else (0.0, 0.0)
     if not high > low:
-        raise ValueError(f"{volume.path} shows one grey value only: there is nothing to register.")
+        raise ValueError(f"{volume.path} shows one grey value only, or NaN: there is nothing to register.")
     return float(low), float(high)
