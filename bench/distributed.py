@@ -81,7 +81,7 @@ SAME_CONTRAST = (
 )
 OTHER_CONTRAST = (Recipe("t2", 1700, contrast="t2", bias=0.1), Recipe("inverted", 1800, contrast="inverted"))
 LARGE_WARP = Recipe("large_warp", 1900, reach=15.0)
-FINE = Recipe("fine", 1200, spacing=0.5)  # velocity_1 again, in eight times the voxels, of which the solve looks at 1 mm
+FINE = Recipe("fine", 1200, spacing=0.5)  # velocity_1 again, in eight times the voxels
 ANATOMIES = ("head_labels_03", "head_labels_12")
 REPORTING = (*SAME_CONTRAST, *OTHER_CONTRAST, LARGE_WARP, FINE)
 
