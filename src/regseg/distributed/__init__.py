@@ -14,9 +14,10 @@ from regseg.distributed.field import Field
 from regseg.distributed.gauss_newton import GaussNewton
 from regseg.distributed.mock import MockMethod, MockReduction
 from regseg.distributed.pair import BlockError, BlockPair
+from regseg.distributed.plan import BlockMethod, Reduction, Stage
 from regseg.distributed.recipes import RECIPES, elastix_blocks, simpleitk_blocks, streamed_solve
 from regseg.distributed.result import BlockReport, RegistrationError, Result
-from regseg.distributed.schedule import BlockMethod, Reduction, Schedule, Stage, register
+from regseg.distributed.schedule import Schedule, register
 from regseg.distributed.solve import Solve
 from regseg.distributed.votes import Votes, vote
 from regseg.distributed.warp import write_field, write_warped

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 
+from regseg.distributed.plan import Plan
 from regseg.distributed.result import Result
-
-if TYPE_CHECKING:
-    from regseg.distributed.schedule import Schedule
 
 # Colours of Okabe and Ito; each status has a hatching too, for eyes and printers without colour.
 _LOOK = {
@@ -23,12 +19,12 @@ _LOOK = {
 }
 
 
-def draw_blocks(schedule: Schedule, stage: int = -1, result: Result | None = None, ax: Axes | None = None) -> Axes:
+def draw_blocks(schedule: Plan, stage: int = -1, result: Result | None = None, ax: Axes | None = None) -> Axes:
     """Draw the blocks of a stage on the middle slice of the fixed image, and the halo of one of them, dashed.
 
     Parameters
     ----------
-    schedule : Schedule
+    schedule : Plan
         The registration.
     stage : int
         Which one; the last without it.

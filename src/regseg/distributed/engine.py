@@ -8,7 +8,7 @@ import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from dask.distributed import Client
@@ -16,104 +16,92 @@ from dask.distributed import Client
 from regseg.blocks import Block, Grid
 from regseg.distributed import cluster
 from regseg.distributed.pair import BlockError, Linear, Ranges, cut, linear
+from regseg.distributed.plan import BlockMethod, Plan, Stage
 from regseg.distributed.result import BlockReport, RegistrationError, Result
 from regseg.distributed.store import load_field, load_votes, save_field, save_votes, stamp, votes_file, write_whole
 from regseg.distributed.votes import Votes
 from regseg.volumes import Volume
 
-if TYPE_CHECKING:
-    from regseg.distributed.schedule import BlockMethod, Schedule, Stage
-
 _GROWTH = 1.2  # a cost that grows by more than this from one iteration to the next: the step went the wrong way
 
 
-def compute(schedule: Schedule, progress: bool) -> Result:
-    """Compute a schedule; see `Schedule.compute`."""
-    _claim(schedule)
-    result = Result(schedule.start, schedule.initial)
-    shared = None
-    with cluster.connected(schedule.client) as client:
-        if progress:
-            cluster.tell_dashboard(client)
-        for number, stage in enumerate(schedule.stages):
-            if number and stage.method != schedule.stages[number - 1].method:
-                shared = None  # what one method shares means nothing to another
-            shared = _stage(schedule, number, result, shared, client, progress)
-    return result
+class Run:
+    """One computation of a plan, as far as it has got: the result so far, and what the blocks have shared last."""
 
+    def __init__(self, plan: Plan, progress: bool) -> None:
+        self.plan = plan
+        self.progress = progress
+        self.result = Result(plan.start, plan.initial)
+        self.shared: np.ndarray | None = None
 
-def _stage(
-    schedule: Schedule,
-    number: int,
-    result: Result,
-    shared: np.ndarray | None,
-    client: Client | None,
-    progress: bool,
-) -> np.ndarray | None:
-    """Do the iterations of a stage, on the field of the result; return what its blocks have shared in the last one."""
-    stage, before = schedule.stages[number], None
-    for iteration in range(stage.iterations):
-        votes = _map(schedule, number, iteration, result, shared, client, progress)
-        shared = votes.shared
-        if votes.cost is not None:
-            result.costs.append((number, iteration, votes.cost))
-            if before is not None and votes.cost > _GROWTH * before[0]:
-                result.field = before[1]
-                result.notes.append(
-                    f"stage {number} stopped early: iteration {iteration - 1} made the images less alike and was undone"
+    def compute(self) -> Result:
+        """Do all stages; see `Schedule.compute`."""
+        _claim(self.plan)
+        with cluster.connected(self.plan.client) as client:
+            if self.progress:
+                cluster.tell_dashboard(client)
+            for number, stage in enumerate(self.plan.stages):
+                if number and stage.method != self.plan.stages[number - 1].method:
+                    self.shared = None  # what one method shares means nothing to another
+                self._stage(number, stage, client)
+        return self.result
+
+    def _stage(self, number: int, stage: Stage, client: Client | None) -> None:
+        """Repeat map and reduce, and take a step back where one made things worse."""
+        result, before = self.result, None
+        for iteration in range(stage.iterations):
+            votes = self._map(number, stage, iteration, client)
+            self.shared = votes.shared
+            if votes.cost is not None:
+                result.costs.append((number, iteration, votes.cost))
+                if before is not None and votes.cost > _GROWTH * before[0]:
+                    result.field = before[1]
+                    result.notes.append(
+                        f"stage {number} stopped early: iteration {iteration - 1} made the images less alike and was "
+                        "undone"
+                    )
+                    return
+                before = votes.cost, result.field
+            values = stage.reduction(votes, result.field)
+            if values.shape != result.field.values.shape or not np.isfinite(values).all():
+                raise RegistrationError(
+                    f"The reduction of stage {number} gave values of shape {values.shape}, or NaN among them: wanted "
+                    f"are finite ones of shape {result.field.values.shape}."
                 )
-                return shared
-            before = votes.cost, result.field
-        values = stage.reduction(votes, result.field)
-        if values.shape != result.field.values.shape or not np.isfinite(values).all():
-            raise RegistrationError(
-                f"The reduction of stage {number} gave values of shape {values.shape}, or NaN among them: wanted "
-                f"are finite ones of shape {result.field.values.shape}."
-            )
-        result.field = replace(result.field, values=np.asarray(values, np.float32))
-    return shared
+            result.field = replace(result.field, values=np.asarray(values, np.float32))
 
-
-def _map(
-    schedule: Schedule,
-    number: int,
-    iteration: int,
-    result: Result,
-    shared: np.ndarray | None,
-    client: Client | None,
-    progress: bool,
-) -> Votes:
-    """Let all blocks vote; return the sum of their votes, with the mean of their costs."""
-    stage = schedule.stages[number]
-    folder = schedule.workdir / f"stage-{number}" / f"iteration-{iteration}"
-    folder.mkdir(parents=True, exist_ok=True)
-    save_field(result.field, folder / "field.npy")
-    images = schedule.levels(stage)
-    job = Job(stage.method, *images, schedule.lattice, linear(schedule.initial), schedule.ranges, shared, folder)
-    blocks, tasks, outcomes = schedule.blocks(stage), {}, {}
-    for block, wanted in blocks:
-        if not wanted:
-            outcomes[block.index] = ("skipped", "background")
-        elif votes_file(folder, block).is_file():
-            outcomes[block.index] = ("done", "by an earlier run")
-        else:
-            tasks[block.index] = (job, block)
-    label = f"stage {number}, iteration {iteration}"
-    for index, outcome in cluster.run(vote_in, tasks, client, label=label, progress=progress):
-        outcomes[index] = ("failed", _explain(outcome)) if isinstance(outcome, BaseException) else outcome
-    total, done = Votes.none(schedule.lattice.box), 0
-    for block, _ in blocks:  # in their order, so that the sums round alike however the run went
-        result.report.append(BlockReport(number, iteration, block.index, *outcomes[block.index]))
-        if outcomes[block.index][0] == "done":
-            total.add(load_votes(votes_file(folder, block)))
-            done += 1
-    if not done:
-        failed = [message for status, message, *_ in outcomes.values() if status == "failed"]
-        why = f"The first one said: {failed[0]}." if failed else "All are background: is the mask empty?"
-        raise RegistrationError(f"No block of stage {number} could be registered. {why}")
-    if total.cost is not None:
-        total.cost /= done
-    return total
+    def _map(self, number: int, stage: Stage, iteration: int, client: Client | None) -> Votes:
+        """Let all blocks vote; return the sum of their votes, with the mean of their costs."""
+        plan = self.plan
+        folder = plan.workdir / f"stage-{number}" / f"iteration-{iteration}"
+        folder.mkdir(parents=True, exist_ok=True)
+        save_field(self.result.field, folder / "field.npy")
+        images = plan.levels(stage)
+        job = Job(stage.method, *images, plan.lattice, linear(plan.initial), plan.ranges, self.shared, folder)
+        blocks, tasks, outcomes = plan.blocks(stage), {}, {}
+        for block, wanted in blocks:
+            if not wanted:
+                outcomes[block.index] = ("skipped", "background")
+            elif votes_file(folder, block).is_file():
+                outcomes[block.index] = ("done", "by an earlier run")
+            else:
+                tasks[block.index] = (job, block)
+        label = f"stage {number}, iteration {iteration}"
+        for index, outcome in cluster.run(vote_in, tasks, client, label=label, progress=self.progress):
+            outcomes[index] = ("failed", _explain(outcome)) if isinstance(outcome, BaseException) else outcome
+        total, done = Votes.none(plan.lattice.box), 0
+        for block, _ in blocks:  # in their order, so that the sums round alike however the run went
+            self.result.report.append(BlockReport(number, iteration, block.index, *outcomes[block.index]))
+            if outcomes[block.index][0] == "done":
+                total.add(load_votes(votes_file(folder, block)))
+                done += 1
+        if not done:
+            failed = [message for status, message, *_ in outcomes.values() if status == "failed"]
+            why = f"The first one said: {failed[0]}." if failed else "All are background: is the mask empty?"
+            raise RegistrationError(f"No block of stage {number} could be registered. {why}")
+        if total.cost is not None:
+            total.cost /= done
+        return total
 
 
 @dataclass(frozen=True)
@@ -159,27 +147,35 @@ def _explain(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _claim(schedule: Schedule) -> None:
+def _claim(plan: Plan) -> None:
     """Make sure that what lies in the work folder belongs to this registration."""
-    images = (schedule.fixed, schedule.moving, schedule.mask or [])
+    images = (plan.fixed, plan.moving, plan.mask or [])
     known = {
         "images": [[str(levels[0].path), stamp(levels[0].path)] for levels in images if levels],
-        "initial": [each.tolist() for each in linear(schedule.initial)],
-        "start": hashlib.sha256(schedule.start.values.tobytes()).hexdigest(),
-        "lattice": repr(schedule.lattice),
-        "stages": [_describe(stage) for stage in schedule.stages],
+        "initial": [each.tolist() for each in linear(plan.initial)],
+        "start": hashlib.sha256(plan.start.values.tobytes()).hexdigest(),
+        "lattice": repr(plan.lattice),
+        "stages": [_describe(stage) for stage in plan.stages],
     }
-    file = schedule.workdir / "registration.json"
+    file = plan.workdir / "registration.json"
     text = json.dumps(known, indent=2)
     if file.is_file() and file.read_text(encoding="utf-8") != text:
         raise RegistrationError(
-            f"The work folder {schedule.workdir} holds another registration, or this one with other settings. Give "
+            f"The work folder {plan.workdir} holds another registration, or this one with other settings. Give "
             "another folder, or delete this one."
         )
     write_whole(file, lambda out: out.write(text.encode()))
 
 
 def _describe(stage: Stage) -> dict[str, Any]:
-    """A stage in words that are the same in the next process: a function by its name, an object by its values."""
-    words = {name: getattr(each, "__qualname__", repr(each)) for name, each in vars(stage).items()}
+    """A stage in words that are the same in the next process: a function by its code, an object by its values."""
+
+    def words_of(each: Any) -> str:
+        code = getattr(each, "__code__", None)
+        if code is None:
+            return repr(each)
+        plain = [value for value in code.co_consts if not hasattr(value, "co_code")]
+        return f"{each.__qualname__} {code.co_code.hex()} {plain}"
+
+    words = {name: words_of(each) for name, each in vars(stage).items()}
     return {name: re.sub(r"0x[0-9a-fA-F]+", "…", each) for name, each in words.items()}  # no addresses in memory

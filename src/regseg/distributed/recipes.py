@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from regseg.distributed.block_transforms import ElastixBlocks, SimpleITKBlocks
 from regseg.distributed.gauss_newton import GaussNewton
-from regseg.distributed.schedule import BlockMethod, Stage
+from regseg.distributed.plan import BlockMethod, Stage
 from regseg.distributed.solve import Solve
 
 

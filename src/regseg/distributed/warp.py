@@ -13,14 +13,14 @@ from regseg.blocks import Block, Grid, split
 from regseg.distributed import cluster
 from regseg.distributed.field import Field
 from regseg.distributed.pair import Linear, displacements, linear, pull
+from regseg.distributed.plan import Plan
 from regseg.distributed.result import RegistrationError, Result
-from regseg.distributed.schedule import Schedule
 from regseg.distributed.store import load_field, save_field
 from regseg.volumes import Volume
 
 
 def write_warped(
-    schedule: Schedule, result: Result, path: str | Path, *, labels: bool = False, progress: bool = True
+    schedule: Plan, result: Result, path: str | Path, *, labels: bool = False, progress: bool = True
 ) -> Volume:
     """Write the moving image, resampled onto the fixed image's grid, as OME-Zarr.
 
@@ -28,7 +28,7 @@ def write_warped(
 
     Parameters
     ----------
-    schedule : Schedule
+    schedule : Plan
         The registration.
     result : Result
         What it gave.
@@ -50,7 +50,7 @@ def write_warped(
 
 
 def write_field(
-    schedule: Schedule, result: Result, path: str | Path, *, spacing: float = 4.0, progress: bool = True
+    schedule: Plan, result: Result, path: str | Path, *, spacing: float = 4.0, progress: bool = True
 ) -> Volume:
     """Write the displacement from points of the fixed image to points of the moving one, as OME-Zarr of vectors.
 
@@ -75,7 +75,7 @@ def write_field(
 
 
 def _write(
-    schedule: Schedule,
+    schedule: Plan,
     result: Result,
     path: str | Path,
     grid: Grid,
