@@ -317,6 +317,41 @@ def test_the_solve_minimises_the_energy_that_it_states():
         assert energy(wanted + 0.1 * generator.normal(size=wanted.size)) > energy(wanted)
 
 
+def test_the_field_levels_off_beyond_the_last_vote():
+    """A slope among the votes does not run on for ever where nobody has voted."""
+    lattice = Grid((60, 60), (4.0, 4.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
+    slope = np.zeros((2, 60, 60))
+    slope[0] = 0.2 * 4 * (np.arange(60) - 10)  # along x, 0 in the middle of the votes
+    seen = np.zeros((60, 60))
+    seen[5:16, 5:16] = 16
+    cast = Votes(lattice.box, np.stack([seen, 0 * seen, seen]), seen * slope)
+    found = Solve(8, 0.5, 2000)(cast, Field.zero(lattice))
+    np.testing.assert_allclose(found[0, 8:13, 8:13], slope[0, 8:13, 8:13], atol=0.1)
+    assert 4 < found[0].max() < 12  # the last vote says 4 mm, and running straight on would reach 39 mm
+
+
+def test_a_changed_function_is_another_registration(tmp_path):
+    def reduction(votes, field):
+        return field.values + 0 * votes.weight + 1
+
+    mock_run(tmp_path, GRIDS["2-D"], MockMethod(), reduction)
+    again = register_again(tmp_path, reduction)
+    assert {each.message for each in again.compute(progress=False).report} == {"by an earlier run"}
+
+    def reduction(votes, field):
+        return field.values + 0 * votes.weight + 2
+
+    with pytest.raises(RegistrationError, match="holds another registration"):
+        register_again(tmp_path, reduction).compute(progress=False)
+
+
+def register_again(folder, reduction):
+    """The plan of `mock_run` once more, with another reduction perhaps."""
+    stage = Stage(MockMethod(), reduction, spacing=4, block_size=32, overlap=8)
+    paths = folder / "fixed.mha", folder / "moving.mha"
+    return register(*paths, [stage], mask=folder / "mask.mha", workdir=folder / "work")
+
+
 def test_a_reduction_must_give_a_field(tmp_path):
     for name, wrong in ("shape", lambda _, field: field.values[:, 1:]), ("nan", lambda _, field: field.values * np.nan):
         folder = tmp_path / name
