@@ -102,6 +102,15 @@ def only_holes(votes, field) -> np.ndarray:
     return field.values + np.where(votes.weight > 1, quotient(votes), bridged)
 
 
+def mixed(votes, field) -> np.ndarray:
+    """A Gaussian that runs over the components too."""
+    return field.values + gaussian_filter(votes.vector, 2.0) / np.maximum(gaussian_filter(votes.weight, 2.0), 1e-9)
+
+
+def one_shift(votes, field) -> np.ndarray:
+    return field.values + votes.vector.sum(axis=(1, 2), keepdims=True) / votes.weight.sum()
+
+
 def share(result, *, over=("done", "failed"), failed=("failed",), percent=1) -> float:
     count = {kind: sum(each.status == kind for each in result.report) for kind in ("done", "skipped", "failed")}
     return percent * sum(count[kind] for kind in failed) / sum(count[kind] for kind in over)
@@ -169,6 +178,9 @@ WRONG = {
         ("add it to the field", lambda: lambda votes, field: normalised(votes, field) - field.values),
         ("as before", lambda: distributed.MockReduction()),
         ("no displacement yet", lambda: lambda votes, field: field.values + smoothed(votes.vector)),
+        ("x and y are mixed", lambda: mixed),
+        ("smooth less", lambda: lambda votes, field: normalised(votes, field, 12.0)),
+        ("smooth less", lambda: one_shift),
         ("silent zero", lambda: lambda votes, field: field.values + quotient(votes)),
         ("pulls to zero", lambda: lambda votes, field: field.values + smoothed(quotient(votes))),
         ("weigh next to nothing", lambda: unweighted),

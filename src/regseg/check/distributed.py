@@ -183,25 +183,26 @@ def _inside(cell: np.ndarray, box) -> bool:
 
 # --- reduce -----------------------------------------------------------------------------------------------------------
 
-FURTHER = (3.0, -2.0)  # mm, what all votes want
+SHAPE = (26, 22)  # of the lattice (y, x)
+# What the votes want, in mm, shape (2, y, x): it changes slowly along y.
+FURTHER = np.reshape((4.0, -1.0), (2, 1, 1)) + np.linspace(-2, 2, SHAPE[0])[:, None] + np.zeros(SHAPE)
 HOLE = (slice(8, 12), slice(9, 13))  # cells in which nobody has voted
 STRAY = (slice(16, 19), slice(4, 8))  # cells with a weak vote for something else
 
 
 def known_votes() -> tuple[Votes, Field]:
-    """Votes of blocks that all want the same, but for noise, a hole and a few stray votes; and the field so far."""
+    """Votes for a smooth displacement, but for noise, a hole and a few stray votes; and the field so far."""
     from regseg import distributed
 
-    lattice = Grid((22, 26), (CELL, CELL), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
-    shape = lattice.size[::-1]
-    weight = np.full(shape, 16.0)
+    lattice = Grid(SHAPE[::-1], (CELL, CELL), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
+    weight = np.full(SHAPE, 16.0)
     weight[:, 14:] *= 3
-    wish = np.stack([np.full(shape, each) for each in FURTHER]) + np.random.default_rng(5).normal(0, 0.6, (2, *shape))
+    wish = FURTHER + np.random.default_rng(5).normal(0, 0.6, FURTHER.shape)
     wish[(slice(None), *STRAY)] = 15.0
     weight[STRAY] = 0.1
     weight[HOLE] = 0.0
-    matrix = np.stack([weight if i == j else np.zeros(shape) for i, j in PAIRS])
-    now = np.stack([np.full(shape, 1.5), np.full(shape, 4.0)]).astype(np.float32)
+    matrix = np.stack([weight if i == j else np.zeros(SHAPE) for i, j in PAIRS])
+    now = np.stack([np.full(SHAPE, 1.5), np.full(SHAPE, 4.0)]).astype(np.float32)
     return distributed.Votes(lattice.box, matrix, wish * weight), distributed.Field(lattice, now)
 
 
@@ -219,24 +220,32 @@ def a_reduction(given) -> Verdict:
         return wrong(f"I expected an array of shape {before.shape}: the components x and y, each (y, x).")
     if not np.isfinite(values).all():
         return wrong("There are NaN in it: where nobody has voted, you divide 0 by 0.")
-    further, target = values - before, np.reshape(FURTHER, (2, 1, 1))
-    error = np.abs(further - target).max(axis=0)
+    further = values - before
+    error = np.abs(further - FURTHER).max(axis=0)
 
-    def about(cells: np.ndarray, vector: np.ndarray) -> bool:
-        return bool(np.abs(cells.mean(axis=(1, 2)) - vector).max() < 0.5)
+    def about(found: np.ndarray, wanted: np.ndarray | float) -> bool:
+        return bool(np.abs((found - wanted).mean(axis=(1, 2))).max() < 0.5)
+
+    def rise(field: np.ndarray) -> float:
+        return float((field[:, -3:] - field[:, :3]).mean())
 
     light, firm = (slice(None), slice(1, 7), slice(1, 13)), (slice(None), slice(1, 25), slice(16, 21))
-    if error.max() < 0.9 and further[firm].std(axis=(1, 2)).max() < 0.45:
+    hole = (slice(None), *HOLE)
+    if error.max() < 0.9 and (further - FURTHER)[firm].std(axis=(1, 2)).max() < 0.45:
         return right("Firm votes count more, noise is smoothed, and the hole is bridged from its neighbours.")
-    if about(values[light], np.array(FURTHER)):
+    if about(values[light], FURTHER[light]):
         return wrong("You return the further displacement alone: add it to the field as it stands.")
-    if about(further[firm], np.zeros(2)):
+    if about(further[firm], 0.0):
         return wrong("The field is as before: add what the votes want.")
-    if not about(further[firm], np.array(FURTHER)):
+    if about(further[firm], FURTHER[firm].mean(axis=0)):
+        return wrong("x and y are mixed: your filter runs over the first axis too, so smooth each component by itself.")
+    if not about(further[firm], FURTHER[firm]):
         return wrong("Sums of votes are no displacement yet: divide the sum of w d by the sum of w.")
-    if np.abs(further[(slice(None), *HOLE)]).min() < 0.2:
+    if rise(further) < 0.6 * rise(FURTHER):
+        return wrong("That is nearly one shift for all, and the votes change from place to place: smooth less.")
+    if np.abs(further[hole]).min() < 0.2:
         return wrong("A silent zero: where nobody has voted the displacement stops, and that tears the image.")
-    if error[HOLE].max() > 0.9 and np.abs(further[(slice(None), *HOLE)]).mean() < np.abs(target).mean():
+    if error[HOLE].max() > 0.9 and (further * FURTHER)[hole].sum() < 0.8 * (FURTHER**2)[hole].sum():
         return wrong("The hole pulls to zero: smooth b and the weights first, both alike, and divide then.")
     if error[STRAY].max() > 0.9:
         return wrong("A few votes that weigh next to nothing bend the field: smooth b and the weights, then divide.")
