@@ -352,12 +352,29 @@ def register_again(folder, reduction):
     return register(*paths, [stage], mask=folder / "mask.mha", workdir=folder / "work")
 
 
-def test_a_reduction_must_give_a_field(tmp_path):
-    for name, wrong in ("shape", lambda _, field: field.values[:, 1:]), ("nan", lambda _, field: field.values * np.nan):
-        folder = tmp_path / name
-        folder.mkdir()
-        with pytest.raises(RegistrationError, match="wanted are finite ones of shape"):
-            mock_run(folder, GRIDS["2-D"], MockMethod(), wrong)
+def test_a_stage_must_be_possible():
+    for wrong in {"spacing": 0}, {"block_size": 0}, {"overlap": -1}, {"iterations": 0}:
+        with pytest.raises(ValueError, match="only the overlap may be 0"):
+            Stage(MockMethod(), Solve(8), **{"spacing": 1, **wrong})
+
+
+def test_a_method_that_forgets_to_vote_is_told_how(tmp_path):
+    with pytest.raises(RegistrationError, match="returned NoneType in place of Votes: distributed.vote"):
+        mock_run(tmp_path, GRIDS["2-D"], lambda pair: None, Solve(8))  # noqa: ARG005
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda *_: None,
+        lambda _, field: field,
+        lambda _, field: field.values[:, 1:],
+        lambda _, field: field.values * np.nan,
+    ],
+)
+def test_a_reduction_must_give_a_field(tmp_path, wrong):
+    with pytest.raises(RegistrationError, match="wanted are finite ones of shape"):
+        mock_run(tmp_path, GRIDS["2-D"], MockMethod(), wrong)
 
 
 # --- the Gauss-Newton method -----------------------------------------------------------------------------------------
@@ -638,7 +655,7 @@ FLATTENS.SetMatrix((1, 0, 0, 0, 1, 0, 0, 0, 0))
         ({"initial": sitk.TranslationTransform(2, (1, 2))}, "has 3 dimensions and the initial transform has 2"),
         ({"initial": BSPLINE}, "must be linear, and BSplineTransform is not"),
         ({"initial": FLATTENS}, "singular: it flattens the image"),
-        ({"stages": []}, "nothing to do without a stage"),
+        ({"stages": []}, "Give a list of stages, even of one"),
         ({"fixed": "thin"}, "A lattice of .* cells is too coarse for this image: give a lattice_spacing"),
     ],
 )

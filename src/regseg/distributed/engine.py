@@ -63,10 +63,11 @@ class Run:
                     return
                 before = votes.cost, result.field
             values = stage.reduction(votes, result.field)
-            if values.shape != result.field.values.shape or not np.isfinite(values).all():
+            wanted = result.field.values.shape
+            if not (isinstance(values, np.ndarray) and values.shape == wanted and np.isfinite(values).all()):
                 raise RegistrationError(
-                    f"The reduction of stage {number} gave values of shape {values.shape}, or NaN among them: wanted "
-                    f"are finite ones of shape {result.field.values.shape}."
+                    f"The reduction of stage {number} gave {type(values).__name__} of shape "
+                    f"{getattr(values, 'shape', 'none')}, or NaN in it: wanted are finite ones of shape {wanted}."
                 )
             result.field = replace(result.field, values=np.asarray(values, np.float32))
 
@@ -129,6 +130,11 @@ def vote_in(job: Job, block: Block) -> tuple[str, str, float]:
         field = load_field(job.lattice, job.folder / "field.npy")
         pair = cut(job.fixed, job.moving, job.mask, block, field, job.initial, job.ranges, job.shared)
         votes = job.method(pair)
+        if not isinstance(votes, Votes):
+            raise BlockError(
+                f"the method returned {type(votes).__name__} in place of Votes: distributed.vote(pair, transform) "
+                "makes them of a transform"
+            )
         if not (np.isfinite(votes.matrix).all() and np.isfinite(votes.vector).all()):
             raise BlockError("diverged: its votes are NaN or infinite")
         save_votes(votes, votes_file(job.folder, block))

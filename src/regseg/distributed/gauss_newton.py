@@ -9,9 +9,9 @@ a cell's votes are sums over its voxels,
 A grey difference says nothing along an edge, only across it; A knows, and the reduction fills the rest in from the
 neighbours. Two things make this work on real images. Both are normalised to mean 0 and standard deviation 1 in a small
 window around each voxel (P. Cachier, X. Pennec, "3D non-rigid registration by gradient descent on a Gaussian-windowed
-similarity measure", MMBIA 2000), so that brightness, contrast and shading drop out. And voxels that disagree for other
-reasons than a displacement weigh little: w = ρ / (1 + (f - m)²), with ρ the images' correlation in the window, or
-0 where it is negative.
+similarity measure using convolutions", MMBIA 2000), so that brightness, contrast and shading drop out. And voxels that
+disagree for other reasons than a displacement weigh little: w = ρ / (1 + (f - m)²), with ρ the images' correlation in
+the window, or 0 where it is negative.
 
 **Two contrasts.** Other tissues are bright in the other image, but the same ones everywhere. So the moving image's grey
 is first translated into the fixed one's: to the mean of f over all voxels where m has that grey, as the joint histogram

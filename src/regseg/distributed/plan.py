@@ -66,8 +66,17 @@ class Stage:
     overlap: float = 8.0
     iterations: int = 1
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a length or a number that cannot be."""
+        if not (self.spacing > 0 and self.block_size > 0 and self.overlap >= 0 and self.iterations >= 1):
+            raise ValueError(
+                f"A stage with voxels of {self.spacing} mm, blocks of {self.block_size} mm, an overlap of "
+                f"{self.overlap} mm and {self.iterations} iterations cannot be: only the overlap may be 0, and nothing "
+                "less."
+            )
 
-@dataclass
+
+@dataclass(repr=False)
 class Plan:
     """A registration that is planned, to be looked at.
 
@@ -146,6 +155,8 @@ class Plan:
             ]
             lines.append("  ".join(cells))
         return "\n".join(lines)
+
+    __repr__ = __str__
 
 
 def at_least(levels: list[Volume], spacing: float) -> Volume:

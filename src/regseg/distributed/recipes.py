@@ -10,7 +10,9 @@ from regseg.distributed.plan import BlockMethod, Stage
 from regseg.distributed.solve import Solve
 
 
-def streamed_solve(spacing: float = 1.0, block_size: float = 64.0, overlap: float = 8.0) -> tuple[Stage, ...]:
+def streamed_solve(
+    spacing: float = 1.0, block_size: float | None = None, overlap: float | None = None
+) -> tuple[Stage, ...]:
     """The streamed Gauss-Newton solve, for images of the same contrast or of different ones.
 
     Parameters
@@ -19,11 +21,12 @@ def streamed_solve(spacing: float = 1.0, block_size: float = 64.0, overlap: floa
         The finest voxels looked at. Knots, windows and coarser voxels are in proportion to it, and so should be the
         lattice_spacing of `register`, 4 times as large: smaller for something finer than a head, larger for a head in
         larger voxels.
-    block_size : float
-        Width of a block at the finest level; half as much more at the level before it.
-    overlap : float
-        Width of the halo; at least three windows of the method, 7.5 times the spacing.
+    block_size : float, optional
+        Width of a block at the finest level; half as much more at the level before it. Without it, 64 voxels.
+    overlap : float, optional
+        Width of the halo; at least three windows of the method, 7.5 voxels. Without it, 8 voxels.
     """
+    block_size, overlap = block_size or 64 * spacing, overlap or 8 * spacing
     method = GaussNewton(window=2.5 * spacing)
 
     def stage(knots: float, voxels: float, size: float, iterations: int) -> Stage:
@@ -33,16 +36,25 @@ def streamed_solve(spacing: float = 1.0, block_size: float = 64.0, overlap: floa
     return stage(40, 4, whole, 2), stage(20, 4, whole, 2), stage(10, 2, 1.5 * block_size, 3), stage(8, 1, block_size, 2)
 
 
-def elastix_blocks(spacing: float = 1.0, block_size: float = 64.0, overlap: float = 16.0) -> tuple[Stage, ...]:
-    """Blocks registered by elastix with mutual information, and blended. Needs the extra `elastix`."""
-    return _blended(ElastixBlocks(knots=10 * spacing), spacing, block_size, overlap)
+def elastix_blocks(
+    spacing: float = 1.0, block_size: float | None = None, overlap: float | None = None
+) -> tuple[Stage, ...]:
+    """Blocks registered by elastix with mutual information, and blended. Needs the extra `elastix`.
+
+    Without other sizes, blocks are 64 voxels wide and their halo 16.
+    """
+    return _blended(ElastixBlocks(knots=10 * spacing), spacing, block_size or 64 * spacing, overlap or 16 * spacing)
 
 
 def simpleitk_blocks(
-    spacing: float = 2.0, block_size: float = 96.0, overlap: float = 16.0, other_contrast: bool = False
+    spacing: float = 2.0, block_size: float | None = None, overlap: float | None = None, other_contrast: bool = False
 ) -> tuple[Stage, ...]:
-    """Blocks registered by SimpleITK, and blended; by mutual information where the contrast differs."""
-    return _blended(SimpleITKBlocks(8 * spacing, other_contrast), spacing, block_size, overlap)
+    """Blocks registered by SimpleITK, and blended; by mutual information where the contrast differs.
+
+    Without other sizes, blocks are 48 voxels wide and their halo 8.
+    """
+    method = SimpleITKBlocks(8 * spacing, other_contrast)
+    return _blended(method, spacing, block_size or 48 * spacing, overlap or 8 * spacing)
 
 
 def _blended(method: BlockMethod, spacing: float, block_size: float, overlap: float) -> tuple[Stage, ...]:

@@ -25,7 +25,7 @@ class BlockReport:
     cpu_seconds: float = 0.0
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """What a registration found.
 
@@ -63,3 +63,5 @@ class Result:
             if each.status == "failed"
         ]
         return "\n".join([", ".join(f"{n} {status}" for status, n in count.items()), *failed, *self.notes])
+
+    __repr__ = __str__

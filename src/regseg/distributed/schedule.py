@@ -70,7 +70,9 @@ def register(
     lattice_spacing : float
         Width of a cell of the lattice in mm, rounded to a level of resolution of the fixed image.
     workdir : str or Path, optional
-        A folder that all workers can reach. Without it, a temporary one, which goes with the schedule.
+        A folder that all workers can reach. Without it, a temporary one, which goes with the schedule. A second run
+        goes on from what it finds there; it notices another method or reduction, but not another value of a global
+        name that they use.
     client : Client or str, optional
         A dask client, the address of a scheduler, or None to work here, one block after the other.
 
@@ -80,8 +82,12 @@ def register(
         Dimensions differ, the mask has another grid, the initial transform is not linear or is singular,
         or there is no stage. VolumeError, a ValueError too: An image cannot be read.
     """
-    if not stages:
-        raise ValueError("There is nothing to do without a stage; recipes.streamed_solve() has some.")
+    if not isinstance(stages, Sequence) or not stages:
+        raise ValueError("Give a list of stages, even of one; distributed.streamed_solve() returns some.")
+    if initial is not None and not isinstance(initial, sitk.Transform):
+        raise ValueError(
+            "The initial transform must be a SimpleITK transform; sitk.ReadTransform reads one from a file."
+        )
     temporary = workdir is None
     # Absolute, as all paths here: a worker may run in another folder.
     workdir = Path(tempfile.mkdtemp(prefix="regseg-") if temporary else workdir).absolute()
