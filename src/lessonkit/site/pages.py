@@ -54,7 +54,9 @@ def read(page: Page, lesson: Lesson) -> Body:
     if done.returncode:
         raise LessonError(f"{page.path}: pandoc cannot read this page: {done.stderr.decode(errors='replace').strip()}")
     parts = json.loads(done.stdout)
-    parts["html"] = CODE.sub(colour, parts["html"])
+    # A formula that is wider than a phone scrolls, so the keyboard must reach it, as it reaches code and tables.
+    html = CODE.sub(colour, parts["html"])
+    parts["html"] = html.replace('<math display="block"', '<math tabindex="0" display="block"')
     return Body(page, **parts)
 
 
