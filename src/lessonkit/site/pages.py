@@ -56,7 +56,7 @@ def read(page: Page, lesson: Lesson) -> Body:
     parts = json.loads(done.stdout)
     # A formula that is wider than a phone scrolls, so the keyboard must reach it, as it reaches code and tables.
     html = CODE.sub(colour, parts["html"])
-    parts["html"] = html.replace('<math display="block"', '<math tabindex="0" display="block"')
+    parts["html"] = html.replace('<math display="block"', '<math display="block" tabindex="0"')
     return Body(page, **parts)
 
 
