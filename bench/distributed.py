@@ -390,7 +390,7 @@ def on_workers(folder: Path, count: int, kill: bool = False) -> dict[str, Any]:
     """
     from dask.distributed import Client, LocalCluster
 
-    cluster = LocalCluster(count, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
+    cluster = LocalCluster(n_workers=count, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
     with cluster, Client(cluster) as client:
         before = sum(client.run(time.process_time).values()) + time.process_time()
         if kill:
