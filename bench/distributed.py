@@ -19,7 +19,6 @@ by its own path it would hide the package `distributed`, that of dask.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -27,7 +26,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,7 +35,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
-from lessonkit.bench import write_results
+from lessonkit.bench import alone, peak_memory, write_results
 from regseg import data, volumes
 from regseg.data import brains, pairs
 
@@ -512,23 +510,6 @@ def judge(transform: sitk.Transform, folder: Path) -> dict[str, float]:
 def judge_start(folder: Path) -> dict[str, float]:
     """The figures of the start itself."""
     return judge(sitk.ReadTransform(folder / "initial.tfm"), folder)
-
-
-def peak_memory() -> dict[str, float]:
-    """The largest memory of this process so far; nothing on Windows, which has no `resource`."""
-    try:
-        import resource
-    except ImportError:
-        return {}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"peak_memory_MiB": peak / 2 ** (20 if sys.platform == "darwin" else 10)}
-
-
-def alone(function: Callable, *arguments: Any) -> Any:
-    """Call the function in a fresh process with one thread."""
-    os.environ |= {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 def run(names: list[str], folder: Path) -> dict[str, dict[str, float]]:

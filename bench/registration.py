@@ -13,18 +13,15 @@ elastix's defaults once more, on what the lesson's recipe looks at: local contra
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
-from lessonkit.bench import write_results
+from lessonkit.bench import alone, peak_memory, write_results
 from regseg import data, evaluate
 from regseg.data import pairs
 
@@ -224,24 +221,6 @@ def errors(transform: sitk.Transform, pair: pairs.Pair) -> dict[str, float]:
         "p95_mm": float(np.percentile(distance, 95)),
         "folding_percent": 100 * evaluate.folding(found, grid),
     }
-
-
-def peak_memory() -> dict[str, float]:
-    """The largest memory of this process so far; nothing on Windows, which has no `resource`."""
-    try:
-        import resource
-    except ImportError:
-        return {}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"peak_memory_MiB": peak / 2 ** (20 if sys.platform == "darwin" else 10)}
-
-
-def alone(function: Callable, *arguments: Any) -> Any:
-    """Call the function in a fresh process with one thread."""
-    context = multiprocessing.get_context("spawn")
-    one_thread = sitk.ProcessObject.SetGlobalDefaultNumberOfThreads
-    with ProcessPoolExecutor(1, context, initializer=one_thread, initargs=(1,)) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 def main() -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import platform
 import re
 import runpy
 import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from lessonkit.lesson import replace_file
 
@@ -25,6 +30,23 @@ def run(name: str) -> None:
         names = ", ".join(sorted(path.stem for path in file.parent.glob("*.py")))
         raise ValueError(f"There is no bench {name!r}; the benches are: {names}.")
     runpy.run_path(str(file), run_name="__main__")
+
+
+def alone(function: Callable, *arguments: Any) -> Any:
+    """Call the function in a fresh process with one thread."""
+    os.environ |= {"ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def peak_memory() -> dict[str, float]:
+    """The largest memory of this process so far; nothing on Windows, which has no `resource`."""
+    try:
+        import resource
+    except ImportError:
+        return {}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"peak_memory_MiB": peak / 2 ** (20 if sys.platform == "darwin" else 10)}
 
 
 def write_results(name: str, figures: dict[str, float]) -> Path:

@@ -138,6 +138,10 @@ class Grid:
         """The indices, with fractions, of positions of shape (..., dimension) in mm."""
         return (np.asarray(points) - self.origin) @ np.linalg.inv(self.matrix).T
 
+    def factors(self, finer: Grid) -> tuple[int, ...]:
+        """How many voxels of a finer grid one of these has along each axis; the undoing of `shrink`."""
+        return tuple(round(large / small) for large, small in zip(self.spacing, finer.spacing, strict=True))
+
     def matches(self, other: Grid) -> bool:
         """Whether the voxels of two grids are the same, to a thousandth of a voxel: files round what they hold."""
         if self.size != other.size:

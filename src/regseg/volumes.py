@@ -1,7 +1,7 @@
 """Volumes larger than memory: chunked OME-Zarr files that know where they lie, read and written a region at a time.
 
 The files follow OME-Zarr 0.5 (https://ngff.openmicroscopy.org/0.5): axes z, y, x in mm, a scale and a translation for
-each level of resolution. That standard has no direction matrix yet, so it stands beside them, under "regseg"; a reader
+each level of resolution. That version has no direction matrix, so it stands beside them, under "regseg"; a reader
 that does not know of it sees an oblique image straight. A file appears whole or not at all.
 """
 

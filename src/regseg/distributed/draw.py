@@ -34,8 +34,7 @@ def draw_blocks(schedule: Plan, stage: int = -1, result: Result | None = None, a
         Where to draw; without it a new figure.
     """
     stage = range(len(schedule.stages))[stage]
-    volume = next(each for each in schedule.fixed if each.grid == schedule.lattice)
-    values = volume.array[:]
+    values = schedule.coarse.array[:]
     middle = values.shape[0] // 2
     picture = values[middle] if values.ndim == 3 else values
     ax = ax or plt.subplots(figsize=(6, 6 * picture.shape[0] / picture.shape[1]), layout="constrained")[1]

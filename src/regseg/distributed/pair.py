@@ -79,7 +79,7 @@ def cut(
     BlockError
         No part of the block is inside the moving image and the mask, or one of the two is constant there.
     """
-    factors = tuple(round(c / v) for c, v in zip(field.lattice.spacing, fixed.grid.spacing, strict=True))
+    factors = field.lattice.factors(fixed.grid)
     box = cells.padded.scale(factors).clip(fixed.grid.box)
     values, inside = pull(moving, fixed.grid, box, field, initial, order=2)
     if mask is not None:

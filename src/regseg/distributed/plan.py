@@ -116,15 +116,15 @@ class Plan:
         """The lattice of the votes and of the field."""
         return self.start.lattice
 
+    @property
+    def coarse(self) -> Volume:
+        """The fixed image at the resolution of the lattice: a voxel for each cell."""
+        return next(each for each in self.fixed if each.grid == self.lattice)
+
     def levels(self, stage: Stage) -> tuple[Volume, Volume, Volume | None]:
         """The levels of the fixed image, the moving image and the mask that a stage looks at."""
-        fixed = [each for each in self.fixed if each.level <= self._coarsest]
-        fixed = at_least(fixed, stage.spacing)
+        fixed = at_least(self.fixed[: self.coarse.level + 1], stage.spacing)
         return fixed, at_least(self.moving, stage.spacing), self.mask[fixed.level] if self.mask else None
-
-    @property
-    def _coarsest(self) -> int:
-        return next(each.level for each in self.fixed if each.grid == self.lattice)
 
     def blocks(self, stage: Stage) -> list[tuple[Block, bool]]:
         """The blocks of a stage, counted in cells of the lattice, each with whether there is anything to register."""
@@ -143,7 +143,7 @@ class Plan:
         lines = ["stage  voxels (mm)         blocks  skipped  largest block (voxels)  iterations"]
         for number, stage in enumerate(self.stages):
             grid, blocks = self.levels(stage)[0].grid, self.blocks(stage)
-            factors = [round(c / v) for c, v in zip(self.lattice.spacing, grid.spacing, strict=True)]
+            factors = self.lattice.factors(grid)
             largest = max((b.padded.scale(factors).clip(grid.box).size for b, _ in blocks), key=np.prod)
             cells = [
                 f"{number:5}",
@@ -162,3 +162,8 @@ class Plan:
 def at_least(levels: list[Volume], spacing: float) -> Volume:
     """The coarsest level whose smallest spacing is at most this, in mm; the finest if none is."""
     return next((each for each in levels[::-1] if min(each.grid.spacing) <= 1.01 * spacing), levels[0])
+
+
+def nearest(levels: list[Volume], spacing: float) -> Volume:
+    """The level whose smallest spacing is nearest to this, in mm, as a ratio."""
+    return min(levels, key=lambda each: abs(np.log(min(each.grid.spacing) / spacing)))

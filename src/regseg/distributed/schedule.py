@@ -16,7 +16,7 @@ from regseg import volumes
 from regseg.distributed.engine import Run
 from regseg.distributed.field import Field
 from regseg.distributed.pair import linear
-from regseg.distributed.plan import Plan, Stage, at_least
+from regseg.distributed.plan import Plan, Stage, at_least, nearest
 from regseg.distributed.result import Result
 from regseg.distributed.store import stamp
 from regseg.volumes import Volume
@@ -103,7 +103,7 @@ def register(
     if mask_levels and not mask_levels[0].grid.matches(fixed_levels[0].grid):
         raise ValueError("The mask lies on another grid than the fixed image: resample it onto that grid first.")
     linear(initial)  # says so now if it is not linear
-    lattice = min(fixed_levels, key=lambda each: abs(np.log(min(each.grid.spacing) / lattice_spacing)))
+    lattice = nearest(fixed_levels, lattice_spacing)
     if min(lattice.grid.size) < 2:
         raise ValueError(
             f"A lattice of {lattice.grid.size} cells is too coarse for this image: "

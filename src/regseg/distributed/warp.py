@@ -13,7 +13,7 @@ from regseg.blocks import Block, Grid, split
 from regseg.distributed import cluster
 from regseg.distributed.field import Field
 from regseg.distributed.pair import Linear, displacements, linear, pull
-from regseg.distributed.plan import Plan
+from regseg.distributed.plan import Plan, nearest
 from regseg.distributed.result import RegistrationError, Result
 from regseg.distributed.store import load_field, save_field
 from regseg.volumes import Volume
@@ -70,7 +70,7 @@ def write_field(
     RegistrationError
         A chunk could not be written. What stood at the path before is still there.
     """
-    grid = min((each.grid for each in schedule.fixed), key=lambda grid: abs(np.log(min(grid.spacing) / spacing)))
+    grid = nearest(schedule.fixed, spacing).grid
     return _write(schedule, result, path, grid, "float32", grid.dimension, _displace, progress)
 
 
