@@ -7,14 +7,16 @@ BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 course: .venv/course
 	$(BIN)/python -m lessonkit course
 
+# One room only: make test ROOM=data
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(addprefix tests/,$(ROOM))
 
 site notebooks run check: .venv/course
 	$(BIN)/python -m lessonkit $@
 
 lint: .venv/test
 	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m lessonkit check
 
 bench: .venv/bench

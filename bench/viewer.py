@@ -40,7 +40,9 @@ t1, grey = sitk.ReadImage(t1_file), sitk.ReadImage(grey_file)
 VIEWERS = {
     "explore": (
         "from regseg import show\nshow.explore(t1, overlay=grey)",
-        ".regseg-explore canvas >> nth=0", "PageUp", ".regseg-explore canvas >> nth=0",
+        ".regseg-explore canvas >> nth=0",
+        "PageUp",
+        ".regseg-explore canvas >> nth=0",
     ),
     "ipyniivue": (
         """
@@ -49,7 +51,9 @@ viewer = NiiVue(height=300)
 viewer.load_volumes([{"path": t1_file}, {"path": grey_file, "colormap": "inferno", "opacity": 0.5}])
 viewer.set_slice_type(SliceType.MULTIPLANAR)
 viewer""",
-        ".jp-OutputArea canvas >> nth=0", "l", ".jp-OutputArea canvas >> nth=0",
+        ".jp-OutputArea canvas >> nth=0",
+        "l",
+        ".jp-OutputArea canvas >> nth=0",
     ),
     "matplotlib": (
         """
@@ -65,7 +69,9 @@ def draw(k):
         ax.imshow(b[at], cmap="inferno", alpha=0.5)
         ax.axis("off")
     plt.show()""",
-        ".noUi-handle", "ArrowRight", ".jp-OutputArea img",
+        ".noUi-handle",
+        "ArrowRight",
+        ".jp-OutputArea img",
     ),
 }
 
@@ -76,9 +82,7 @@ def measure(page: Page, address: str, name: str) -> tuple[list[float], list[floa
     lab.run_all(page, address, f"{name}.ipynb")
     page.locator(pictures).first.wait_for(timeout=60_000)
     page.wait_for_timeout(8_000)  # images travel, shaders compile
-    page.evaluate(
-        "addEventListener('keydown', e => { window.pressed = performance.timeOrigin + e.timeStamp }, true)"
-    )
+    page.evaluate("addEventListener('keydown', e => { window.pressed = performance.timeOrigin + e.timeStamp }, true)")
     page.locator(target).first.click()
     page.wait_for_timeout(1_000)
     box = page.locator(pictures).first.bounding_box()

@@ -124,9 +124,7 @@ def test_an_array_becomes_an_image_in_its_place():
     box = Box((2, 1, 0), (6, 4, 3))
     piece = grid.image(array[box.slices], box)
     assert np.array_equal(sitk.GetArrayFromImage(piece), array[box.slices])
-    assert np.allclose(
-        piece.TransformIndexToPhysicalPoint((0, 0, 0)), image.TransformIndexToPhysicalPoint((2, 1, 0))
-    )
+    assert np.allclose(piece.TransformIndexToPhysicalPoint((0, 0, 0)), image.TransformIndexToPhysicalPoint((2, 1, 0)))
     vectors = grid.image(np.stack([array, array], axis=-1))
     assert vectors.GetNumberOfComponentsPerPixel() == 2
 

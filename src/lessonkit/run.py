@@ -79,9 +79,7 @@ class Run:
     @property
     def drawn(self) -> list[tuple[Figure, bytes]]:
         """Each image line with the PNG that belongs to it."""
-        return [
-            pair for outcome in self.outcomes for pair in zip(outcome.cell.figures, outcome.figures, strict=True)
-        ]
+        return [pair for outcome in self.outcomes for pair in zip(outcome.cell.figures, outcome.figures, strict=True)]
 
     def __str__(self) -> str:
         slowest = max(self.outcomes, key=lambda outcome: outcome.seconds, default=None)

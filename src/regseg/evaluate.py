@@ -111,9 +111,7 @@ def surface_distance(reference: sitk.Image, segmentation: sitk.Image, label: int
     """
     ours, theirs = _binary(reference, segmentation, label)
     distances = np.concatenate([_from_surface(ours, theirs), _from_surface(theirs, ours)])
-    return SurfaceDistance(
-        float(distances.mean()), float(np.percentile(distances, 95)), float(distances.max())
-    )
+    return SurfaceDistance(float(distances.mean()), float(np.percentile(distances, 95)), float(distances.max()))
 
 
 def jacobian_determinant(field: sitk.Image) -> sitk.Image:

@@ -92,7 +92,7 @@ def _challenge(document: Document, span: Span, cells: list[Cell]) -> Iterator[Fi
         yield span.line, "the starter asks for nothing: let each answer begin as '...'"
     asked = _check(starters[-1].body[-1]) if starters[-1].body else None
     if asked is None:
-        yield span.line, "the starter must end in its check, such as check.answer(\"01-name\", value)"
+        yield span.line, 'the starter must end in its check, such as check.answer("01-name", value)'
         return
     folded = [tree for cell in cells if cell.folded and (tree := _parse(cell))]
     if not any(_check(statement) == asked for tree in folded for statement in tree.body):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from regseg.check import (  # noqa: F401  (importing them registers their exercises)
-    bigdata,
-    deformable,
-    distributed,
+    big_data,
+    deformable_registration,
+    distributed_registration,
     images,
     registration,
     transforms,

@@ -19,7 +19,7 @@ class Verdict(NamedTuple):
     sentence: str
 
     def __str__(self) -> str:
-        return f"{ {True: 'Right.', False: 'Not quite.', None: 'Not yet.'}[self.right]} {self.sentence}"
+        return f"{ {True: 'Right.', False: 'Not quite.', None: 'Not yet.'}[self.right] } {self.sentence}"
 
 
 class CannotRead(Exception):

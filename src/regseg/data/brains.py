@@ -105,8 +105,9 @@ def head_ct(mask: sitk.Image) -> sitk.Image:
     for z in range(widest - 1, -1, -1):
         outline[z] = np.minimum(outline[z], outline[z + 1] + 0.35)
 
-    bone = np.interp(distance / thickness, [0, 0.12, 0.25, 0.4, 0.65, 0.78, 0.95, 1.05],
-                     [8, 1100, 1100, 550, 550, 1200, 1200, 50])
+    bone = np.interp(
+        distance / thickness, [0, 0.12, 0.25, 0.4, 0.65, 0.78, 0.95, 1.05], [8, 1100, 1100, 550, 550, 1200, 1200, 50]
+    )
     scalp = np.interp(outline - thickness, [0, 0.8, 3.5, 4.2, 5.4, 6.0], [50, -80, -80, 45, 45, -1000])
     brain = np.tensordot([8, 37, 30], tissue_fractions(), axes=1)
     in_brain = sitk.GetArrayViewFromImage(mask) > 0

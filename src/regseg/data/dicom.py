@@ -38,16 +38,19 @@ def radiograph(ct: sitk.Image) -> sitk.Image:
     spacing = (head.GetSpacing()[1], head.GetSpacing()[2])
     image.SetSpacing(spacing)
     _tag(image, _common("radiograph", "CR", "Synthetic lateral radiograph of the head"))
-    _tag(image, {
-        "0008|0016": "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography Image Storage
-        "0008|0018": _uid("radiograph", "instance"),
-        "0018|1164": "\\".join(f"{mm:g}" for mm in reversed(spacing)),  # Imager Pixel Spacing: row, column
-        "0020|0013": "1",
-        "0020|0020": "P\\F",  # columns run to the back, rows to the feet
-        "0028|0004": "MONOCHROME1",
-        "0028|1050": "32767",
-        "0028|1051": "65535",
-    })
+    _tag(
+        image,
+        {
+            "0008|0016": "1.2.840.10008.5.1.4.1.1.1",  # Computed Radiography Image Storage
+            "0008|0018": _uid("radiograph", "instance"),
+            "0018|1164": "\\".join(f"{mm:g}" for mm in reversed(spacing)),  # Imager Pixel Spacing: row, column
+            "0020|0013": "1",
+            "0020|0020": "P\\F",  # columns run to the back, rows to the feet
+            "0028|0004": "MONOCHROME1",
+            "0028|1050": "32767",
+            "0028|1051": "65535",
+        },
+    )
     return image
 
 
@@ -85,12 +88,16 @@ def _series(ct: sitk.Image, name: str, description: str, missing: int | None = N
         instance = _uid(name, f"slice {z}")
         image = volume[:, :, z]
         position = volume.TransformIndexToPhysicalPoint((0, 0, z))
-        _tag(image, common | {
-            "0008|0018": instance,
-            "0020|0013": str(z + 1),  # Instance Number
-            "0020|0032": "\\".join(f"{mm:g}" for mm in position),  # Image Position (Patient)
-            "0020|1041": f"{position[2]:g}",  # Slice Location
-        })
+        _tag(
+            image,
+            common
+            | {
+                "0008|0018": instance,
+                "0020|0013": str(z + 1),  # Instance Number
+                "0020|0032": "\\".join(f"{mm:g}" for mm in position),  # Image Position (Patient)
+                "0020|1041": f"{position[2]:g}",  # Slice Location
+            },
+        )
         slices[f"{instance[-8:]}.dcm"] = image
     return slices
 

@@ -67,6 +67,8 @@ def _terms(cards: list[Card]) -> list[str]:
     for names, card in _families(cards):
         terms.setdefault((card.origin, card.licence, card.consent, card.citation), []).append(names)
     for (origin, licence, consent, citation), names in terms.items():
-        lines.append(f"- {', '.join(names)}: from {origin}. Licence: {licence}. "
-                     f"Provenance and consent: {consent}. Cite: {citation}.")
+        lines.append(
+            f"- {', '.join(names)}: from {origin}. Licence: {licence}. "
+            f"Provenance and consent: {consent}. Cite: {citation}."
+        )
     return lines

@@ -107,8 +107,16 @@ class Explorer(ipywidgets.VBox):
     def row(self, points: Points | None = None) -> list[tuple[Picture, Plane]]:
         """The planes as they stand now, with numbered points on them: a row for `lay_out`."""
         now = Picture(
-            self.picture.image, self.position, self.picture.overlay, self.picture.labels, points,
-            tuple(self.canvas.window), self.canvas.opacity, self.picture.label_names, np.inf, numbered=True,
+            self.picture.image,
+            self.position,
+            self.picture.overlay,
+            self.picture.labels,
+            points,
+            tuple(self.canvas.window),
+            self.canvas.opacity,
+            self.picture.label_names,
+            np.inf,
+            numbered=True,
         )
         return [(now, plane) for plane in now.planes]
 

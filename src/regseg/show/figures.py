@@ -185,6 +185,12 @@ def lay_out(
             keys |= picture.keys
     if keys:
         figure.legend(
-            handles=list(keys.values()), loc="upper center", bbox_to_anchor=(0.5, -0.02 / height), frameon=False,
-            ncols=min(len(keys), 6), fontsize=8.5, handlelength=1.2, columnspacing=1.4,
+            handles=list(keys.values()),
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.02 / height),
+            frameon=False,
+            ncols=min(len(keys), 6),
+            fontsize=8.5,
+            handlelength=1.2,
+            columnspacing=1.4,
         )

@@ -126,9 +126,7 @@ def index_at(image: sitk.Image, position: tuple[float, ...]) -> tuple[int, ...] 
 
 def require_same_grid(image: sitk.Image, other: sitk.Image, what: str) -> None:
     """Raise ValueError unless both images have the same size, spacing, origin and direction."""
-    mine, its = (
-        (*i.GetSize(), *i.GetSpacing(), *i.GetOrigin(), *i.GetDirection()) for i in (image, other)
-    )
+    mine, its = ((*i.GetSize(), *i.GetSpacing(), *i.GetOrigin(), *i.GetDirection()) for i in (image, other))
     if len(mine) == len(its) and np.allclose(mine, its, rtol=0, atol=1e-4):
         return
     interpolator = "sitkNearestNeighbor" if what == "labels" else "sitkLinear"

@@ -187,9 +187,7 @@ class Pair:
             bar.set_label("fixed − moving", fontsize=8)
             bar.ax.tick_params(labelsize=7.5)
             return
-        fixed, moving = (
-            appearance.unit(a, p.window) for a, p in ((fixed, self.fixed), (moving, self.moving))
-        )
+        fixed, moving = (appearance.unit(a, p.window) for a, p in ((fixed, self.fixed), (moving, self.moving)))
         if self.mode == "blend":
             both = fixed[..., None] * appearance.BLEND_FIXED + moving[..., None] * appearance.BLEND_MOVING
         else:

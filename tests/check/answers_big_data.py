@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from regseg import data
 from regseg.blocks import Grid, split
-from regseg.check.bigdata import HALO, SCAN, VARIANCE
+from regseg.check.big_data import HALO, SCAN, VARIANCE
 from regseg.check.images import NOTE
 
 # --- what the answers below are made of ------------------------------------------------------------------------------
@@ -47,8 +47,7 @@ def crop_by_statistics(scan, mask, margin):
     steps = [round(margin / step) for step in scan.GetSpacing()]
     start = [max(first - more, 0) for first, more in zip((x, y, z), steps, strict=True)]
     stop = [
-        min(first + n + more, most)
-        for first, n, more, most in zip((x, y, z), size, steps, scan.GetSize(), strict=True)
+        min(first + n + more, most) for first, n, more, most in zip((x, y, z), size, steps, scan.GetSize(), strict=True)
     ]
     return scan[start[0] : stop[0], start[1] : stop[1], start[2] : stop[2]]
 
@@ -125,9 +124,11 @@ RIGHT = {
     "03-halo": [lambda: 8, lambda: [8]],
     "03-block": [
         lambda: smoothed,
-        lambda: lambda scan, block: smooth(part(scan, block.padded))[
-            tuple(slice(*ends) for ends in zip(block.inner.start, block.inner.stop, strict=True))
-        ],
+        lambda: (
+            lambda scan, block: smooth(part(scan, block.padded))[
+                tuple(slice(*ends) for ends in zip(block.inner.start, block.inner.stop, strict=True))
+            ]
+        ),
     ],
     "03-skip": [lambda: sum(blocks("padded"))],
     "03-pyramid": [
@@ -172,8 +173,10 @@ WRONG = {
         ("not where it begins", lambda: lambda box, chunk: math.prod(ceiled(box, chunk))),
         (
             "does not touch it",
-            lambda: lambda box, chunk: math.prod(
-                stop // n - start // n + 1 for start, stop, n in zip(box.start, box.stop, chunk, strict=True)
+            lambda: (
+                lambda box, chunk: math.prod(
+                    stop // n - start // n + 1 for start, stop, n in zip(box.start, box.stop, chunk, strict=True)
+                )
             ),
         ),
         ("I count 16", lambda: lambda _box, _chunk: 7),

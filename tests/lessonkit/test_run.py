@@ -140,8 +140,10 @@ class Widget:
 """
     lesson = write(
         python("import base64, io\nimport numpy as np, PIL.Image\nbuffer = io.BytesIO()")
-        + python("PIL.Image.fromarray(np.full((3, 4), 7, np.uint8)).save(buffer, 'PNG', dpi=(9, 9))\n"
-                 "png = base64.b64encode(buffer.getvalue()).decode()")
+        + python(
+            "PIL.Image.fromarray(np.full((3, 4), 7, np.uint8)).save(buffer, 'PNG', dpi=(9, 9))\n"
+            "png = base64.b64encode(buffer.getvalue()).decode()"
+        )
         + python(f"{PLOT}\n{widget}Widget()")
         + "\n![Widget](fig/01-widget.png){alt='w'}\n![Plot](fig/01-plot.png){alt='p'}\n"
     )
@@ -277,7 +279,7 @@ def test_the_peak_memory_counts_what_was_freed():
 
 def real_episodes() -> list[str]:
     """The episodes of this repository's config.yaml: one test each, and none while it lists none."""
-    config = Path(__file__).parents[1] / "config.yaml"
+    config = Path(__file__).parents[2] / "config.yaml"
     listed = yaml.safe_load(config.read_text(encoding="utf-8")).get("episodes") or []
     return [name.removesuffix(".md") for name in listed]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from site_lesson import write_lesson
 
 from lessonkit import course, site
 from lessonkit.lesson import Lesson
-from site_lesson import write_lesson
 
 WIDTHS = {"desk": (1280, 900), "phone": (390, 844)}
 

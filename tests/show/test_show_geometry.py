@@ -62,8 +62,15 @@ def test_a_point_is_placed_on_its_voxel():
 
 @pytest.mark.parametrize(
     ("vector", "text"),
-    [((1, 0, 0), "L"), ((-1, 0, 0), "R"), ((0, 1, 0), "P"), ((0, 0, 1), "S"), ((0, -0.9, 0.1), "A"),
-     ((np.cos(0.3), -np.sin(0.3), 0), "LA"), ((0.1, 0.6, -0.7), "IP")],
+    [
+        ((1, 0, 0), "L"),
+        ((-1, 0, 0), "R"),
+        ((0, 1, 0), "P"),
+        ((0, 0, 1), "S"),
+        ((0, -0.9, 0.1), "A"),
+        ((np.cos(0.3), -np.sin(0.3), 0), "LA"),
+        ((0.1, 0.6, -0.7), "IP"),
+    ],
 )
 def test_letters(vector, text):
     assert geometry.letters(vector) == text

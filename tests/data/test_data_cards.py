@@ -59,13 +59,16 @@ def test_unknown_names_say_what_is_near():
         data.names("fake")
 
 
-@pytest.mark.parametrize(("call", "name", "advice"), [
-    (data.load, "dicom_head", "data.path('dicom_head')"),
-    (data.load, "pair_rigid", "data.load_pair('pair_rigid')"),
-    (data.load, "chest_ct_landmarks", "data.load_points('chest_ct_landmarks')"),
-    (data.load_pair, "brain_t1", "data.load('brain_t1')"),
-    (data.load_points, "pair_rigid", "data.load_pair('pair_rigid')"),
-])
+@pytest.mark.parametrize(
+    ("call", "name", "advice"),
+    [
+        (data.load, "dicom_head", "data.path('dicom_head')"),
+        (data.load, "pair_rigid", "data.load_pair('pair_rigid')"),
+        (data.load, "chest_ct_landmarks", "data.load_points('chest_ct_landmarks')"),
+        (data.load_pair, "brain_t1", "data.load('brain_t1')"),
+        (data.load_points, "pair_rigid", "data.load_pair('pair_rigid')"),
+    ],
+)
 def test_the_wrong_call_names_the_right_one(call, name, advice):
     with pytest.raises(data.DataError, match=re.escape(advice)):
         call(name)
@@ -113,8 +116,10 @@ def test_head_labels():
 def test_points_files_of_other_kinds(tmp_path, monkeypatch):
     """The RIRE standard: a header, then rows of a number and six coordinates."""
     file = tmp_path / "standard"
-    file.write_text("Patient number: 1\n\nPoint x y z new_x new_y new_z\n\n"
-                    "1 0.0 1.0 2.0 10.5 11.5 12.5\n2 3 4 5 -13 14e0 15\n", encoding="utf-8")
+    file.write_text(
+        "Patient number: 1\n\nPoint x y z new_x new_y new_z\n\n1 0.0 1.0 2.0 10.5 11.5 12.5\n2 3 4 5 -13 14e0 15\n",
+        encoding="utf-8",
+    )
     monkeypatch.setattr("regseg.data.store.find", lambda _: file)
     np.testing.assert_array_equal(data.load_points("rire_ct_points"), [[0, 1, 2], [3, 4, 5]])
     np.testing.assert_array_equal(data.load_points("rire_t1_points"), [[10.5, 11.5, 12.5], [-13, 14, 15]])

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from dask.distributed import Client, LocalCluster
-
 from known_warp import Diary, Pattern, errors, grid_around_zero, swirl, write_pair
+
 from regseg import volumes
 from regseg.blocks import Box, Grid
 from regseg.distributed import (

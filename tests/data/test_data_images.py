@@ -1,6 +1,6 @@
 """The embedded images are what their cards say, and are the same on every machine.
 
-`python tests/test_data_images.py` writes the fingerprints anew after a deliberate change of a maker.
+`python tests/data/test_data_images.py` writes the fingerprints anew after a deliberate change of a maker.
 """
 
 import json
@@ -43,8 +43,10 @@ def fingerprint(name: str) -> dict[str, list[float]]:
         images, print_ = {"image": series(name) if holds == "series" else data.load(name)}, {}
     for part, image in images.items():
         values = sitk.GetArrayFromImage(image).astype(np.float64)
-        along = [float(np.average(np.arange(n), weights=np.abs(values - values.min()).sum(axis=others)))
-                 for n, others in zip(values.shape, ((1, 2), (0, 2), (0, 1)), strict=True)]
+        along = [
+            float(np.average(np.arange(n), weights=np.abs(values - values.min()).sum(axis=others)))
+            for n, others in zip(values.shape, ((1, 2), (0, 2), (0, 1)), strict=True)
+        ]
         print_[part] = [*image.GetSize(), *image.GetOrigin(), values.mean(), values.std(), *along]
     return {part: [round(float(value), 6) for value in numbers] for part, numbers in print_.items()}
 
@@ -189,8 +191,9 @@ def inverse(pair: data.Pair) -> sitk.Transform:
     if pair.transform.IsLinear():
         return pair.transform.GetInverse()
     grid = pair.fixed
-    field = sitk.TransformToDisplacementField(pair.transform, sitk.sitkVectorFloat64, grid.GetSize(),
-                                              grid.GetOrigin(), grid.GetSpacing(), grid.GetDirection())
+    field = sitk.TransformToDisplacementField(
+        pair.transform, sitk.sitkVectorFloat64, grid.GetSize(), grid.GetOrigin(), grid.GetSpacing(), grid.GetDirection()
+    )
     return sitk.DisplacementFieldTransform(sitk.InvertDisplacementField(field, maximumNumberOfIterations=20))
 
 
@@ -199,8 +202,13 @@ def test_truth_is_invertible(name):
     """The determinant of the Jacobian, by central differences in physical space, is positive in the whole image."""
     pair = data.load_pair(name)
     field = sitk.TransformToDisplacementField(
-        pair.transform, sitk.sitkVectorFloat64, pair.fixed.GetSize(), pair.fixed.GetOrigin(),
-        pair.fixed.GetSpacing(), pair.fixed.GetDirection())
+        pair.transform,
+        sitk.sitkVectorFloat64,
+        pair.fixed.GetSize(),
+        pair.fixed.GetOrigin(),
+        pair.fixed.GetSpacing(),
+        pair.fixed.GetDirection(),
+    )
     displacement = sitk.GetArrayFromImage(field)
     by_index = np.stack(np.gradient(displacement, 2.0, axis=(2, 1, 0)), axis=-1)  # d(xyz) / d(index x, y, z)
     direction = np.array(pair.fixed.GetDirection()).reshape(3, 3)

@@ -87,6 +87,7 @@ def test_make_course_starts_and_starts_again(clone, environment):
     assert changed.stdout == "", "the course changed its own files"
 
 
-def test_the_code_passes_the_linter(root):
-    found = subprocess.run([sys.executable, "-m", "ruff", "check", root], capture_output=True, text=True)
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
+def test_the_code_passes_the_linter_and_is_formatted(root, command):
+    found = subprocess.run([sys.executable, "-m", "ruff", *command, root], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout

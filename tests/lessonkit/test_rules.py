@@ -124,7 +124,7 @@ instructors:
 - instructor-notes.md
 profiles:
 """,
-    "index.md": '---\nsite: sandpaper::sandpaper_site\n---\n\nStart with [the first episode](episodes/01-images.md).\n',
+    "index.md": "---\nsite: sandpaper::sandpaper_site\n---\n\nStart with [the first episode](episodes/01-images.md).\n",
     "links.md": "[notes]: https://example.org/notes\n",
     "README.md": "See [how to set up](learners/setup.md) and [the settings](config.yaml).\n",
     "episodes/01-images.md": EPISODE,
@@ -332,7 +332,7 @@ def test_missing_and_stray_files(tmp_path, file, content, says):
 def test_a_problem_reads_like_a_colleague(tmp_path):
     text = SOUND[PEOPLE].replace("Anna", "See [here](https://example.org). Anna")
     assert [str(problem) for problem in check(lesson(tmp_path, **{PEOPLE: text}))] == [
-        "profiles/people.md:5: this link's text is \"here\", which says nothing when read alone: name what it leads to"
+        'profiles/people.md:5: this link\'s text is "here", which says nothing when read alone: name what it leads to'
     ]
 
 

@@ -37,8 +37,16 @@ def toy(tmp_path, monkeypatch) -> tuple[Card, Path]:
     file = tmp_path / "mirror" / "some where" / "toy.mha"
     file.parent.mkdir(parents=True)
     sitk.WriteImage(sitk.GaussianSource(size=[8, 9, 10]), file)
-    card = Card("toy", "real", "CT", "Toy", "A toy.", file="some where/toy.mha", urls=("http://127.0.0.1:9/toy.mha",),
-                hash="sha256:" + hashlib.sha256(file.read_bytes()).hexdigest())
+    card = Card(
+        "toy",
+        "real",
+        "CT",
+        "Toy",
+        "A toy.",
+        file="some where/toy.mha",
+        urls=("http://127.0.0.1:9/toy.mha",),
+        hash="sha256:" + hashlib.sha256(file.read_bytes()).hexdigest(),
+    )
     monkeypatch.setitem(by_name(), "toy", card)
     return card, file
 
@@ -48,8 +56,12 @@ def leftovers(cache: Path) -> list[Path]:
 
 
 def regseg(*arguments: str, cache: Path) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-m", "regseg", "data", *arguments], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, env={**os.environ, "REGSEG_CACHE": str(cache)})
+    return subprocess.Popen(
+        [sys.executable, "-m", "regseg", "data", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "REGSEG_CACHE": str(cache)},
+    )
 
 
 # Embedded
@@ -96,15 +108,24 @@ def test_changed_maker_makes_anew(monkeypatch):
 
 
 def test_killed_in_the_middle_leaves_nothing_that_is_read(cache):
-    killed = subprocess.run([sys.executable, "-c", (
-        "import os, SimpleITK as sitk\n"
-        "write = sitk.WriteImage\n"
-        "def die(image, path, **options):\n"
-        "    write(image, path, **options)\n"
-        "    os._exit(9)\n"
-        "sitk.WriteImage = die\n"
-        "from regseg import data\n"
-        "data.load('brain_t1')\n")], env=os.environ, check=False)
+    killed = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            (
+                "import os, SimpleITK as sitk\n"
+                "write = sitk.WriteImage\n"
+                "def die(image, path, **options):\n"
+                "    write(image, path, **options)\n"
+                "    os._exit(9)\n"
+                "sitk.WriteImage = die\n"
+                "from regseg import data\n"
+                "data.load('brain_t1')\n"
+            ),
+        ],
+        env=os.environ,
+        check=False,
+    )
     assert killed.returncode == 9
     assert not list(cache.glob("made-*/brain_t1"))
     assert data.load("brain_t1").GetSize() == (197, 233, 189)
@@ -127,10 +148,14 @@ def test_another_process_that_finishes_first_wins(cache):
     assert (store._whole(target, slow) / "file").read_text(encoding="utf-8") == "first"
 
 
-@pytest.mark.parametrize("problem", [
-    OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
-    RuntimeError("sitk::ERROR: Error writing the file"),
-], ids=["from Python", "from SimpleITK"])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        RuntimeError("sitk::ERROR: Error writing the file"),
+    ],
+    ids=["from Python", "from SimpleITK"],
+)
 def test_no_space_left(cache, monkeypatch, problem):
     def write(*_, **__):
         raise problem

@@ -178,7 +178,9 @@ def test_the_notebook_of_an_episode(lesson):
 
 def test_the_first_cells_name_the_lesson_and_find_the_course(lesson):
     title, first = made(lesson).cells[:2]
-    assert title.source.startswith("# Voxels\n\nThis notebook goes with [Images in space](https://github.com/someone/images)")
+    assert title.source.startswith(
+        "# Voxels\n\nThis notebook goes with [Images in space](https://github.com/someone/images)"
+    )
     assert "%pip install --quiet git+https://github.com/someone/images@trunk\n" in first.source
     assert '"https://github.com/someone/images/blob/trunk/learners/setup.md"' in first.source
 
@@ -307,7 +309,7 @@ def test_the_committed_notebooks_agree_with_their_episodes(root):
 
 def real_episodes() -> list[str]:
     """The episodes of this repository's config.yaml: one test each, and none while it lists none."""
-    config = Path(__file__).parents[1] / "config.yaml"
+    config = Path(__file__).parents[2] / "config.yaml"
     listed = yaml.safe_load(config.read_text(encoding="utf-8")).get("episodes") or []
     return [name.removesuffix(".md") for name in listed]
 

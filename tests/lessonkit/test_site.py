@@ -9,12 +9,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from site_lesson import write_lesson
 
 from lessonkit import site
 from lessonkit.lesson import Lesson, LessonError
 from lessonkit.site.links import INSTRUCTOR, LEARNER, Links
 from lessonkit.site.pages import STYLES, code_css
-from site_lesson import write_lesson
 
 SOURCE = "https://github.com/Somebody/small-lesson"
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}

@@ -9,19 +9,27 @@ from __future__ import annotations
 import ast
 import inspect
 
+import answers_big_data
+import answers_deformable_registration
+import answers_distributed_registration
+import answers_images
+import answers_registration
+import answers_transforms
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-import answers_bigdata
-import answers_deformable
-import answers_distributed
-import answers_foundations
-import answers_registration
 from regseg import check
 from regseg.check.engine import EXERCISES, NOT_YET, judge
 
-ANSWERS = (answers_foundations, answers_bigdata, answers_registration, answers_deformable, answers_distributed)
+ANSWERS = (
+    answers_images,
+    answers_transforms,
+    answers_big_data,
+    answers_registration,
+    answers_deformable_registration,
+    answers_distributed_registration,
+)
 RIGHT = {name: answers for module in ANSWERS for name, answers in module.RIGHT.items()}
 WRONG = {name: answers for module in ANSWERS for name, answers in module.WRONG.items()}
 

@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter
 
 from regseg import distributed
-from regseg.check.distributed import FAINT, FIRM, SCAN
+from regseg.check.distributed_registration import FAINT, FIRM, SCAN
 
 # --- what the answers below are made of ------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data, evaluate
-from regseg.check.deformable import BUDGET, MARK, field_of, small_pair, wild
+from regseg.check.deformable_registration import BUDGET, MARK, field_of, small_pair, wild
 
 # --- what the answers below are made of ------------------------------------------------------------------------------
 
@@ -76,9 +76,7 @@ def folded(fixed, one) -> float:
 
 
 def trusted(fixed, moving, transforms, *, fold_matters=True) -> int:
-    metrics = [
-        np.inf if fold_matters and folded(fixed, one) else metric(fixed, moving, one) for one in transforms
-    ]
+    metrics = [np.inf if fold_matters and folded(fixed, one) else metric(fixed, moving, one) for one in transforms]
     return int(np.argmin(metrics))
 
 

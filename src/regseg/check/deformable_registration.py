@@ -160,9 +160,10 @@ def grey_levels_of_the_fixed_image(given) -> Verdict:
         return wrong("The moving image is as before: its grey levels should become those of the fixed one.")
     if values.max() <= 1.5:
         return wrong("The values are scaled to about 0 to 1, and the fixed image is not: take it as the model.")
-    if np.corrcoef(values.ravel(), sitk.GetArrayFromImage(fixed).ravel())[0, 1] > np.corrcoef(
-        values.ravel(), grey.ravel()
-    )[0, 1]:
+    if (
+        np.corrcoef(values.ravel(), sitk.GetArrayFromImage(fixed).ravel())[0, 1]
+        > np.corrcoef(values.ravel(), grey.ravel())[0, 1]
+    ):
         return wrong("That shows the fixed image: the moving one should change, and the fixed one is the model.")
     if apart(answer) > 0.6 * apart(moving):
         return wrong("The same tissue still has other grey levels in the two images.")

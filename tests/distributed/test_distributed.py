@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import zarr
-
 from known_warp import OBLIQUE, Diary, Pattern, errors, grid_around_zero, image_of, points_of, swirl, write_pair
+
 from regseg import volumes
 from regseg.blocks import Block, Grid, split
 from regseg.distributed import (

@@ -13,10 +13,10 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
+from site_lesson import write_lesson
 
 from lessonkit import course, lab
 from lessonkit.lesson import Lesson
-from site_lesson import write_lesson
 
 
 @pytest.fixture
