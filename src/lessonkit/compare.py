@@ -66,14 +66,22 @@ def errors(expected: str, found: str) -> list[str]:
     return [] if agree else [f"expected {expected!r}, found {found!r}"]
 
 
-def figures(expected: bytes, found: bytes) -> list[str]:
-    """The differences between two PNG figures; an empty list when no eye would tell them apart."""
+def figures(expected: bytes, found: bytes, tolerance: float | None = 0) -> list[str]:
+    """The differences between two PNG figures; an empty list when no eye would tell them apart.
+
+    Parameters
+    ----------
+    tolerance : float or None
+        Share of the pixels that may be others (0.02 is 2 %); None accepts any figure of the same size.
+    """
     old, new = (Image.open(io.BytesIO(png)).convert("RGBA") for png in (expected, found))
     if old.size != new.size:
         sizes = [f"{width} × {height}" for width, height in (old.size, new.size)]
         return [f"a figure of {sizes[0]} pixels was expected, {sizes[1]} found"]
+    if tolerance is None:
+        return []
     apart = np.abs(np.asarray(old, dtype=float) - np.asarray(new, dtype=float)).max(axis=-1)
     strong = np.mean(apart > STRONG_GREY_LEVELS)
-    if apart.mean() <= MEAN_GREY_LEVELS and strong <= STRONG_SHARE:
+    if apart.mean() <= max(MEAN_GREY_LEVELS, 255 * tolerance) and strong <= max(STRONG_SHARE, tolerance):
         return []
     return [f"the figure changed: {strong:.2%} of its pixels strongly, {apart.mean():.2g} grey levels on average"]

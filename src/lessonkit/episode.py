@@ -14,7 +14,8 @@ DIV_OPEN = re.compile(r"^\s*:{3,}\s*\{?\.?([\w-]+)[^:]*:*\s*$")
 DIV_CLOSE = re.compile(r"^\s*:{3,}\s*$")
 IMAGE = re.compile(r"^!\[(?P<caption>.*)\]\((?P<path>[^)\s]+\.png)\)\{(?P<attributes>.*)\}\s*$")
 ALT = re.compile(r"alt=(['\"])(.*?)\1", re.S)
-TOLERANCE = re.compile(r"^<!--\s*tolerance:\s*(any|[\d.]+\s*%)\s*-->\s*$")
+# What a fresh run may change in the block below, and why: <!-- tolerance: 5%, the seed 0 is the time of day -->
+TOLERANCE = re.compile(r"^<!--\s*tolerance:\s*(any|[\d.]+\s*%)(?:,\s*(?P<reason>.*?))?\s*-->\s*$")
 DEFAULT_TOLERANCE = 0.001
 
 
@@ -29,12 +30,17 @@ class Div:
 
 @dataclass(frozen=True)
 class Figure:
-    """A line of a PNG image below a cell: where the figure that the cell draws belongs."""
+    """A line of a PNG image below a cell: where the figure that the cell draws belongs.
+
+    `tolerance` is the share of its pixels that may change (0.02 is 2 %; 0: none that an eye would see); None means
+    that only its size counts.
+    """
 
     path: str
     caption: str
     alt: str
     line: int
+    tolerance: float | None = 0
 
 
 @dataclass(frozen=True)
@@ -119,19 +125,18 @@ class Episode:
         for cell in reversed(self.cells):
             if cell.number in results:
                 first, last = cell.result_lines
-                lines[first - 1 : last - 1] = _result_block(results[cell.number])
+                comment = [line for line in lines[first - 1 : last - 1] if TOLERANCE.match(line)][:1]
+                lines[first - 1 : last - 1] = _result_block(results[cell.number], comment)
         return "\n".join(lines)
 
 
-def _result_block(result: Result | None) -> list[str]:
+def _result_block(result: Result | None, comment: list[str]) -> list[str]:
     if result is None:
         return []
-    tolerance = result.tolerance
-    if tolerance == DEFAULT_TOLERANCE:
-        comment = []
-    else:
-        comment = [f"<!-- tolerance: {'any' if tolerance is None else f'{tolerance * 100:g}%'} -->", ""]
-    return ["", *comment, f"```{result.kind}", *result.text.split("\n"), "```"]
+    # A fence is longer than any that the text holds: printed text stays text.
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`{3,}", result.text))])
+    above = [*comment, ""] if comment else []
+    return ["", *above, f"{fence}{result.kind}", *result.text.split("\n"), fence]
 
 
 class _Reader:
@@ -208,10 +213,7 @@ class _Reader:
     def cell(self, at: int, end: int, source: str) -> int:
         """Read a python block that covers lines at … end, then its result block, then its image lines."""
         self.flush(at)
-        start, tolerance = self.skip_blank(end), DEFAULT_TOLERANCE
-        if start < len(self.lines) and (found := TOLERANCE.match(self.lines[start])):
-            tolerance = None if found[1] == "any" else float(found[1].rstrip(" %")) / 100
-            start = self.skip_blank(start + 1)
+        start, tolerance = self.tolerance(self.skip_blank(end), DEFAULT_TOLERANCE)
         result, last, fence = None, end, self.fences.get(start)
         if fence is not None and fence.info.strip() in ("output", "error"):
             result, last = Result(fence.info.strip(), fence.content.removesuffix("\n"), tolerance), fence.map[1]
@@ -225,11 +227,19 @@ class _Reader:
 
     def figures(self, at: int) -> tuple[tuple[Figure, ...], int]:
         found, rest = [], at
-        while (at := self.skip_blank(at)) < len(self.lines) and (image := IMAGE.match(self.lines[at])):
+        while True:
+            at, tolerance = self.tolerance(self.skip_blank(at), 0)
+            if at == len(self.lines) or not (image := IMAGE.match(self.lines[at])):
+                return tuple(found), rest
             alt = ALT.search(image["attributes"])
-            found.append(Figure(image["path"], image["caption"], alt[2] if alt else "", at + 1))
+            found.append(Figure(image["path"], image["caption"], alt[2] if alt else "", at + 1, tolerance))
             at = rest = at + 1
-        return tuple(found), rest
+
+    def tolerance(self, at: int, default: float) -> tuple[int, float | None]:
+        """The line of the block that a tolerance comment at this line speaks of, and what it says, else `default`."""
+        if at == len(self.lines) or not (found := TOLERANCE.match(self.lines[at])):
+            return at, default
+        return self.skip_blank(at + 1), None if found[1] == "any" else float(found[1].rstrip(" %")) / 100
 
     def skip_blank(self, at: int) -> int:
         while at < len(self.lines) and not self.lines[at].strip():

@@ -129,7 +129,9 @@ def check(lesson: Lesson, names: Sequence[str] = ()) -> list[str]:
         differences += [_explain(done.episode, outcome) for outcome in done.outcomes if outcome.differences]
         for figure, png in done.drawn:
             target = _target(lesson, figure)
-            found = compare.figures(target.read_bytes(), png) if target.is_file() else [f"{target} does not exist"]
+            found = [f"{target} does not exist"]
+            if target.is_file():
+                found = compare.figures(target.read_bytes(), png, figure.tolerance)
             differences += [f"{path.name}:{figure.line}: {difference}" for difference in found]
     return differences
 
@@ -268,7 +270,7 @@ def _write(lesson: Lesson, done: Run) -> None:
         raise LessonError(f"{path.name} was edited while it ran: nothing is written; run it again")
     for figure, png in done.drawn:
         target = _target(lesson, figure)
-        if not target.is_file() or compare.figures(target.read_bytes(), png):
+        if not target.is_file() or compare.figures(target.read_bytes(), png, figure.tolerance):
             replace_file(target, png)
     text = done.episode.with_results({outcome.cell.number: outcome.result for outcome in done.outcomes})
     if text != before:

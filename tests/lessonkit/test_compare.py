@@ -89,4 +89,9 @@ def test_figures_agree_up_to_anti_aliasing():
     assert compare.figures(png(old), png(soft)) == []
     assert "strongly" in compare.figures(png(old), png(letter))[0]
     assert "strongly" in compare.figures(png(old), png(old - 3))[0]
+    assert "strongly" in compare.figures(png(old), png(letter), 0.001)[0]
+    assert compare.figures(png(old), png(letter), 0.002) == []
+    assert "strongly" in compare.figures(png(old), png(old - 100), 0.3)[0]
+    assert compare.figures(png(old), png(old - 100), None) == []
+    assert compare.figures(png(old), png(old[:-1]), None) == compare.figures(png(old), png(old[:-1]))
     assert compare.figures(png(old), png(old[:-1])) == ["a figure of 200 × 100 pixels was expected, 200 × 99 found"]

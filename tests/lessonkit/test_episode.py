@@ -18,7 +18,7 @@ title: "Voxels"
 print(2)
 ```
 
-<!-- tolerance: 20% -->
+<!-- tolerance: 20%, two is a guess -->
 
 ```output
 2
@@ -26,6 +26,7 @@ print(2)
 
 ![One](fig/01-one.png){alt='First'}
 
+<!-- tolerance: 3%, its dots fall by lot -->
 ![Two](fig/01-two.png){alt="Second"}
 
 ![A diagram](fig/frames.svg){alt='Frames'}
@@ -69,9 +70,9 @@ def test_cells_know_their_lines_results_and_figures(episode):
     first, starter, solution = episode.cells
     assert (first.source, first.line) == ("print(2)", line_of("print(2)"))
     assert first.result == Result("output", "2", 0.2)
-    assert [(figure.path, figure.alt, figure.line) for figure in first.figures] == [
-        ("fig/01-one.png", "First", line_of("![One](fig/01-one.png){alt='First'}")),
-        ("fig/01-two.png", "Second", line_of('![Two](fig/01-two.png){alt="Second"}')),
+    assert [(figure.path, figure.alt, figure.tolerance, figure.line) for figure in first.figures] == [
+        ("fig/01-one.png", "First", 0, line_of("![One](fig/01-one.png){alt='First'}")),
+        ("fig/01-two.png", "Second", 0.03, line_of('![Two](fig/01-two.png){alt="Second"}')),
     ]
     assert (starter.result, starter.figures) == (None, ())
     assert solution.result == Result("error", "KeyError", DEFAULT_TOLERANCE)
@@ -97,10 +98,25 @@ def test_its_own_results_change_nothing(episode):
 
 
 def test_results_are_put_in_and_taken_out(episode):
-    text = episode.with_results({1: None, 2: Result("output", "not yet"), 3: Result("error", "KeyError: 'n'", None)})
+    text = episode.with_results({1: None, 2: Result("output", "not yet"), 3: Result("error", "KeyError: 'n'")})
     assert "tolerance: 20%" not in text
     assert "n = ...\n```\n\n```output\nnot yet\n```\n" in text
-    assert "n = 3\n```\n\n<!-- tolerance: any -->\n\n```error\nKeyError: 'n'\n```\n:::" in text
+    assert "n = 3\n```\n\n```error\nKeyError: 'n'\n```\n:::" in text
+
+
+def test_a_new_result_keeps_the_tolerance_and_its_reason(episode):
+    text = episode.with_results({1: Result("output", "3", 0.2)})
+    assert text == TEXT.replace("```output\n2\n", "```output\n3\n")
+
+
+def test_a_printed_fence_stays_text(tmp_path):
+    """Its own fence is longer: else the page could not be read, and a printed python block would be run."""
+    path, printed = tmp_path / "01-x.md", "````python\nimport os\n````\n```\n:::"
+    path.write_text("```python\nprint(text)\n```\n\nProse.\n", encoding="utf-8")
+    path.write_text(Episode.read(path).with_results({1: Result("output", printed)}), encoding="utf-8")
+    (cell,) = Episode.read(path).cells
+    assert cell.result == Result("output", printed)
+    assert Episode.read(path).blocks[-1].text == "Prose."
 
 
 @pytest.mark.parametrize(

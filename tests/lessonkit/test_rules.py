@@ -79,6 +79,7 @@ image
 1
 ```
 
+<!-- tolerance: 1%, drawn by lot -->
 ![Synthetic MR image of a head.](fig/01-head.png){alt='A head, seen from the front.'}
 
 ![A drawing of the axes.](fig/axes.svg){alt='Three arrows that meet in
@@ -260,6 +261,7 @@ BROKEN = [
     (E01, "(fig/01-head.png)", "(fig/head.png)", "Synthetic", "name it fig/01-….png"),
     (E01, HEAD, HEAD + HEAD.replace("of a head", "of it"), "of it", "two cells"),
     (E01, "## Further practice\n", "## Further practice\n\n<!-- tolerance: any -->\n", "tolerance: any", "no output"),
+    (E01, "![A drawing of", "<!-- tolerance: any -->\n![A drawing of", "tolerance: any", "no figure"),
     (E01, "```output\n1\n```", "Text.\n\n```output\n1\n```", "```output", "below no python block"),
     # the house: challenges
     (E01, CHALLENGE.format(number=5), "", 1, "4 core challenges"),

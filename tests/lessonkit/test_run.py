@@ -173,6 +173,22 @@ def test_a_figure_that_looks_the_same_keeps_its_file(write):
     assert np.array_equal(np.array(Image.open(path))[1:], np.array(Image.open(io.BytesIO(kept)))[1:])
 
 
+def test_a_figure_within_its_tolerance_keeps_its_file(write):
+    text = python(PLOT) + "\n<!-- tolerance: 3%, drawn by lot -->\n![A](fig/01-a.png){alt='a'}\n"
+    lesson = write(text)
+    run(lesson)
+    path = lesson.root / "fig" / "01-a.png"
+    pixels = np.array(Image.open(path))
+    pixels[: len(pixels) // 50] = 0
+    Image.fromarray(pixels).save(path)
+    kept = path.read_bytes()
+    run(lesson, force=True)
+    assert path.read_bytes() == kept
+    assert check(lesson) == []
+    lesson.episodes[0].path.write_text(text.replace("3%", "1%"), encoding="utf-8")
+    assert "the figure changed: " in check(lesson)[0]
+
+
 def test_check_explains_and_writes_nothing(write):
     text = python("print('mean', 2.5)\nprint('end')") + output("mean 2.0\nend")
     lesson = write(text)

@@ -51,12 +51,17 @@ def figures(document: Document, read: Episode) -> Iterator[Finding]:
 
 
 def tolerances(document: Document, read: Episode) -> Iterator[Finding]:
-    """A tolerance stands above an output block."""
+    """A tolerance stands above an output block or an image line."""
     used = {line for cell in read.cells for line in range(*cell.result_lines)}
+    figures = {figure.line for cell in read.cells for figure in cell.figures}
     for token in document.tokens:
         line = token.map[0] + 1
-        if token.type == "html_block" and re.match(r"<!--\s*tolerance", token.content) and line not in used:
-            yield line, "this tolerance serves no output: write <!-- tolerance: 20% --> (or any) above an output block"
+        if token.type != "html_block" or not re.match(r"<!--\s*tolerance", token.content):
+            continue
+        below = next((at for at, text in enumerate(read.lines[line:], line + 1) if text.strip()), 0)
+        if line not in used and below not in figures:
+            what = "write <!-- tolerance: 5%, why --> (or any) above an output block or an image line"
+            yield line, f"this tolerance serves no output and no figure: {what}"
 
 
 def challenges(document: Document, read: Episode) -> Iterator[Finding]:
