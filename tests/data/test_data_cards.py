@@ -14,6 +14,10 @@ from regseg.data import page
 from regseg.data.cards import MNI_NOTICE, by_name
 
 
+# Downloaded, and yet no pictures of a patient: ITK's slices, flipped and pasted, one of them bent.
+HEAD_PAIR = ("head_t1_2d", "head_pd_2d", "head_t1_2d_mask", "head_pd_2d_mask")
+
+
 def test_every_name_of_the_lesson_is_there():
     promised = """brain_t1 brain_t1_2mm brain_mask brain_labels brain_t2 brain_flair head_ct brain_thick brain_oblique
         lesion_flair lesion_labels rater_1 rater_2 rater_3 rater_4 rater_5 rater_truth pair_rigid pair_multimodal
@@ -76,7 +80,7 @@ def test_the_wrong_call_names_the_right_one(call, name, advice):
 
 @pytest.mark.usefixtures("mirror")
 def test_all_files_of_the_mirror_are_registered_and_whole():
-    local = [name for name in data.names("real") if data.card(name).hash.startswith("sha256:")]
+    local = [name for name in data.names() if data.card(name).hash.startswith("sha256:")]
     assert len(local) == 34
     for name in local:
         assert data.path(name).stat().st_size == data.card(name).bytes
@@ -130,6 +134,13 @@ def test_the_committed_page_is_what_the_cards_say(root):
     assert committed == page.markdown(), "run: regseg data card > learners/data-card.md"
 
 
+def test_the_head_pair_is_shown_as_synthetic_and_says_why():
+    synthetic = page.markdown().partition("## Synthetic images")[2].partition("## Real images")[0]
+    assert all(f"`{name}`" in synthetic for name in HEAD_PAIR)
+    assert "BrainT1Slice" in data.card("head_t1_2d").what
+    assert "BrainProtonDensitySlice" in data.card("head_pd_2d").what
+
+
 def test_the_page_says_everything():
     text = page.markdown()
     for card in by_name().values():
@@ -178,4 +189,4 @@ def test_command_help(capsys):
 def test_registry_is_one_tidy_list(root):
     entries = json.loads((root / "data" / "registry.json").read_text(encoding="utf-8"))
     assert len({entry["name"] for entry in entries}) == len(entries)
-    assert all(entry["kind"] == "real" for entry in entries)
+    assert {entry["name"] for entry in entries if entry["kind"] != "real"} == set(HEAD_PAIR)

@@ -6,7 +6,8 @@ from regseg.data.cards import MNI_NOTICE, Card, by_name
 
 KINDS = {
     "template": "An average of many people, or made from it without invented intensities.",
-    "synthetic": "Made by the course from the template: contrast, lesions, bone, motion or noise are invented.",
+    "synthetic": "Computed: contrast, lesions, bone, motion or noise are invented. Those with a download were computed "
+    "by others; all the rest are made by the course from the template.",
     "real": "Images of patients or specimens, published by others and downloaded on demand.",
 }
 
@@ -45,7 +46,7 @@ def markdown() -> str:
         lines += [f"| {names} | {card.modality} | {card.what} |" for names, card in _families(cards)]
         lines += ["", f"### Terms of the {kind} images", ""]
         lines += _terms(cards)
-    lines += ["", "## Notice of the template", "", "It goes with every template and synthetic image.", ""]
+    lines += ["", "## Notice of the template", "", "It goes with every image that is made from the template.", ""]
     lines += [f"> {line}" for line in MNI_NOTICE.splitlines()]
     return "\n".join(lines) + "\n"
 
