@@ -183,6 +183,7 @@ SETUP = "learners/setup.md"
 PEOPLE = "profiles/people.md"
 FOURTH = EPISODE[: EPISODE.index(CHALLENGE.format(number=4))].count("\n") + 1
 ARROWS = "alt='Three arrows that meet in\na corner.'"
+DRAWN = "<!-- tolerance: 1%, drawn by lot -->\n"
 HEAD = "![Synthetic MR image of a head.](fig/01-head.png){alt='A head, seen from the front.'}\n"
 KEYPOINTS = "::: keypoints\n\n- Images are physical objects.\n\n:::\n"
 NEW_CELL = "```python\n{}\n```\n\n```bash\n"
@@ -257,7 +258,7 @@ BROKEN = [
     (PEOPLE, "Anna", "<img src='../episodes/fig/axes.svg'> Anna", "<img", "no alternative text"),
     # the house: figures and outputs
     (E01, "A drawing of the axes.", "The axes.", "axes.svg", "the caption must say"),
-    (E01, "![Synthetic MR", "Text.\n\n![Synthetic MR", "01-head.png", "no cell draws"),
+    (E01, DRAWN + "![Synthetic", "Text.\n\n![Synthetic", "01-head.png", "no cell draws"),
     (E01, "(fig/01-head.png)", "(fig/head.png)", "Synthetic", "name it fig/01-….png"),
     (E01, HEAD, HEAD + HEAD.replace("of a head", "of it"), "of it", "two cells"),
     (E01, "## Further practice\n", "## Further practice\n\n<!-- tolerance: any -->\n", "tolerance: any", "no output"),
