@@ -8,7 +8,7 @@ import pytest
 import SimpleITK as sitk
 
 from regseg import volumes
-from regseg.blocks import Box, Grid
+from regseg.grid import Box, Grid
 
 
 def scan(size=(70, 50, 40), *, kind=np.int16) -> sitk.Image:

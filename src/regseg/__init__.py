@@ -5,9 +5,10 @@
 - `evaluate`: how good a registration or a segmentation is.
 - `check`: is the answer to an exercise right, and if not, which known mistake is it?
 
-For images larger than memory, imported when they are needed:
+Imported when they are needed:
 
-- `blocks`: pieces of an image, and where they lie.
+- `grid`: where the voxels of an image lie, and boxes of them.
+- `blocks`: pieces of an image, one after the other.
 - `volumes`: chunked files in several resolutions, read and written a region at a time.
 - `memory`: how much a computation takes, and a limit for it.
 - `distributed`: registration by map and reduce.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+from regseg.grid import Grid
+
 
 @dataclass(frozen=True)
 class Overlap:
@@ -191,6 +193,7 @@ def _from_surface(of: sitk.Image, to: sitk.Image) -> np.ndarray:
 def _binary(reference: sitk.Image, segmentation: sitk.Image, label: int) -> tuple[sitk.Image, sitk.Image]:
     _same_space(reference, segmentation, "the reference", "the segmentation")
     pair = reference == label, segmentation == label
+    pair[1].CopyInformation(reference)  # SimpleITK would refuse what a file has rounded
     for image, name in zip(pair, ("reference", "segmentation"), strict=True):
         if not sitk.GetArrayViewFromImage(image).any():
             raise ValueError(f"the {name} has no voxel of label {label}: overlap with nothing is not defined")
@@ -198,7 +201,7 @@ def _binary(reference: sitk.Image, segmentation: sitk.Image, label: int) -> tupl
 
 
 def _same_space(one: sitk.Image, other: sitk.Image, name: str, other_name: str) -> None:
-    if one.GetDimension() != other.GetDimension() or not one.IsSameImageGeometryAs(other):
+    if not Grid.of(one).matches(Grid.of(other)):
         raise ValueError(
             f"{name} and {other_name} do not lie on the same grid (size, origin, spacing or direction differ): "
             "resample one onto the other first, labels with sitk.sitkNearestNeighbor"

@@ -17,7 +17,8 @@ import numpy as np
 import SimpleITK as sitk
 import zarr
 
-from regseg.blocks import Box, Grid, pool, split
+from regseg.blocks import pool, split
+from regseg.grid import Box, Grid
 
 # Formats of which SimpleITK reads a region without the rest (measured in episode 03). A NIfTI file of vectors is not
 # among them: asked for a region, its reader crashes.

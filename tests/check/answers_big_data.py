@@ -8,9 +8,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data
-from regseg.blocks import Grid, split
+from regseg.blocks import split
 from regseg.check.big_data import HALO, SCAN, VARIANCE
 from regseg.check.images import NOTE
+from regseg.grid import Grid
 
 # --- what the answers below are made of ------------------------------------------------------------------------------
 

@@ -7,12 +7,13 @@ import SimpleITK as sitk
 
 from regseg import data
 from regseg.check.registration import lying_on_the_side
+from regseg.grid import Grid
 
 
 def start(degrees: float = 0.0, radians: float | None = None) -> sitk.Euler3DTransform:
     """Middle onto middle for the head on its side, turned about z."""
     pair, lying = lying_on_the_side()
-    centre = pair.fixed.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in pair.fixed.GetSize()])
+    centre = Grid.of(pair.fixed).middle
     shift = np.subtract(lying.TransformPoint(lying.GetCenter()), centre)
     return sitk.Euler3DTransform(centre, 0, 0, np.deg2rad(degrees) if radians is None else radians, shift.tolist())
 

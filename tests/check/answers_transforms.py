@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from regseg import data
 from regseg.check.transforms import MARK
+from regseg.grid import Grid
 
 
 def shift(*offset: float) -> sitk.Transform:
@@ -26,8 +27,7 @@ def tabled_head() -> sitk.Image:
 
 
 def middle() -> tuple[float, ...]:
-    head = tabled_head()
-    return head.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in head.GetSize()])
+    return Grid.of(tabled_head()).middle
 
 
 def isotropic(scan, spacing, *, size=None, origin=None, direction=None, empty=False) -> sitk.Image:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from regseg.blocks import Grid
 from regseg.distributed import BlockMethod, BlockPair, Result, Votes
+from regseg.grid import Grid
 
 Displacement = Callable[[np.ndarray], np.ndarray]  # from points (..., dimension) in mm to displacements in mm
 

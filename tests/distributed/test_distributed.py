@@ -15,7 +15,7 @@ import zarr
 from known_warp import OBLIQUE, Diary, Pattern, errors, grid_around_zero, image_of, points_of, swirl, write_pair
 
 from regseg import volumes
-from regseg.blocks import Block, Grid, split
+from regseg.blocks import Block, split
 from regseg.distributed import (
     BlockPair,
     ElastixBlocks,
@@ -35,6 +35,7 @@ from regseg.distributed import (
     write_field,
     write_warped,
 )
+from regseg.grid import Grid
 
 pytestmark = pytest.mark.filterwarnings("ignore:builtin type")  # those of itk
 

@@ -19,7 +19,6 @@ from dask.distributed import Client, LocalCluster
 from known_warp import Diary, Pattern, errors, grid_around_zero, swirl, write_pair
 
 from regseg import volumes
-from regseg.blocks import Box, Grid
 from regseg.distributed import (
     BlockPair,
     GaussNewton,
@@ -34,6 +33,7 @@ from regseg.distributed import (
     register,
     write_warped,
 )
+from regseg.grid import Box, Grid
 
 GRID = grid_around_zero((96, 96), (1.0, 1.0))
 PATTERN = Pattern(2, 44)

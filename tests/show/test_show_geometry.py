@@ -105,6 +105,12 @@ def test_another_grid_is_refused_with_the_way_out():
         geometry.require_same_grid(image, other[:, :, 1:], "labels")
 
 
+def test_grids_of_a_microscope_differ_as_those_of_a_scanner_do():
+    image, other = grid(np.eye(3), spacing=(3e-4,) * 3), grid(np.eye(3), spacing=(3.9e-4,) * 3)
+    with pytest.raises(ValueError, match="different grids"):
+        geometry.require_same_grid(image, other, "overlay")
+
+
 @pytest.mark.parametrize(
     ("width", "text"), [(200, "50 mm"), (66, "10 mm"), (0.3, "50 µm"), (4e-6, "1 nm"), (2000, "500 mm")]
 )

@@ -8,9 +8,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data
-from regseg.blocks import Box, split
+from regseg.blocks import split
 from regseg.check.engine import Verdict, call, close, exercise, image, numbers, right, same_grid, wrong
 from regseg.check.images import NOTE
+from regseg.grid import Box
 
 SCAN = (788, 932, 756)  # voxels of the research scan
 VARIANCE = 1.44  # mm², of the episode's smoothing; at 1 mm its kernel reaches three voxels

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 
 from regseg import data, evaluate
 from regseg.check.engine import Verdict, call, close, exercise, image, numbers, right, same_grid, transform, wrong
+from regseg.grid import Grid
 
 MARK = (30.0, -20.0, 25.0)  # mm; a place in the moving scan of pair_composite
 BUDGET = 4.0  # s of processor time
@@ -45,7 +46,7 @@ def small_pair(seed: int) -> tuple[sitk.Image, sitk.Image, sitk.Transform, sitk.
     template = sitk.BinShrink(sitk.Cast(data.load("brain_t1_2mm"), sitk.sitkFloat32), [2, 2, 2])
     brain = sitk.Resample(data.load("brain_mask"), template, sitk.Transform(), sitk.sitkNearestNeighbor)
     random = np.random.default_rng(seed)
-    centre = template.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in template.GetSize()])
+    centre = Grid.of(template).middle
     bend = waves(template, random, 16.0, 2.5)
     turns, shifts = np.deg2rad(random.uniform(-7, 7, 3)), random.uniform(-7, 7, 3)
     truth = sitk.CompositeTransform([sitk.Euler3DTransform(centre, *turns.tolist(), shifts.tolist()), bend])

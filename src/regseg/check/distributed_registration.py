@@ -14,8 +14,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data
-from regseg.blocks import Block, Grid, split
+from regseg.blocks import Block, split
 from regseg.check.engine import CannotRead, Verdict, call, close, exercise, numbers, right, wrong
+from regseg.grid import Grid
 
 if TYPE_CHECKING:
     from regseg.distributed import BlockPair, Field, Result, Votes

@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg.data import DataError
+from regseg.grid import Grid
 
 
 class Verdict(NamedTuple):
@@ -153,13 +154,6 @@ def close(one: Any, other: Any, within: float = 1e-3) -> bool:
     return other.shape in (one.shape, ()) and bool(np.all(np.abs(one - other) <= within))
 
 
-def same_grid(one: sitk.Image, other: sitk.Image, within: float = 1e-3) -> bool:
-    """True when two images have the same size, and origin (mm), spacing (mm) and direction within a tolerance."""
-    return one.GetSize() == other.GetSize() and all(
-        close(getattr(one, get)(), getattr(other, get)(), within) for get in ("GetOrigin", "GetSpacing", "GetDirection")
-    )
-
-
-def middle_of(scan: sitk.Image) -> tuple[float, ...]:
-    """The middle of an image in mm."""
-    return scan.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in scan.GetSize()])
+def same_grid(one: sitk.Image, other: sitk.Image) -> bool:
+    """True when the voxels of two images lie at the same places."""
+    return Grid.of(one).matches(Grid.of(other))

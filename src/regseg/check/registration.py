@@ -13,12 +13,12 @@ from regseg.check.engine import (
     close,
     exercise,
     image,
-    middle_of,
     right,
     same_grid,
     transform,
     wrong,
 )
+from regseg.grid import Grid
 
 
 @exercise("04-metric")
@@ -38,7 +38,7 @@ def metric_for_t1_and_ct(given) -> Verdict:
 def lying_on_the_side() -> tuple[data.Pair, sitk.Transform]:
     """The pair of the episode, and how its moving image was laid on the side (moving point → new moving point)."""
     pair = data.load_pair("pair_multimodal")
-    centre = middle_of(pair.moving)
+    centre = Grid.of(pair.moving).middle
     return pair, sitk.Euler3DTransform(centre, 0, 0, np.deg2rad(170), (10, 0, 0))
 
 

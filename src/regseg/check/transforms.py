@@ -12,13 +12,13 @@ from regseg.check.engine import (
     close,
     exercise,
     image,
-    middle_of,
     numbers,
     right,
     same_grid,
     transform,
     wrong,
 )
+from regseg.grid import Grid
 
 MARK = (38.0, -12.5, 41.0)  # mm; a place in the moving scan of pair_rigid
 PROBES = ((0.0, 0.0, 0.0), (40.0, -25.0, 10.0), (-15.0, 60.0, -35.0))  # mm; three points tell two rigid maps apart
@@ -83,7 +83,7 @@ def first_down_then_tilt(given) -> Verdict:
 def nod_in_place(given) -> Verdict:
     answer, head = transform(given), data.load("head_ct")
     head.SetOrigin(np.add(head.GetOrigin(), (0, 0, -1200)))
-    middle = middle_of(head)
+    middle = Grid.of(head).middle
 
     def nod(centre, angle: float = np.deg2rad(15)) -> sitk.Transform:
         return sitk.Euler3DTransform([float(x) for x in centre], angle, 0, 0)
@@ -240,7 +240,7 @@ def share_inside(given) -> Verdict:
     head, grid = data.load("brain_t1_2mm"), data.load("brain_t1")
     half = sitk.TranslationTransform(3, (head.GetSize()[0] * head.GetSpacing()[0] / 2, 0, 0))
     corner = head[:20, :20, :20]
-    to_the_head = sitk.TranslationTransform(3, np.subtract(middle_of(head), middle_of(corner)).tolist())
+    to_the_head = sitk.TranslationTransform(3, np.subtract(Grid.of(head).middle, Grid.of(corner).middle).tolist())
     cases = (
         (head, head, sitk.TranslationTransform(3, (0, 0, 900)), 0.0),
         (head, head, sitk.TranslationTransform(3), 1.0),

@@ -9,6 +9,8 @@ from importlib import resources
 import numpy as np
 import SimpleITK as sitk
 
+from regseg.grid import Grid
+
 # Mean intensity of (CSF, grey, white, lesion) in each synthetic MR contrast.
 T2_MEANS = (900, 480, 330, 640)
 FLAIR_MEANS = (90, 420, 350, 640)
@@ -82,9 +84,7 @@ def brain_oblique(t1: sitk.Image) -> sitk.Image:
     rotation.SetRotation(np.deg2rad(20), 0, np.deg2rad(10))
     grid = sitk.Image([192, 232, 216], t1.GetPixelID())
     grid.SetDirection(rotation.GetMatrix())
-    centre = t1.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in t1.GetSize()])
-    offset = grid.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in grid.GetSize()])
-    grid.SetOrigin(np.subtract(centre, offset))
+    grid.SetOrigin(np.subtract(Grid.of(t1).middle, Grid.of(grid).middle))
     return sitk.Resample(t1, grid, sitk.Transform(), sitk.sitkLinear, 0)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg.data.brains import T2_MEANS, add_bias, add_noise, as_image, half_resolution, mr_contrast, tissue_fractions
+from regseg.grid import Grid
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _pair(t1: sitk.Image, mask: sitk.Image, truth: sitk.Transform, moving: sitk.
 
 def _rigid(image: sitk.Image, degrees: tuple[float, ...], shift: tuple[float, ...]) -> sitk.Transform:
     """Return a rotation about the image centre followed by a shift in mm."""
-    centre = image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
+    centre = Grid.of(image).middle
     return sitk.Euler3DTransform(centre, *np.deg2rad(degrees), shift)
 
 

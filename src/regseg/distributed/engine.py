@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from dask.distributed import Client
 
-from regseg.blocks import Block, Grid
+from regseg.blocks import Block
 from regseg.distributed import cluster
 from regseg.distributed.pair import BlockError, Linear, Ranges, cut, linear
 from regseg.distributed.plan import BlockMethod, Plan, Stage
 from regseg.distributed.result import BlockReport, RegistrationError, Result
 from regseg.distributed.store import load_field, load_votes, save_field, save_votes, stamp, votes_file, write_whole
 from regseg.distributed.votes import Votes
+from regseg.grid import Grid
 from regseg.volumes import Volume
 
 _GROWTH = 1.2  # a cost that grows by more than this from one iteration to the next: the step went the wrong way

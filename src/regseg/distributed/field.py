@@ -16,7 +16,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import spline_filter1d
 
-from regseg.blocks import Grid
+from regseg.grid import Grid
 
 _MARGIN = 2  # coefficients that the spline needs on each side, beyond the outermost cells
 

@@ -8,8 +8,9 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.ndimage import map_coordinates
 
-from regseg.blocks import Block, Box, Grid
+from regseg.blocks import Block
 from regseg.distributed.field import Field
+from regseg.grid import Box, Grid
 from regseg.volumes import Volume
 
 Linear = tuple[np.ndarray, np.ndarray]  # a matrix and a shift in mm: a point x goes to matrix @ x + shift

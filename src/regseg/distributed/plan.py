@@ -18,10 +18,11 @@ import numpy as np
 import SimpleITK as sitk
 from dask.distributed import Client
 
-from regseg.blocks import Block, Grid, split
+from regseg.blocks import Block, split
 from regseg.distributed.field import Field
 from regseg.distributed.pair import BlockPair, Ranges
 from regseg.distributed.votes import Votes
+from regseg.grid import Grid
 from regseg.volumes import Volume
 
 

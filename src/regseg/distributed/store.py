@@ -16,9 +16,10 @@ from typing import IO
 
 import numpy as np
 
-from regseg.blocks import Block, Box, Grid
+from regseg.blocks import Block
 from regseg.distributed.field import Field
 from regseg.distributed.votes import Votes
+from regseg.grid import Box, Grid
 
 
 def write_whole(file: Path, write: Callable[[IO[bytes]], None]) -> None:

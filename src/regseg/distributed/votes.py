@@ -18,8 +18,9 @@ from itertools import combinations_with_replacement
 import numpy as np
 import SimpleITK as sitk
 
-from regseg.blocks import Block, Box
+from regseg.blocks import Block
 from regseg.distributed.pair import BlockError, BlockPair
+from regseg.grid import Box
 
 
 @dataclass

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from regseg import volumes
-from regseg.blocks import Block, Grid, split
+from regseg.blocks import Block, split
 from regseg.distributed import cluster
 from regseg.distributed.field import Field
 from regseg.distributed.pair import Linear, displacements, linear, pull
 from regseg.distributed.plan import Plan, nearest
 from regseg.distributed.result import RegistrationError, Result
 from regseg.distributed.store import load_field, save_field
+from regseg.grid import Grid
 from regseg.volumes import Volume
 
 

@@ -15,6 +15,8 @@ from itertools import permutations
 import numpy as np
 import SimpleITK as sitk
 
+from regseg.grid import Grid
+
 PLANES = ("axial", "coronal", "sagittal")
 
 # For each plane: the patient axes (x 0, y 1, z 2) that are its normal, run to the right, and run down.
@@ -125,9 +127,8 @@ def index_at(image: sitk.Image, position: tuple[float, ...]) -> tuple[int, ...] 
 
 
 def require_same_grid(image: sitk.Image, other: sitk.Image, what: str) -> None:
-    """Raise ValueError unless both images have the same size, spacing, origin and direction."""
-    mine, its = ((*i.GetSize(), *i.GetSpacing(), *i.GetOrigin(), *i.GetDirection()) for i in (image, other))
-    if len(mine) == len(its) and np.allclose(mine, its, rtol=0, atol=1e-4):
+    """Raise ValueError unless the voxels of both images are the same."""
+    if Grid.of(image).matches(Grid.of(other)):
         return
     interpolator = "sitkNearestNeighbor" if what == "labels" else "sitkLinear"
     raise ValueError(
