@@ -1,8 +1,8 @@
-# Thin names for what Python does, the same on every system. Windows without make: see README.md.
+# Thin names for what Python does, the same on every system. Windows without make: see learners/setup.md.
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: course test site notebooks run check lint bench clean
+.PHONY: course test site notebooks run check lint bench lock clean
 
 course: .venv/course
 	$(BIN)/python -m lessonkit course
@@ -22,12 +22,22 @@ lint: .venv/test
 bench: .venv/bench
 	$(BIN)/python -m lessonkit bench $(NAME)
 
+# After a change of pyproject.toml. Versions stay where they still fit; for all the newest, delete the file first.
+lock: .venv/test
+	$(BIN)/python -m uv pip compile pyproject.toml --extra course --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock" --quiet --output-file requirements-course.lock
+
 clean:
 	rm -rf build .venv
 
-# A set of packages is installed again only when its pins change.
-.venv/%: pyproject.toml
+# Installed again only when a version changes. pip refuses a file whose hash is not in the lock.
+.venv/course: pyproject.toml requirements-course.lock
 	@echo "Installing into .venv; the first time this takes a few minutes."
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable ".[$*]"
+	$(BIN)/python -m pip install --quiet --requirement requirements-course.lock
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	@echo installed > $@
+
+.venv/%: .venv/course
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable ".[$*]"
 	@echo installed > $@

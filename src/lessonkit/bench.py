@@ -52,7 +52,7 @@ def peak_memory() -> dict[str, float]:
 def write_results(name: str, figures: dict[str, float]) -> Path:
     """Write `bench/results/NAME.json`: figures by a flat name that ends in its unit, and where they were measured.
 
-    Beside the figures stand "machine", "versions" (of all that pyproject.toml pins) and "commit", which says
+    Beside the figures stand "machine", "versions" (of all that pyproject.toml asks for) and "commit", which says
     "modified" where the checkout had changes.
     """
     content = figures | {"machine": _machine(), "versions": _versions(), "commit": _commit()}
@@ -66,9 +66,9 @@ def _machine() -> str:
 
 
 def _versions() -> dict[str, str]:
-    pins = re.findall(r'"([\w.-]+)(?:\[[^]]*\])?==', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = re.findall(r'"([\w.-]+)(?:\[[^]]*\])?[>=]=', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     found = {}
-    for name in sorted(pins, key=str.lower):
+    for name in sorted(set(wanted), key=str.lower):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

@@ -69,7 +69,7 @@ def _key(lesson: Lesson) -> str:
     """A hash of everything that the website is made of: the lesson's files, the pinned versions, lessonkit."""
     root, digest = lesson.root, hashlib.sha256()
     folders = [HERE, *(root / name for name in (*FOLDERS, "fig"))]
-    files = [root / "config.yaml", root / "pyproject.toml", *root.glob("*.md")]
+    files = [root / "config.yaml", root / "requirements-course.lock", *root.glob("*.md")]
     files += [path for folder in folders for path in folder.rglob("*")]
     for path in sorted(files):
         if path.is_file() and path.suffix != ".pyc":

@@ -11,7 +11,6 @@ import json
 import re
 import sys
 import time
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -290,6 +289,6 @@ def _key(lesson: Lesson, episode: Episode) -> str:
     return digest.hexdigest()
 
 
-def _pins(lesson: Lesson) -> list[str]:
-    path = lesson.root / "pyproject.toml"
-    return tomllib.loads(path.read_text(encoding="utf-8"))["project"]["dependencies"] if path.is_file() else []
+def _pins(lesson: Lesson) -> bytes:
+    path = lesson.root / "requirements-course.lock"
+    return path.read_bytes() if path.is_file() else b""

@@ -238,7 +238,7 @@ def test_only_what_changes_the_result_runs_again(write, monkeypatch, capsys):
     assert ran()
     path.write_text(path.read_text(encoding="utf-8").replace("2\n```", "3\n```"), encoding="utf-8")
     assert ran()
-    (lesson.root / "pyproject.toml").write_text('[project]\ndependencies = ["numpy==9"]\n', encoding="utf-8")
+    (lesson.root / "requirements-course.lock").write_text("numpy==9", encoding="utf-8")
     assert ran()
     (lesson.root / "data").mkdir()
     (lesson.root / "data" / "registry.json").write_text("[1]", encoding="utf-8")

@@ -87,7 +87,7 @@ class ElastixBlocks:
         try:
             import itk
         except ImportError as error:
-            raise ImportError("ElastixBlocks needs itk-elastix: pip install 'regseg[elastix]'") from error
+            raise ImportError("ElastixBlocks needs itk-elastix: pip install 'regseg-course[elastix]'") from error
         wanted = itk.ParameterObject.New()
         parameters = wanted.GetDefaultParameterMap("bspline", self.resolutions, self.knots)
         # The default adds a penalty on bending that holds small warps back; here the reduction keeps the field smooth.

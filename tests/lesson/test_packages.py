@@ -1,0 +1,124 @@
+"""What the project imports, what pyproject.toml asks for, and what the lock fixes agree."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
+
+import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+LOCK = "requirements-course.lock"
+OURS = {"regseg", "lessonkit"}
+
+
+@pytest.fixture(scope="module")
+def project(root) -> dict:
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def locked(root) -> dict[str, list[tuple[Requirement, int]]]:
+    """Each package of the lock: its lines, one for each kind of computer, with the number of hashes."""
+    found: dict[str, list[tuple[Requirement, int]]] = {}
+    for entry in re.split(r"\n(?=\S)", (root / LOCK).read_text(encoding="utf-8")):
+        if not entry.startswith("#"):
+            line = Requirement(entry.split("\\")[0])
+            found.setdefault(canonicalize_name(line.name), []).append((line, entry.count("--hash=sha256:")))
+    return found
+
+
+def asked(project: dict, *groups: str) -> list[Requirement]:
+    """What the package itself and the groups ask for, groups within groups included."""
+    own, wanted = canonicalize_name(project["project"]["name"]), project["project"]["dependencies"][:]
+    for group in groups:
+        wanted += project["project"]["optional-dependencies"][group]
+    requirements = [Requirement(line) for line in wanted]
+    inner = [name for each in requirements if canonicalize_name(each.name) == own for name in each.extras]
+    others = [each for each in requirements if canonicalize_name(each.name) != own]
+    return others + (asked(project, *inner) if inner else [])
+
+
+def imported(folder: Path) -> set[str]:
+    """The packages that the files of a folder import anywhere, but for Python's own, ours, and files side by side."""
+    found = set()
+    for path in folder.rglob("*.py"):
+        names = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.add(node.module.split(".")[0])
+        found |= names - {beside.stem for beside in path.parent.glob("*.py")}
+    return found - sys.stdlib_module_names - OURS
+
+
+@pytest.mark.parametrize(
+    ("folder", "groups"),
+    [("src/regseg", ["bigdata", "elastix"]), ("src/lessonkit", ["author"]), ("tests", ["test"])],
+)
+def test_what_is_imported_is_declared(root, project, folder, groups):
+    declared = {canonicalize_name(each.name) for each in asked(project, *groups)}
+    sellers = packages_distributions()
+    found = {name: set(map(canonicalize_name, sellers.get(name, []))) for name in imported(root / folder)}
+    assert [name for name, packages in found.items() if not packages & declared] == []
+
+
+def test_the_lock_holds_all_that_the_course_asks_for(project, locked):
+    wanted = asked(project, "course") + [Requirement(line) for line in project["build-system"]["requires"]]
+    for requirement in wanted:
+        lines = locked.get(canonicalize_name(requirement.name), [])
+        assert lines, f"{requirement} is not locked: run `make lock`"
+        for line, _ in lines:
+            (pin,) = line.specifier
+            assert pin.operator == "==" and requirement.specifier.contains(pin.version), f"{line}: run `make lock`"
+
+
+def test_the_lock_was_made_from_this_list_of_packages(root, project):
+    """uv writes below each package who asked for it."""
+    entries = re.split(r"\n(?=\S)", (root / LOCK).read_text(encoding="utf-8"))
+    direct = {canonicalize_name(entry.split("==")[0]) for entry in entries if "regseg-course (pyproject.toml)" in entry}
+    assert direct == {canonicalize_name(each.name) for each in asked(project, "course")}, "run `make lock`"
+
+
+def test_every_locked_package_has_hashes_and_no_address(root, locked):
+    assert "://" not in (root / LOCK).read_text(encoding="utf-8")
+    for name, lines in locked.items():
+        assert all(hashes for _, hashes in lines), name
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+def test_the_lock_serves_every_system_and_python(project, locked, system):
+    """One line of a package at most holds for one computer; colorama is what only Windows needs."""
+    for minor in (11, 12, 13, 14):
+        place = default_environment() | {
+            "sys_platform": system,
+            "platform_system": {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}[system],
+            "os_name": "nt" if system == "win32" else "posix",
+            "python_version": f"3.{minor}",
+            "python_full_version": f"3.{minor}.4",
+        }
+        held = {
+            name: [line for line, _ in lines if line.marker is None or line.marker.evaluate(place)]
+            for name, lines in locked.items()
+        }
+        assert all(len(lines) <= 1 for lines in held.values())
+        assert all(held[canonicalize_name(each.name)] for each in asked(project, "course"))
+        assert bool(held["colorama"]) == (system == "win32")
+
+
+def test_the_tests_run_on_the_locked_versions(locked):
+    for name, lines in locked.items():
+        for line, _ in lines:
+            if line.marker is None or line.marker.evaluate():
+                try:
+                    installed = version(name)
+                except PackageNotFoundError:
+                    continue  # an environment made for a part of the tests only
+                assert line.specifier.contains(installed), f"{name} {installed} is installed, and {line} locked"
