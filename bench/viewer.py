@@ -23,7 +23,7 @@ from nbclient import execute
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from lessonkit import lab
+from lessonkit import lab, testing
 from lessonkit.bench import write_results
 
 PRESSES = 20
@@ -79,7 +79,7 @@ def draw(k):
 def measure(page: Page, address: str, name: str) -> tuple[list[float], list[float]]:
     """Milliseconds from each of PRESSES key presses to the new pictures: composed, and received here."""
     _, target, key, pictures = VIEWERS[name]
-    lab.run_all(page, address, f"{name}.ipynb")
+    testing.run_all(page, address, f"{name}.ipynb")
     page.locator(pictures).first.wait_for(timeout=60_000)
     page.wait_for_timeout(8_000)  # images travel, shaders compile
     page.evaluate("addEventListener('keydown', e => { window.pressed = performance.timeOrigin + e.timeStamp }, true)")
@@ -133,7 +133,7 @@ def main() -> None:
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, (cell, *_) in VIEWERS.items():
-            lab.write_notebook(Path(folder, f"{name}.ipynb"), HEAD, cell)
+            testing.write_notebook(Path(folder, f"{name}.ipynb"), HEAD, cell)
         with lab.jupyterlab(Path(folder)) as (address, _), sync_playwright() as playwright:
             installed = shutil.which("chromium") or shutil.which("google-chrome")  # else Playwright's own
             browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])

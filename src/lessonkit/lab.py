@@ -1,4 +1,4 @@
-"""JupyterLab on this machine only: for the course, and driven by a browser for tests and benches."""
+"""JupyterLab on this machine only."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
-
-import nbformat
 
 from lessonkit.lesson import LessonError
 
@@ -86,20 +84,3 @@ def free_port(wanted: int) -> int:
                 continue
             return probe.getsockname()[1]
     raise LessonError(f"No free port on {HOST}: close a program that serves there")
-
-
-def write_notebook(path: Path, *cells: str) -> Path:
-    """A notebook of these code cells."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, path)
-    return path
-
-
-def run_all(page, address: str, name: str) -> None:
-    """Open a notebook of the JupyterLab at this address in the browser's page, and start all its cells."""
-    page.goto(address.replace("/lab?", f"/lab/tree/{name}?") + "&reset")
-    page.locator(".jp-Notebook").wait_for(timeout=60_000)
-    page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=60_000)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()

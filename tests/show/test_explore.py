@@ -14,7 +14,7 @@ from nbclient import execute
 from nbconvert import HTMLExporter
 from playwright.sync_api import expect
 
-from lessonkit import lab
+from lessonkit import lab, testing
 from regseg import show
 
 # An oblique, anisotropic image in which every voxel has a value of its own, and a mask on the same grid.
@@ -84,7 +84,7 @@ def jupyter(tmp_path_factory):
     folder: Path = tmp_path_factory.mktemp("notebooks")
     # The last cell keeps the kernel busy, so that nothing the page does can have come from it.
     busy = "import time\nfor _ in range(600): time.sleep(0.1)"
-    lab.write_notebook(folder / "viewer.ipynb", IMAGE, EXPLORE, busy)
+    testing.write_notebook(folder / "viewer.ipynb", IMAGE, EXPLORE, busy)
     with lab.jupyterlab(folder) as (address, _):
         yield address
 
@@ -94,7 +94,7 @@ def test_the_viewer_in_jupyterlab_while_the_kernel_is_busy(browser, jupyter, ima
     outside: list[str] = []
     ours = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
     page.on("request", lambda r: None if r.url.startswith(ours) else outside.append(r.url))
-    lab.run_all(page, jupyter, "viewer.ipynb")
+    testing.run_all(page, jupyter, "viewer.ipynb")
     viewer = page.locator(".regseg-explore")
     canvases, readout = viewer.locator("canvas"), viewer.locator(".readout")
     readout.wait_for(timeout=60_000)

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from lessonkit import lab
+from lessonkit import lab, testing
 from regseg import show
 
 # Two oblique, anisotropic images on different grids.
@@ -104,10 +104,10 @@ def test_bad_input_says_what_to_do(picker, tmp_path):
 
 def test_picking_in_jupyterlab(browser, tmp_path):
     cell = f"{IMAGES}\npicker = show.pick(fixed, moving)\npicker"
-    lab.write_notebook(tmp_path / "pick.ipynb", cell)
+    testing.write_notebook(tmp_path / "pick.ipynb", cell)
     with lab.jupyterlab(tmp_path) as (address, _):
         page = browser.new_page(viewport={"width": 1280, "height": 1400})
-        lab.run_all(page, address, "pick.ipynb")
+        testing.run_all(page, address, "pick.ipynb")
         viewers = page.locator(".regseg-explore")
         expect(viewers).to_have_count(2, timeout=60_000)
         task = viewers.nth(0).locator(".task")
