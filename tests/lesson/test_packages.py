@@ -45,10 +45,10 @@ def asked(project: dict, *groups: str) -> list[Requirement]:
     return others + (asked(project, *inner) if inner else [])
 
 
-def imported(folder: Path) -> set[str]:
-    """The packages that the files of a folder import anywhere, but for Python's own, ours, and files side by side."""
+def imported(files: set[Path]) -> set[str]:
+    """The packages that the files import anywhere, but for Python's own, ours, and files side by side."""
     found = set()
-    for path in folder.rglob("*.py"):
+    for path in files:
         names = set()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
@@ -65,8 +65,10 @@ def imported(folder: Path) -> set[str]:
 )
 def test_what_is_imported_is_declared(root, project, folder, groups):
     declared = {canonicalize_name(each.name) for each in asked(project, *groups)}
+    for_tests = {*(root / "tests").rglob("*.py"), root / "src" / "lessonkit" / "testing.py"}
+    files = for_tests if folder == "tests" else {*(root / folder).rglob("*.py")} - for_tests
     sellers = packages_distributions()
-    found = {name: set(map(canonicalize_name, sellers.get(name, []))) for name in imported(root / folder)}
+    found = {name: set(map(canonicalize_name, sellers.get(name, []))) for name in imported(files)}
     assert [name for name, packages in found.items() if not packages & declared] == []
 
 

@@ -35,7 +35,9 @@ def test_the_setup_page_says_where_each_notebook_opens(root, lesson):
         number, path = name[:2], f"notebooks/{name}.ipynb"
         there = links.outside(path)
         read = f"[notebook {number}]({links.source}/blob/{links.branch}/{path})"
-        return f"| {number} {title} | {read} | [Binder {number}]({there['binder']}) | [Colab {number}]({there['colab']}) |"
+        return (
+            f"| {number} {title} | {read} | [Binder {number}]({there['binder']}) | [Colab {number}]({there['colab']}) |"
+        )
 
     assert table((root / "learners" / "setup.md").read_text(encoding="utf-8"), "| episode |") == [
         row(page.name, page.title) for page in lesson.episodes

@@ -1,4 +1,4 @@
-"""From a fresh clone in an empty home to a running course, with the commands that the README gives."""
+"""From a fresh clone in an empty home to a running course, with the commands that our pages give."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ def environment(tmp_path_factory) -> dict[str, str]:
 
 
 def windows_lines(root: Path) -> list[list[str]]:
-    """The README's commands for Windows, as this system spells them."""
-    blocks = re.findall(r"```text\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), re.S)
+    """The commands for Windows, of the setup page and then of CONTRIBUTING.md, as this system spells them."""
+    text = "\n".join((root / name).read_text(encoding="utf-8") for name in ("learners/setup.md", "CONTRIBUTING.md"))
     interpreter = ".venv/Scripts/python" if sys.platform == "win32" else ".venv/bin/python"
-    lines = [line.replace(".venv\\Scripts\\python", interpreter) for line in "".join(blocks).splitlines()]
+    lines = re.findall(r"^(?:py |\.venv\\Scripts\\).*", text, re.M)
+    lines = [line.replace(".venv\\Scripts\\python", interpreter) for line in lines if "--version" not in line]
     return [[sys.executable if word == "py" else word.strip('"') for word in line.split()] for line in lines]
 
 

@@ -16,7 +16,7 @@ CONFIG_KEYS = (
 )
 NEEDED = ("index.md", "learners/setup.md", "learners/reference.md")
 # Markdown at the top level that is a page on purpose, or that the Workbench leaves alone.
-TOP_LEVEL = {"index.md", "links.md", "LICENSE.md", "CODE_OF_CONDUCT.md", "README.md", "CONTRIBUTING.md"}
+TOP_LEVEL = {"index.md", "links.md", "LICENSE.md", "CODE_OF_CONDUCT.md", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"}
 BUILT = {"build", "renv", "site"}
 RESERVED = ("404", "aio", "images", "key-points", "profiles")
 
