@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat.v4
 from ipykernel.kernelspec import get_kernel_dict
@@ -15,15 +18,40 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 
 CELL_LIMIT = 600  # seconds after which a cell is taken to hang
+PRINT_LIMIT = 100_000  # characters of one cell's output, beyond which nobody reads
 STYLE = Path(__file__).with_name("matplotlibrc")
-# In bytes; Windows has no `resource`, and tells nothing.
-PEAK_MEMORY = """
+# Windows has no `resource`, and tells nothing of the memory. Children that ended are in os.times, others are asked.
+USAGE = """
+import json, os, psutil, sys
 try:
-    import resource, sys
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+    import resource
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 except ImportError:
-    print(0)
+    memory = 0
+alive = [sum(child.cpu_times()[:2]) for child in psutil.Process().children(recursive=True)]
+course = sorted(module.__file__ for name, module in sys.modules.items()
+                if name.split(".")[0] == "regseg" and getattr(module, "__file__", None))
+print(json.dumps({"memory": memory, "cpu_seconds": sum(os.times()[:4]) + sum(alive), "modules": course}))
 """
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a kernel took so far.
+
+    Attributes
+    ----------
+    memory : int
+        The most that the kernel itself held, in bytes; 0 where the system does not tell.
+    cpu_seconds : float
+        The time that processors worked for it and its children.
+    modules : tuple of str
+        The files of `regseg` that it imported.
+    """
+
+    memory: int
+    cpu_seconds: float
+    modules: tuple[str, ...]
 
 
 class _ThisPython(KernelSpecManager):
@@ -31,6 +59,16 @@ class _ThisPython(KernelSpecManager):
 
     def get_kernel_spec(self, _kernel_name: str) -> KernelSpec:
         return KernelSpec(**get_kernel_dict())
+
+
+class _Client(NotebookClient):
+    """Keeps no more of a cell's prints than `PRINT_LIMIT` and a character: joining them takes time squared."""
+
+    def output(self, outs: list, msg: dict[str, Any], *where: Any) -> nbformat.NotebookNode | None:
+        if msg["msg_type"] == "stream":
+            kept = sum(len(out["text"]) for out in outs if out["output_type"] == "stream")
+            msg["content"]["text"] = msg["content"]["text"][: max(0, PRINT_LIMIT + 1 - kept)]
+        return super().output(outs, msg, *where)
 
 
 @contextmanager
@@ -50,14 +88,20 @@ def fresh_kernel(notebook: nbformat.NotebookNode) -> Iterator[NotebookClient]:
             "IPYTHONDIR": str(Path(folder, "ipython")),
         }
         manager = AsyncKernelManager(kernel_spec_manager=_ThisPython(), transport_encryption="auto")
-        client = NotebookClient(notebook, km=manager, timeout=CELL_LIMIT, allow_errors=True, coalesce_streams=True)
+        client = _Client(notebook, km=manager, timeout=CELL_LIMIT, allow_errors=True, coalesce_streams=True)
         with client.setup_kernel(cleanup_kc=True, cwd=str(work), env=environment):
-            yield client
+            try:
+                yield client
+            except BaseException:
+                # A cell that still runs would be interrupted, and its traceback printed here.
+                client.shutdown_kernel = "immediate"
+                raise
 
 
-def peak_memory(client: NotebookClient) -> int:
-    """The largest memory that the client's kernel held so far, in bytes; 0 where the system does not tell."""
-    cell = nbformat.v4.new_code_cell(PEAK_MEMORY)
+def usage(client: NotebookClient) -> Usage:
+    """What the client's kernel took so far."""
+    cell = nbformat.v4.new_code_cell(USAGE)
     client.nb.cells.append(cell)
     client.execute_cell(cell, len(client.nb.cells) - 1)
-    return int(client.nb.cells.pop().outputs[0].text)
+    told = json.loads(client.nb.cells.pop().outputs[0].text)
+    return Usage(told["memory"], told["cpu_seconds"], tuple(told["modules"]))

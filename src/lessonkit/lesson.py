@@ -18,11 +18,21 @@ class LessonError(Exception):
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all; folders that are missing are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file whole or not at all; folders that are missing are made.
+
+    Raises
+    ------
+    LessonError
+        The file cannot be written: the disk is full, or it is not ours.
+    """
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise LessonError(f"{path} could not be written, and stays as it was: {error.strerror}") from None
 
 
 @dataclass(frozen=True)

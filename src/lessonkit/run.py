@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import difflib
 import hashlib
-import importlib.util
 import io
 import json
 import re
@@ -22,6 +21,7 @@ from tqdm import tqdm
 
 from lessonkit import compare, kernel
 from lessonkit.episode import DEFAULT_TOLERANCE, Cell, Episode, Figure, Result
+from lessonkit.kernel import Usage
 from lessonkit.lesson import Lesson, LessonError, replace_file
 
 
@@ -69,11 +69,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """An executed episode; `memory` is the kernel's largest, in bytes (0 where the system does not tell)."""
+    """An executed episode, and what its kernel took."""
 
     episode: Episode
     outcomes: tuple[Outcome, ...]
-    memory: int
+    usage: Usage
 
     @property
     def drawn(self) -> list[tuple[Figure, bytes]]:
@@ -84,8 +84,8 @@ class Run:
         slowest = max(self.outcomes, key=lambda outcome: outcome.seconds, default=None)
         total = f"{len(self.outcomes)} cells in {sum(outcome.seconds for outcome in self.outcomes):.1f} s"
         slow = f", the slowest (line {slowest.cell.line}) in {slowest.seconds:.1f} s" if slowest else ""
-        memory = f", at most {self.memory / 2**30:.2f} GiB" if self.memory else ""
-        return total + slow + memory
+        memory = f", at most {self.usage.memory / 2**30:.2f} GiB" if self.usage.memory else ""
+        return f"{total}{slow}, {self.usage.cpu_seconds:.1f} s of CPU{memory}"
 
 
 def run(lesson: Lesson, names: Sequence[str] = (), *, force: bool = False) -> None:
@@ -103,13 +103,13 @@ def run(lesson: Lesson, names: Sequence[str] = (), *, force: bool = False) -> No
         episode = Episode.read(path)
         record = lesson.root / "build" / "run" / f"{episode.name}.json"
         last = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-        if not force and last.get("key") == _key(lesson, episode):
+        if not force and last and last["key"] == _key(lesson, episode, last["modules"]):
             print(f"{episode.name}: unchanged; its last run: {last['summary']}")
             continue
         done = execute(episode)
         _write(lesson, done)
-        key = _key(lesson, Episode.read(path))
-        replace_file(record, json.dumps({"key": key, "summary": str(done)}, indent=1).encode())
+        key, modules = _key(lesson, Episode.read(path), done.usage.modules), done.usage.modules
+        replace_file(record, json.dumps({"key": key, "summary": str(done), "modules": modules}, indent=1).encode())
         print(f"{episode.name}: {done}")
 
 
@@ -121,18 +121,24 @@ def check(lesson: Lesson, names: Sequence[str] = ()) -> list[str]:
     LessonError
         As for `run`.
     """
-    differences = []
+    found = []
     for path in _paths(lesson, names):
         done = execute(Episode.read(path))
         print(f"{done.episode.name}: {done}")
-        differences += [_explain(done.episode, outcome) for outcome in done.outcomes if outcome.differences]
-        for figure, png in done.drawn:
-            target = _target(lesson, figure)
-            found = [f"{target} does not exist"]
-            if target.is_file():
-                found = compare.figures(target.read_bytes(), png, figure.tolerance)
-            differences += [f"{path.name}:{figure.line}: {difference}" for difference in found]
-    return differences
+        found += differences(lesson, done)
+    return found
+
+
+def differences(lesson: Lesson, done: Run) -> list[str]:
+    """Where an executed episode disagrees with what is recorded, in words."""
+    found = [_explain(done.episode, outcome) for outcome in done.outcomes if outcome.differences]
+    for figure, png in done.drawn:
+        target = _target(lesson, figure)
+        here = [f"{target} does not exist"]
+        if target.is_file():
+            here = compare.figures(target.read_bytes(), png, figure.tolerance)
+        found += [f"{done.episode.path.name}:{figure.line}: {difference}" for difference in here]
+    return found
 
 
 def _paths(lesson: Lesson, names: Sequence[str]) -> list[Path]:
@@ -167,9 +173,10 @@ def execute(episode: Episode) -> Run:
             except CellTimeoutError:
                 raise _failure(episode, cell, f"is still running after {kernel.CELL_LIMIT} s") from None
             outcomes.append(_outcome(cell, notebook_cell.outputs, time.perf_counter() - began))
+            _demand_little_text(episode, outcomes[-1])
             _demand_expected_error(episode, outcomes[-1])
             _demand_lasting_text(episode, outcomes[-1])
-        done = Run(episode, tuple(outcomes), kernel.peak_memory(client))
+        done = Run(episode, tuple(outcomes), kernel.usage(client))
     _demand_fitting_figures(done)
     return done
 
@@ -220,6 +227,12 @@ def _demand_expected_error(episode: Episode, outcome: Outcome) -> None:
     if expected and expected.split(":")[0] != outcome.error.split(":")[0]:
         what = f"raised {outcome.error}, where the error block says {expected.split(':')[0]}"
         raise _failure(episode, cell, what, outcome.error_line)
+
+
+def _demand_little_text(episode: Episode, outcome: Outcome) -> None:
+    if len(outcome.text) > kernel.PRINT_LIMIT:
+        what = f"prints more than {kernel.PRINT_LIMIT:,} characters: print what a learner will read"
+        raise _failure(episode, outcome.cell, what)
 
 
 def _demand_lasting_text(episode: Episode, outcome: Outcome) -> None:
@@ -276,13 +289,19 @@ def _write(lesson: Lesson, done: Run) -> None:
         replace_file(path, text.encode())
 
 
-def _key(lesson: Lesson, episode: Episode) -> str:
-    """A hash of all that an episode's recorded results depend on, themselves included; prose is not part of it."""
-    package = Path(importlib.util.find_spec("regseg").origin).parent
-    sources = sorted(path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc")
+def _key(lesson: Lesson, episode: Episode, modules: Sequence[str]) -> str:
+    """A hash of all that an episode's recorded results depend on, themselves included; prose is not part of it.
+
+    Of our package only the `modules` that the episode's kernel imported count, and the data files beside them.
+    """
+    folders = {Path(module).parent for module in modules}
+    beside = {path for folder in folders for path in folder.glob("*") if path.is_file() and path.suffix != ".py"}
+    sources = sorted(beside.union(map(Path, modules)))
     figures = [_target(lesson, figure) for cell in episode.cells for figure in cell.figures]
     registry, ours = lesson.root / "data" / "registry.json", [Path(__file__), Path(kernel.__file__), kernel.STYLE]
-    cells = [(cell.source, cell.result, [figure.path for figure in cell.figures]) for cell in episode.cells]
+    cells = [
+        (cell.source, cell.result, [(each.path, each.tolerance) for each in cell.figures]) for cell in episode.cells
+    ]
     digest = hashlib.sha256(repr([sys.version, _pins(lesson), cells]).encode())
     for path in [*sources, *ours, registry, *figures]:
         digest.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
