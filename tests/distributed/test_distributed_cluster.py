@@ -37,6 +37,7 @@ from regseg.grid import Box, Grid
 
 GRID = grid_around_zero((96, 96), (1.0, 1.0))
 PATTERN = Pattern(2, 44)
+SAME = 0.01  # mm: the most that a point may move because of what happened to a worker
 
 
 def schedule_for(folder: Path, method, client=None, workdir: str = "work") -> Schedule:
@@ -69,9 +70,9 @@ def count(result: Result, status: str) -> int:
     return sum(each.status == status for each in result.report)
 
 
-def same(one: Result, other: Result) -> bool:
-    """Whether two results have the same field, to the last bit."""
-    return np.array_equal(one.field.values, other.field.values)
+def largest_difference(one: Result, other: Result) -> float:
+    """In mm, over all cells."""
+    return float(np.linalg.norm(one.field.values - other.field.values, axis=0).max())
 
 
 # --- processes on this computer --------------------------------------------------------------------------------------
@@ -80,7 +81,7 @@ def same(one: Result, other: Result) -> bool:
 def test_two_processes_find_what_one_finds(tmp_path, client, alone):
     schedule = schedule_for(tmp_path, GaussNewton(), client)
     result = schedule.compute(progress=False)
-    assert same(result, alone)
+    assert largest_difference(result, alone) < 1e-4
     assert [each.status for each in result.report] == [each.status for each in alone.report]
     warped = write_warped(schedule, result, tmp_path / "warped.zarr", progress=False).array[:]
     schedule.client = None
@@ -92,7 +93,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(tmp_path, client, alone):
     method = Diary(GaussNewton(), tmp_path / "diary", kill_after=7)
     result = schedule_for(tmp_path, method, client).compute(progress=False)
     assert (tmp_path / "diary.killed").exists()
-    assert same(result, alone)
+    assert largest_difference(result, alone) < SAME
     assert count(result, "failed") == 0
     assert count(result, "done") == count(alone, "done")
 
@@ -166,9 +167,7 @@ def address(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     file = elsewhere / "scheduler.json"
-    # The workers import the tests' own module beside what this process was told to find.
-    found = filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH")))
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(found)}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
     scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
     worker = ["worker", "--scheduler-file", str(file), "--no-nanny", "--nthreads", "1", "--no-dashboard"]
     worker += ["--host", "127.0.0.1", "--local-directory", str(elsewhere)]
@@ -202,7 +201,7 @@ def test_an_address_is_enough_and_a_lost_worker_no_harm(tmp_path, address, alone
     schedule = schedule_for(Path("."), method, found)
     result = schedule.compute(progress=False)
     assert sorted(process.poll() is None for process in processes) == [False, True, True]  # one worker is dead
-    assert same(result, alone)
+    assert largest_difference(result, alone) < SAME
     assert count(result, "failed") == 0
     write_warped(schedule, result, "warped.zarr", progress=False)
     assert volumes.open_volume("warped.zarr").array[:].max() > 100

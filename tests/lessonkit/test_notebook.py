@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-from pathlib import Path
 
 import nbformat
 import pytest
-import yaml
 
 from lessonkit.kernel import fresh_kernel
 from lessonkit.lesson import Lesson, LessonError
@@ -305,24 +303,3 @@ def test_a_copy_under_another_name_is_someones_work(lesson):
 
 def test_the_committed_notebooks_agree_with_their_episodes(root):
     assert outdated(Lesson(root)) == []
-
-
-def real_episodes() -> list[str]:
-    """The episodes of this repository's config.yaml: one test each, and none while it lists none."""
-    config = Path(__file__).parents[2] / "config.yaml"
-    listed = yaml.safe_load(config.read_text(encoding="utf-8")).get("episodes") or []
-    return [name.removesuffix(".md") for name in listed]
-
-
-@pytest.mark.parametrize("name", real_episodes())
-def test_run_all_succeeds_and_every_exercise_waits_for_its_answer(root, mirror, name):  # noqa: ARG001
-    notebook = nbformat.read(root / "notebooks" / f"{name}.ipynb", as_version=4)
-    with fresh_kernel(notebook) as client:
-        for at, cell in enumerate(notebook.cells):
-            client.execute_cell(cell, at)
-            outputs, tags = cell.get("outputs", []), cell.metadata.get("tags", [])
-            raised = [f"{output.ename}: {output.evalue}" for output in outputs if output.output_type == "error"]
-            assert bool(raised) == ("raises-exception" in tags), f"{raised}\n{cell.source}"
-            if "exercise" in tags and "check.answer" in cell.source:
-                said = "".join(output.text for output in outputs if output.output_type == "stream")
-                assert "not yet" in said.lower(), cell.source

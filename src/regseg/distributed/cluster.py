@@ -9,24 +9,7 @@ from typing import Any
 
 import SimpleITK as sitk
 from dask.distributed import Client, as_completed
-from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread for BLAS and for SimpleITK, as every worker has it; the numbers from before come back at the end.
-
-    Several threads cut a sum in pieces and round it in another way, and iterations make more of the last digit. With
-    one thread the same computer finds the same field to the last bit, whichever process computes it.
-    """
-    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    try:
-        with threadpool_limits(1, user_api="blas"):
-            yield
-    finally:
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
 @contextmanager
@@ -86,7 +69,6 @@ def _quiet(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _single_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-    # For good, unlike `one_thread`: another task of this worker may still be at work when this one ends.
+    # The workers are the parallelism: threads of SimpleITK's own would only stand in each other's way.
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    threadpool_limits(1, user_api="blas")
     return function(*arguments)

@@ -35,7 +35,6 @@ class Run:
         self.result = Result(plan.start, plan.initial)
         self.shared: np.ndarray | None = None
 
-    @cluster.one_thread()
     def compute(self) -> Result:
         """Do all stages; see `Schedule.compute`."""
         _claim(self.plan)

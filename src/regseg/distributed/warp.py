@@ -75,7 +75,6 @@ def write_field(
     return _write(schedule, result, path, grid, "float32", grid.dimension, _displace, progress)
 
 
-@cluster.one_thread()
 def _write(
     schedule: Plan,
     result: Result,
