@@ -23,8 +23,10 @@ lint: .venv/test
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m lessonkit check
 
-bench: .venv/bench
-	$(BIN)/python -m lessonkit bench $(NAME)
+# make bench NAME=registration
+bench: bench/$(NAME).py .venv/bench
+	$(BIN)/python $<
+	$(BIN)/python bench/report.py
 
 # After a change of pyproject.toml. Versions stay where they still fit; for all the newest, delete the file first.
 lock: .venv/test

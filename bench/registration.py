@@ -5,23 +5,22 @@ velocity, which no B-spline equals; the moving image has other grey levels, a bi
 the course's `pair_composite`, the others are made here. One rigid and one affine registration give the start that all
 methods share; from there each runs alone in a fresh process, with one thread. Its CPU-seconds (user and system) are
 those of the deformable registration, its peak memory that of the whole process, the libraries included. Errors are
-against the truth, at every voxel of the brain; each figure is the mean over the pairs, unless its name says otherwise.
+against the truth, at every voxel of the brain.
 
-The comparison is not even: only the lesson's recipe was tuned on pairs of this sort. So "elastix_lesson_input" is
-elastix's defaults once more, on what the lesson's recipe looks at: local contrast, in and around the brain.
+The comparison is not even: only the lesson's recipe was tuned on pairs of this sort. So "elastix on the lesson's input"
+is elastix's defaults once more, on what the lesson's recipe looks at: local contrast, in and around the brain.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from statistics import fmean
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from measure import alone, by_measure, peak_memory, write_results
 
-from lessonkit.bench import alone, peak_memory, write_results
 from regseg import data, evaluate
 from regseg.data import pairs
 
@@ -185,24 +184,29 @@ def itk_image(image: sitk.Image) -> Any:
     return result
 
 
-METHODS = {method.__name__: method for method in (lesson_ffd, simpleitk_default, elastix, elastix_lesson_input)}
+METHODS = {
+    "SimpleITK's notebook": simpleitk_default,
+    "elastix": elastix,
+    "the lesson's recipe": lesson_ffd,
+    "elastix on the lesson's input": elastix_lesson_input,
+}
 
 
 def begin(pair: pairs.Pair) -> tuple[sitk.Transform, dict[str, float]]:
     """The start that all methods share, and its figures."""
     began = time.process_time()
     affine = start(sitk.Cast(pair.fixed, sitk.sitkFloat32), sitk.Cast(pair.moving, sitk.sitkFloat32))
-    return affine, {"cpu_s": time.process_time() - began} | errors(affine, pair)
+    return affine, {"CPU (s)": time.process_time() - began} | errors(affine, pair)
 
 
 def measure(name: str, pair: pairs.Pair, affine: sitk.Transform) -> dict[str, float]:
-    """Run one method on one pair, in a process of its own; figures by the end of their name."""
+    """Run one method on one pair, in a process of its own."""
     if name.startswith("elastix"):
         from itk import ElastixRegistrationMethod  # noqa: F401  loading takes seconds, which are not the method's
     fixed, moving = (sitk.Cast(image, sitk.sitkFloat32) for image in (pair.fixed, pair.moving))
     began = time.process_time()
     result = METHODS[name](fixed, moving, pair.mask, affine)
-    figures = {"cpu_s": time.process_time() - began} | peak_memory()
+    figures = {"CPU (s)": time.process_time() - began} | peak_memory()
     return errors(result, pair) | figures
 
 
@@ -217,33 +221,25 @@ def errors(transform: sitk.Transform, pair: pairs.Pair) -> dict[str, float]:
     )
     distance = np.linalg.norm(sitk.GetArrayFromImage(found - truth), axis=-1)[sitk.GetArrayFromImage(grid) > 0]
     return {
-        "mean_mm": float(distance.mean()),
-        "p95_mm": float(np.percentile(distance, 95)),
-        "folding_percent": 100 * evaluate.folding(found, grid),
+        "mean error (mm)": float(distance.mean()),
+        "95th percentile (mm)": float(np.percentile(distance, 95)),
+        "folding (%)": 100 * evaluate.folding(found, grid),
     }
 
 
 def main() -> None:
-    runs: dict[str, list[dict[str, float]]] = {name: [] for name in ("affine_start", *METHODS)}
-    for seed in (None, *SEEDS):
-        pair = alone(data.load_pair, "pair_composite") if seed is None else alone(make_pair, seed)
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in ("affine start", *METHODS)}
+    seeds = {"pair_composite": None} | {f"seed {seed}": seed for seed in SEEDS}
+    for title, seed in seeds.items():
+        pair = alone(data.load_pair, title) if seed is None else alone(make_pair, seed)
         affine, figures = alone(begin, pair)
-        runs["affine_start"].append(figures)
+        found["affine start"].append(figures)
         for name in METHODS:
-            runs[name].append(alone(measure, name, pair, affine))
-            said = ", ".join(f"{what} {value:.3g}" for what, value in runs[name][-1].items())
-            print(f"{'pair_composite' if seed is None else f'seed {seed}'}, {name}: {said}", file=sys.stderr)
-
-    results: dict[str, float] = {"pairs_count": 1 + len(SEEDS)}
-    for name, figures in runs.items():
-        for what in figures[0]:
-            results[f"{name}_{what}"] = round(fmean(one[what] for one in figures), 3)
-        results[f"{name}_worst_pair_mean_mm"] = round(max(one["mean_mm"] for one in figures), 3)
-    for peer in list(METHODS)[1:]:
-        for title, what in (("error", "mean_mm"), ("cpu", "cpu_s")):
-            ratio = results[f"{peer}_{what}"] / results[f"lesson_ffd_{what}"]
-            results[f"{peer}_over_lesson_ffd_{title}_ratio"] = round(ratio, 2)
-    print(write_results("registration", results))
+            found[name].append(alone(measure, name, pair, affine))
+            said = ", ".join(f"{what} {value:.3g}" for what, value in found[name][-1].items())
+            print(f"{title}, {name}: {said}", file=sys.stderr)
+    cases = {"three pairs": {name: by_measure(rows) for name, rows in found.items()}}
+    print(write_results("registration", cases, {"three pairs": list(seeds)}))
 
 
 if __name__ == "__main__":

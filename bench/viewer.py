@@ -19,12 +19,12 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+from measure import write_results
 from nbclient import execute
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from lessonkit import lab, testing
-from lessonkit.bench import write_results
 
 PRESSES = 20
 
@@ -38,7 +38,7 @@ t1, grey = sitk.ReadImage(t1_file), sitk.ReadImage(grey_file)
 
 # What each viewer needs: its cell, where to click so that it takes the keys, the key, and what shows the pictures.
 VIEWERS = {
-    "explore": (
+    "show.explore": (
         "from regseg import show\nshow.explore(t1, overlay=grey)",
         ".regseg-explore canvas >> nth=0",
         "PageUp",
@@ -141,16 +141,15 @@ def main() -> None:
                 page = browser.new_page(viewport={"width": 1000, "height": 700})
                 composed, received = measure(page, address, name)
                 page.close()
-                figures[f"{name}_static_pictures_count"] = static_pictures(Path(folder, f"{name}.ipynb"))
                 print(name, [round(t) for t in composed], [round(t) for t in received])
-                figures[f"{name}_key_to_pixels_median_ms"] = round(statistics.median(composed), 1)
-                figures[f"{name}_key_to_pixels_p95_ms"] = round(float(np.percentile(composed, 95)), 1)
-                figures[f"{name}_key_to_received_median_ms"] = round(statistics.median(received), 1)
+                figures[name] = {
+                    "until drawn, median (ms)": round(statistics.median(composed), 1),
+                    "until drawn, 95th percentile (ms)": round(float(np.percentile(composed, 95)), 1),
+                    "until received, median (ms)": round(statistics.median(received), 1),
+                    "pictures without a kernel": static_pictures(Path(folder, f"{name}.ipynb")),
+                }
             browser.close()
-    for peer in ("ipyniivue", "matplotlib"):
-        ratio = figures[f"{peer}_key_to_pixels_median_ms"] / figures["explore_key_to_pixels_median_ms"]
-        figures[f"{peer}_over_explore_ratio"] = round(ratio, 2)
-    print(write_results("viewer", figures))
+    print(write_results("viewer", {f"{PRESSES} key presses": figures}))
 
 
 if __name__ == "__main__":

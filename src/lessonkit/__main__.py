@@ -49,10 +49,6 @@ def _parser() -> argparse.ArgumentParser:
     course.add_argument("--lab-port", type=int, default=8888, help="of JupyterLab (default: %(default)s)")
     course.set_defaults(command=_course)
 
-    bench = commands.add_parser("bench", help="measure the course against its peers")
-    bench.add_argument("name", help="a file of bench/, without .py")
-    bench.set_defaults(command=_bench)
-
     clean = commands.add_parser("clean", help="remove build/")
     clean.set_defaults(command=_clean)
     return parser
@@ -62,12 +58,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(lesson: Lesson, options: argparse.Namespace) -> int:
-    from lessonkit import tables
     from lessonkit.run import check, run
 
     if not options.check:
         run(lesson, options.episodes, force=options.force)
-        tables.write(lesson)
         return 0
     differences = check(lesson, options.episodes)
     for difference in differences:
@@ -95,27 +89,18 @@ def _site(lesson: Lesson, _: argparse.Namespace) -> None:
 
 
 def _check(lesson: Lesson, _: argparse.Namespace) -> int:
-    from lessonkit import tables
     from lessonkit.rules import check, not_run
 
     problems = check(lesson)
-    stale = [f"{path}: its tables do not agree with bench/results: run `make run`" for path in tables.outdated(lesson)]
-    for line in [*problems, *stale, *not_run(lesson)]:
+    for line in [*problems, *not_run(lesson)]:
         print(line)
-    return bool(problems or stale)
+    return bool(problems)
 
 
 def _course(lesson: Lesson, options: argparse.Namespace) -> None:
     from lessonkit.course import serve
 
     serve(lesson, open_browser=not options.no_browser, port=options.port, lab_port=options.lab_port)
-
-
-def _bench(lesson: Lesson, options: argparse.Namespace) -> None:
-    from lessonkit import bench, tables
-
-    bench.run(options.name)
-    tables.write(lesson)
 
 
 def _clean(lesson: Lesson, _: argparse.Namespace) -> None:

@@ -75,18 +75,15 @@ def called(monkeypatch):
     return record, calls
 
 
-def test_site_course_and_bench_start_their_modules(lesson, called):
+def test_site_and_course_start_their_modules(lesson, called):
     record, calls = called
     record("site", "build")
     record("course", "serve")
-    record("bench", "run")
     assert command(lesson, "site") == 0
     assert command(lesson, "course", "--no-browser", "--port", "9", "--lab-port", "10") == 0
-    assert command(lesson, "bench", "viewers") == 0
-    (_, (site_lesson, out), _), (_, (course_lesson,), options), (_, (name,), _) = calls
+    (_, (site_lesson, out), _), (_, (course_lesson,), options) = calls
     assert (site_lesson.root, out) == (lesson, lesson / "build" / "site")
     assert (course_lesson.root, options) == (lesson, {"open_browser": False, "port": 9, "lab_port": 10})
-    assert name == "viewers"
 
 
 @pytest.mark.parametrize(("problems", "code"), [([], 0), (["01-a.md:3: a problem", "b"], 1)])

@@ -1,4 +1,4 @@
-"""Benches: each file in bench/ measures the project and its peers in one run, and writes its figures."""
+"""What all benches share: a process of its own for each run, and results that say where they were measured."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import platform
 import re
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,17 +18,12 @@ from typing import Any
 
 from lessonkit.lesson import replace_file
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
 
-
-def run(name: str) -> None:
-    """Run `bench/NAME.py` whole; ValueError with the names of the benches where there is none of this name."""
-    file = ROOT / "bench" / f"{name}.py"
-    if not file.is_file():
-        names = ", ".join(sorted(path.stem for path in file.parent.glob("*.py")))
-        raise ValueError(f"There is no bench {name!r}; the benches are: {names}.")
-    runpy.run_path(str(file), run_name="__main__")
+# What a bench found: case, method, measure, and its value. The name of a measure ends in its unit, as in
+# "mean error (mm)". Its value is a number, or a list with one number for each pair of images.
+Cases = dict[str, dict[str, dict[str, "float | list[float]"]]]
 
 
 def alone(function: Callable, *arguments: Any) -> Any:
@@ -46,18 +40,25 @@ def peak_memory() -> dict[str, float]:
     except ImportError:
         return {}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"peak_memory_MiB": peak / 2 ** (20 if sys.platform == "darwin" else 10)}
+    return {"peak memory (MiB)": peak / 2 ** (20 if sys.platform == "darwin" else 10)}
 
 
-def write_results(name: str, figures: dict[str, float]) -> Path:
-    """Write `bench/results/NAME.json`: figures by a flat name that ends in its unit, and where they were measured.
+def by_measure(rows: list[dict[str, float]]) -> dict[str, list[float]]:
+    """The figures of one method on each pair, as one list for each measure, with four digits."""
+    return {measure: [float(f"{row[measure]:.4g}") for row in rows] for measure in rows[0]}
 
-    Beside the figures stand "machine", "versions" (of all that pyproject.toml asks for) and "commit", which says
-    "modified" where the checkout had changes.
+
+def write_results(name: str, cases: Cases, pairs: dict[str, list[str]] | None = None, folder: Path = RESULTS) -> Path:
+    """Write `NAME.json`, and return its path.
+
+    Beside the cases stand the names of the pairs in each, in the order of the lists; "machine"; "versions" of all that
+    pyproject.toml asks for; and "commit", which says "modified" where the checkout had changes.
     """
-    content = figures | {"machine": _machine(), "versions": _versions(), "commit": _commit()}
-    target = RESULTS / f"{name}.json"
-    replace_file(target, f"{json.dumps(content, indent=2)}\n".encode())
+    content = {
+        "cases": cases, "pairs": pairs or {}, "machine": _machine(), "versions": _versions(), "commit": _commit()
+    }  # fmt: skip
+    target = folder / f"{name}.json"
+    replace_file(target, f"{json.dumps(content, indent=2, ensure_ascii=False)}\n".encode())
     return target
 
 

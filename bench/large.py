@@ -13,14 +13,12 @@ for the course, plain ones for the others. CPU-seconds are user and system, read
 the peak memory is that of the whole process, the libraries included. Errors are at 20,000 random points of the brain.
 
 itk-dreg is compared where it is installed (`pip install itk-dreg==0.0.1 scipy`: it does not ask for the scipy that it
-needs); `itk_dreg` says how it is patched, in its process, to run at all. Run this with `make bench NAME=distributed`:
-by its own path it would hide the package `distributed`, that of dask.
+needs); `itk_dreg` says how it is patched, in its process, to run at all.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -34,8 +32,8 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from measure import Cases, alone, by_measure, peak_memory, write_results
 
-from lessonkit.bench import alone, peak_memory, write_results
 from regseg import data, volumes
 from regseg.data import brains, pairs
 
@@ -81,7 +79,7 @@ OTHER_CONTRAST = (Recipe("t2", 1700, contrast="t2", bias=0.1), Recipe("inverted"
 LARGE_WARP = Recipe("large_warp", 1900, reach=15.0)
 FINE = Recipe("fine", 1200, spacing=0.5)  # velocity_1 again, in eight times the voxels
 ANATOMIES = ("head_labels_03", "head_labels_12")
-REPORTING = (*SAME_CONTRAST, *OTHER_CONTRAST, LARGE_WARP)
+REPORTING = {"same contrast": SAME_CONTRAST, "other contrast": OTHER_CONTRAST, "large warp": (LARGE_WARP,)}
 
 
 # Pairs: fixed and moving (.mha, int16, and .zarr), mask.mha (the brain in the fixed image), initial.tfm, and truth.npz:
@@ -242,7 +240,7 @@ def mapped(transform: sitk.Transform, points: np.ndarray) -> np.ndarray:
 def streamed_solve(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
     """The course's own, block after block."""
     result = plan(folder).compute(progress=False)
-    return result.transform, {"failed_blocks_count": float(sum(block.status == "failed" for block in result.report))}
+    return result.transform, {"failed blocks": float(sum(block.status == "failed" for block in result.report))}
 
 
 def plan(folder: Path, stages: Any = None, client: Any = None) -> Any:
@@ -356,8 +354,8 @@ def itk_dreg(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
     vectors.SetSpacing(tuple(field.GetSpacing()))
     vectors.SetDirection(itk.array_from_matrix(field.GetDirection()).ravel().tolist())
     figures = {
-        "failed_blocks_count": float((result.status != 0).sum()),
-        "reduction_us_per_point": 1e6 * spent[0] / vectors.GetNumberOfPixels(),
+        "failed blocks": float((result.status != 0).sum()),
+        "reduction (µs per point)": 1e6 * spent[0] / vectors.GetNumberOfPixels(),
     }
     affine = sitk.ReadTransform(folder / "initial.tfm")
     return sitk.CompositeTransform([sitk.DisplacementFieldTransform(vectors), affine]), figures
@@ -370,19 +368,19 @@ def size_of(folder: Path) -> tuple[int, ...]:
     return reader.GetSize()
 
 
-METHODS = {method.__name__: method for method in (streamed_solve, elastix, itk_dreg)}
+METHODS = {"streamed solve": streamed_solve, "elastix": elastix, "itk-dreg": itk_dreg}
 
 
 def measure(name: str, folder: Path) -> dict[str, float]:
-    """Run one method on one pair, in a process of its own; figures by the end of their name."""
+    """Run one method on one pair, in a process of its own."""
     load(name)
     began = time.process_time()
     transform, more = METHODS[name](folder)
-    return {"cpu_s": time.process_time() - began} | peak_memory() | more | judge(transform, folder)
+    return {"CPU (s)": time.process_time() - began} | peak_memory() | more | judge(transform, folder)
 
 
-def on_workers(folder: Path, count: int, kill: bool = False) -> dict[str, Any]:
-    """The streamed solve on a dask cluster of processes: wall time; CPU-seconds and peak memory of all processes.
+def on_workers(folder: Path, count: int, kill: bool = False) -> tuple[dict[str, float], np.ndarray]:
+    """The streamed solve on a dask cluster of processes: its figures, those of all processes, and the carried points.
 
     The workers' own start is not counted; the import of what they need, in the first block, is.
     """
@@ -399,8 +397,8 @@ def on_workers(folder: Path, count: int, kill: bool = False) -> dict[str, Any]:
         seconds = time.perf_counter() - began
         spent = sum(client.run(time.process_time).values()) + time.process_time() - before
         peaks = [*client.run(peak_memory).values(), peak_memory()]
-    peak = sum(each.get("peak_memory_MiB", 0.0) for each in peaks)
-    return {"wall_s": seconds, "cpu_s": spent, "peak_memory_MiB": peak, "points": carried(result.transform, folder)}
+    peak = sum(each.get("peak memory (MiB)", 0.0) for each in peaks)
+    return {"wall (s)": seconds, "CPU (s)": spent, "peak memory (MiB)": peak}, carried(result.transform, folder)
 
 
 def with_blocks(folder: Path, width: float) -> np.ndarray:
@@ -435,9 +433,9 @@ def chunked_warp(folder: Path) -> dict[str, float]:
     # A position on the very border of the moving image is inside or outside, as the last digit decides.
     border = (whole == 0) != (found == 0)
     return {
-        "warp_cpu_us_per_voxel": 1e6 * spent / whole.size,
-        "warp_largest_difference_over_range_ratio": float(np.abs(whole - found)[~border].max() / np.ptp(whole)),
-        "warp_border_voxels_that_differ_count": float(border.sum()),
+        "CPU (µs per voxel)": 1e6 * spent / whole.size,
+        "largest difference (of the range)": float(np.abs(whole - found)[~border].max() / np.ptp(whole)),
+        "border voxels that differ": float(border.sum()),
     }
 
 
@@ -476,19 +474,19 @@ def reduction(folder: Path) -> dict[str, float]:
     stage = distributed.Stage(distributed.ElastixBlocks(iterations=16), solve, spacing=1, block_size=96, overlap=24)
     schedule = plan(folder, [stage])
     schedule.compute(progress=False)
-    return {"reduction_us_per_point": 1e6 * sum(spent) / int(np.prod(schedule.lattice.size))}
+    return {"CPU (µs per point)": 1e6 * sum(spent) / int(np.prod(schedule.lattice.size))}
 
 
 def load(name: str) -> None:
     """Import what a method needs, so that it does not count as its time."""
-    if name == "streamed_solve":
+    if name == "streamed solve":
         import regseg.distributed  # noqa: F401
 
         return
     import itk
 
     itk.ElastixRegistrationMethod  # noqa: B018
-    if name == "itk_dreg":
+    if name == "itk-dreg":
         import itk_dreg.elastix.register
         import itk_dreg.reduce_dfield.dreg
         import itk_dreg.register  # noqa: F401
@@ -499,12 +497,12 @@ def judge(transform: sitk.Transform, folder: Path) -> dict[str, float]:
     if (folder / "truth.npz").is_file():
         truth = np.load(folder / "truth.npz")
         distance = np.linalg.norm(mapped(transform, truth["x"]) - truth["y"], axis=1)
-        return {"mean_mm": float(distance.mean()), "p95_mm": float(np.percentile(distance, 95))}
+        return {"mean error (mm)": float(distance.mean()), "95th percentile (mm)": float(np.percentile(distance, 95))}
     fixed, moving = (sitk.ReadImage(folder / f"{name}_labels.mha") for name in ("fixed", "moving"))
     carried = sitk.Resample(moving, fixed, transform, sitk.sitkNearestNeighbor, 0)
     overlap = sitk.LabelOverlapMeasuresImageFilter()
     overlap.Execute(fixed, carried)
-    return {"dice": float(np.mean([overlap.GetDiceCoefficient(label) for label in BRAIN]))}
+    return {"Dice coefficient": float(np.mean([overlap.GetDiceCoefficient(label) for label in BRAIN]))}
 
 
 def judge_start(folder: Path) -> dict[str, float]:
@@ -512,95 +510,66 @@ def judge_start(folder: Path) -> dict[str, float]:
     return judge(sitk.ReadTransform(folder / "initial.tfm"), folder)
 
 
-def run(names: list[str], folder: Path) -> dict[str, dict[str, float]]:
-    """All figures of one pair, by method."""
-    figures = {"start": alone(judge_start, folder)}
-    for name in names:
-        figures[name] = alone(measure, name, folder)
-        said = ", ".join(f"{what} {value:.3g}" for what, value in figures[name].items())
-        print(f"{folder.name}, {name}: {said}", file=sys.stderr, flush=True)
+def run(names: list[str], title: str, make: Callable, *arguments: Any) -> dict[str, dict[str, float]]:
+    """Make a pair, and give all figures of it, by method."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / title
+        alone(make, *arguments, folder)
+        figures = {"affine start": alone(judge_start, folder)}
+        for name in names:
+            figures[name] = alone(measure, name, folder)
+            said = ", ".join(f"{what} {value:.3g}" for what, value in figures[name].items())
+            print(f"{title}, {name}: {said}", file=sys.stderr, flush=True)
     return figures
 
 
-def own_figures(place: Path) -> dict[str, float]:
+def own(place: Path) -> Cases:
     """What only the course's own method is asked, on the first pair of velocities."""
     folder, fine = place / "own", place / FINE.name
     alone(write_pair, SAME_CONTRAST[1], folder)
     alone(write_pair, FINE, fine)
-    one, two = alone(on_workers, folder, 1), alone(on_workers, folder, 2)
-    killed = alone(on_workers, folder, 2, True)
+    one, _ = alone(on_workers, folder, 1)
+    two, points = alone(on_workers, folder, 2)
+    _, killed = alone(on_workers, folder, 2, True)
     wide, narrow = alone(with_blocks, folder, 64.0), alone(with_blocks, folder, 32.0)
+    less, more = (alone(memory_of, *pair)["peak memory (MiB)"] for pair in ((folder, 1.0), (fine, 0.5)))
 
-    def apart(a: np.ndarray, b: np.ndarray) -> float:
-        return float(np.linalg.norm(a - b, axis=1).mean())
+    def apart(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
+        return {"mean distance (mm)": float(np.linalg.norm(a - b, axis=1).mean())}
 
-    return {
-        "one_worker_wall_over_two_workers_ratio": one["wall_s"] / two["wall_s"],
-        "two_workers_and_client_cpu_s": two["cpu_s"],
-        "two_workers_and_client_peak_memory_MiB": two["peak_memory_MiB"],
-        "worker_killed_moves_points_mean_mm": apart(two["points"], killed["points"]),
-        "blocks_halved_moves_points_mean_mm": apart(wide, narrow),
-        "peak_memory_for_8_times_the_voxels_ratio": (
-            alone(memory_of, fine, 0.5)["peak_memory_MiB"] / alone(memory_of, folder, 1.0)["peak_memory_MiB"]
-        ),
-        **alone(chunked_warp, folder),
-        **alone(reduction, folder),
+    found = {
+        "points move": {
+            "one of two workers killed": apart(points, killed),
+            "blocks of half the width": apart(wide, narrow),
+        },
+        "eight times the voxels": {"streamed solve": {"peak memory (×)": more / less}},
+        "two workers": {"one worker and the client": one, "two workers and the client": two},
+        "warp": {"write_warped": alone(chunked_warp, folder)},
+        "reduction": {"transforms of elastix, blended": alone(reduction, folder)},
     }
-
-
-def summary(found: dict[str, dict[str, dict[str, float]]], peers: list[str]) -> dict[str, float]:
-    """Means and worst ratios over the pairs of a group."""
-    out = {}
-    for group, recipes in (("same_contrast", SAME_CONTRAST), ("other_contrast", OTHER_CONTRAST)):
-        rows = [found[recipe.name] for recipe in recipes]
-        out[f"{group}_pairs_count"] = len(rows)
-        methods = [name for name in ("streamed_solve", *peers) if name in rows[0]]
-        if "itk_dreg" in methods:
-            spent = [row["itk_dreg"]["reduction_us_per_point"] for row in rows]
-            out["itk_dreg_reduction_us_per_point"] = float(np.mean(spent))
-        for what in ("mean_mm", "p95_mm", "cpu_s", "peak_memory_MiB"):
-            for name in methods:
-                out[f"{group}_{name}_{what}"] = float(np.mean([row[name][what] for row in rows]))
-            for peer in methods[1:]:
-                ratios = [row["streamed_solve"][what] / row[peer][what] for row in rows]
-                what_words = what.rpartition("_")[0]
-                out[f"{group}_{what_words}_over_{peer}_worst_ratio"] = max(ratios)
-    for pair in (LARGE_WARP.name, "anatomies"):
-        for name, figures in found[pair].items():
-            out |= {f"{pair}_{name}_{what}": figures[what] for what in ("mean_mm", "p95_mm", "dice") if what in figures}
-    out["failed_blocks_count"] = sum(methods["streamed_solve"]["failed_blocks_count"] for methods in found.values())
-    return out
+    return {
+        case: {row: {what: float(f"{value:.4g}") for what, value in figures.items()} for row, figures in rows.items()}
+        for case, rows in found.items()
+    }
 
 
 def main() -> None:
     names = list(METHODS)
     if find_spec("itk_dreg") is None:
-        names.remove("itk_dreg")
+        names.remove("itk-dreg")
         print("itk-dreg is not installed, so its rows are left out.", file=sys.stderr)
     with tempfile.TemporaryDirectory() as place:
-        write("distributed_own", own_figures(Path(place)))
+        print(write_results("large_own", own(Path(place))))
     found = {}
-    with tempfile.TemporaryDirectory() as place:
-        for recipe in REPORTING:
-            folder = Path(place) / recipe.name
-            alone(write_pair, recipe, folder)
-            found[recipe.name] = run(names if recipe in SAME_CONTRAST else ["streamed_solve", "elastix"], folder)
-            shutil.rmtree(folder)
-        alone(write_anatomies, Path(place) / "anatomies")
-        found["anatomies"] = run(["streamed_solve", "elastix"], Path(place) / "anatomies")
-    write("distributed", summary(found, names[1:]))
-    every = {
-        f"{pair}_{method}_{what}": value
-        for pair, methods in found.items()
-        for method, figures in methods.items()
-        for what, value in figures.items()
+    for case, recipes in REPORTING.items():
+        methods = names if case == "same contrast" else ["streamed solve", "elastix"]
+        found[case] = {recipe.name: run(methods, recipe.name, write_pair, recipe) for recipe in recipes}
+    found["two heads"] = {"anatomies": run(["streamed solve", "elastix"], "anatomies", write_anatomies)}
+    cases = {
+        case: {name: by_measure([row[name] for row in pairs.values()]) for name in next(iter(pairs.values()))}
+        for case, pairs in found.items()
     }
-    write("distributed_pairs", every)
-
-
-def write(name: str, figures: dict[str, float]) -> None:
-    """Write figures with four digits."""
-    print(write_results(name, {key: float(f"{value:.4g}") for key, value in figures.items()}))
+    print(write_results("large", cases, {case: list(pairs) for case, pairs in found.items()}))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,126 @@
+"""Brings the tables and the plot of what was measured up to date: python bench/report.py
+
+In README.md and learners/measured.md, what stands between ``<!-- bench: NAME, CASE -->`` and ``<!-- /bench -->`` is a
+table of one case of bench/results/NAME.json, methods as rows and measures as columns. Nobody types a number there.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from math import sqrt
+from pathlib import Path
+from statistics import fmean, stdev
+
+import matplotlib.pyplot as plt
+from measure import RESULTS, ROOT
+from scipy.stats import t
+
+from lessonkit.lesson import replace_file
+
+PAGES = (ROOT / "README.md", ROOT / "learners" / "measured.md")
+PLOT = ROOT / "fig" / "measured-large.png"
+PLACE = re.compile(r"(<!-- bench: ([\w-]+), ([^>]+) -->\n).*?(<!-- /bench -->)", re.S)
+MARKERS = {"affine start": ("|", "#555555"), "streamed solve": ("o", "#0072b2"), "elastix": ("s", "#d55e00"),
+           "itk-dreg": ("^", "#009e73")}  # fmt: skip
+
+
+def interval(values: list[float]) -> float:
+    """Half of the 95 % confidence interval of the mean, by Student's t."""
+    return float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values))
+
+
+def number(value: float) -> str:
+    """A number with three digits, or all of those before the point."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def cell(value: float | list[float] | None) -> str:
+    """What a table shows of a value: of a list the mean, from three pairs on with its interval."""
+    if value is None:
+        return ""
+    if not isinstance(value, list):
+        return number(value)
+    around = f" ± {interval(value):.2g}" if len(value) > 2 and stdev(value) else ""
+    return number(fmean(value)) + around
+
+
+def table(results: dict, case: str) -> str:
+    """A Markdown table of one case: a row for each method, a column for each measure."""
+    methods = results["cases"][case]
+    measures = list(dict.fromkeys(measure for row in methods.values() for measure in row))
+    rows = [["method", *measures], ["---", *["---:"] * len(measures)]]
+    rows += [[name, *(cell(row.get(measure)) for measure in measures)] for name, row in methods.items()]
+    pairs = len(results["pairs"].get(case, []))
+    counted = f"Mean of {pairs} pairs" if pairs > 1 else ""
+    counted += ", with its 95 % confidence interval" if pairs > 2 else ""
+    said = ". ".join(filter(None, [counted, f"Measured on {results['machine']}"]))
+    return "\n".join([*(f"| {' | '.join(row)} |" for row in rows), "", f"*{said}.*"])
+
+
+def filled(text: str, folder: Path = RESULTS) -> str:
+    """The text with each table made anew from the folder of results.
+
+    Raises
+    ------
+    LookupError
+        A table asks for a bench or a case that has no results.
+    """
+
+    def place(found: re.Match) -> str:
+        mark, name, case, end = found.groups()
+        file = folder / f"{name}.json"
+        results = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"cases": {}}
+        if case not in results["cases"]:
+            raise LookupError(f"there are no results of {name}, {case}: run `make bench NAME={name}`")
+        return f"{mark}\n{table(results, case)}\n\n{end}"
+
+    return PLACE.sub(place, text)
+
+
+def outdated() -> dict[Path, str]:
+    """The pages whose tables do not agree with the results, each with the text that it should have."""
+    texts = {path: path.read_text(encoding="utf-8") for path in PAGES}
+    fresh = {path: filled(text) for path, text in texts.items()}
+    return {path: text for path, text in fresh.items() if text != texts[path]}
+
+
+def plot(results: dict) -> bytes:
+    """The mean error of each method on each pair of the bench `large`, as PNG."""
+    figure, axes = plt.subplots(figsize=(8, 4.2), dpi=120, layout="constrained")
+    labels: list[str] = []
+    for case, names in results["pairs"].items():
+        for method, figures in results["cases"][case].items():
+            if errors := figures.get("mean error (mm)"):
+                marker, colour = MARKERS[method]
+                rows = range(len(labels), len(labels) + len(errors))
+                known = method in axes.get_legend_handles_labels()[1]
+                axes.plot(errors, rows, marker, color=colour, markersize=8, label=None if known else method)
+        if "mean error (mm)" in next(iter(results["cases"][case].values())):
+            words = [name.replace("_", " ") for name in names]
+            labels += [name if name == case else f"{name} ({case})" for name in words]
+    axes.set(xscale="log", xlabel="mean error (mm)", yticks=range(len(labels)), yticklabels=labels)
+    ticks = [0.1, 0.2, 0.5, 1, 2, 5]
+    axes.set_xticks(ticks, labels=map(str, ticks))
+    axes.invert_yaxis()
+    axes.grid(axis="y", color="#dddddd")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.4, 1.12), ncols=4, frameon=False)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, metadata={"Software": None})
+    plt.close(figure)
+    return drawn.getvalue()
+
+
+def main() -> None:
+    try:
+        for path, text in outdated().items():
+            replace_file(path, text.encode())
+    except LookupError as error:
+        sys.exit(str(error))
+    replace_file(PLOT, plot(json.loads((RESULTS / "large.json").read_text(encoding="utf-8"))))
+
+
+if __name__ == "__main__":
+    main()

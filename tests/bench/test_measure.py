@@ -1,0 +1,30 @@
+"""What a bench writes, and how it is started."""
+
+import json
+import shutil
+import subprocess
+
+import measure
+import pytest
+
+
+def test_results_say_where_they_come_from(tmp_path):
+    cases = {"one pair": {"ours": {"time (ms)": 1.5}}}
+    target = measure.write_results("speed", cases, {"one pair": ["a"]}, folder=tmp_path / "results")
+    written = json.loads(target.read_text(encoding="utf-8"))
+    assert written["cases"] == cases and written["pairs"] == {"one pair": ["a"]}
+    assert set(written) == {"cases", "pairs", "machine", "versions", "commit"}
+    assert "SimpleITK" in written["versions"]
+    assert [path.name for path in target.parent.iterdir()] == ["speed.json"]
+
+
+def test_the_figures_of_each_pair_become_a_list_for_each_measure():
+    rows = [{"error (mm)": 0.123456, "CPU (s)": 2.0}, {"error (mm)": 0.5, "CPU (s)": 3.0}]
+    assert measure.by_measure(rows) == {"error (mm)": [0.1235, 0.5], "CPU (s)": [2.0, 3.0]}
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_an_unknown_bench_is_one_sentence(root):
+    done = subprocess.run(["make", "bench", "NAME=viewr"], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stdout == ""
+    assert "bench/viewr.py" in done.stderr and len(done.stderr.splitlines()) == 1

@@ -1,0 +1,63 @@
+"""Tables and the plot of measured numbers agree with the results they come from."""
+
+import json
+
+import pytest
+import report
+
+from lessonkit import compare
+
+TEXT = "Before.\n\n<!-- bench: speed, small images -->\nstale\n<!-- /bench -->\n\nAfter.\n"
+RESULTS = {
+    "cases": {
+        "small images": {
+            "ours": {"error (mm)": [1.0, 2.0, 3.0], "CPU (µs per voxel)": 0.17672},
+            "a peer": {"error (mm)": [2.0, 2.0, 2.0], "memory (MiB)": 1234.5},
+        }
+    },
+    "pairs": {"small images": ["a", "b", "c"]},
+    "machine": "a machine",
+}
+
+
+@pytest.fixture
+def results(tmp_path):
+    (tmp_path / "speed.json").write_text(json.dumps(RESULTS), encoding="utf-8")
+    return tmp_path
+
+
+def test_a_table_has_methods_as_rows_and_measures_with_their_units_as_columns(results):
+    text = report.filled(TEXT, results)
+    assert "| method | error (mm) | CPU (µs per voxel) | memory (MiB) |\n" in text
+    assert "| ours | 2 ± 2.5 | 0.177 |  |\n| a peer | 2 |  | 1234 |\n" in text
+    assert "*Mean of 3 pairs, with its 95 % confidence interval. Measured on a machine.*" in text
+    assert text.startswith("Before.\n") and text.endswith("After.\n") and "stale" not in text
+
+
+def test_the_interval_is_that_of_students_t():
+    # Three values: t = 4.303 with two degrees of freedom, spread 1, so 4.303 / sqrt(3).
+    assert report.interval([1.0, 2.0, 3.0]) == pytest.approx(2.484, abs=1e-3)
+
+
+def test_two_pairs_have_a_mean_and_no_interval():
+    assert report.cell([1.0, 2.0]) == "1.5"
+
+
+def test_filling_twice_changes_nothing(results):
+    once = report.filled(TEXT, results)
+    assert report.filled(once, results) == once
+
+
+@pytest.mark.parametrize("mark", ["speed, large images", "sped, small images"])
+def test_a_table_without_results_says_how_to_get_them(results, mark):
+    with pytest.raises(LookupError, match=f"no results of {mark}: run `make bench NAME="):
+        report.filled(TEXT.replace("speed, small images", mark), results)
+
+
+def test_the_tables_of_this_lesson_are_up_to_date():
+    assert report.outdated() == {}
+
+
+def test_the_plot_of_this_lesson_is_up_to_date():
+    results = json.loads((report.RESULTS / "large.json").read_text(encoding="utf-8"))
+    assert compare.figures(report.PLOT.read_bytes(), report.plot(results)) == []
