@@ -32,8 +32,8 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from measure import Cases, alone, by_measure, peak_memory, write_results
 
+from measure import Cases, alone, by_measure, peak_memory, write_results
 from regseg import data, volumes
 from regseg.data import brains, pairs
 

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from measure import alone, by_measure, peak_memory, write_results
 
+from measure import alone, by_measure, peak_memory, write_results
 from regseg import data, evaluate
 from regseg.data import pairs
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import matplotlib.pyplot as plt
-from measure import RESULTS, ROOT
 from scipy.stats import t
 
 from lessonkit.lesson import replace_file
+from measure import RESULTS, ROOT
 
 PAGES = (ROOT / "README.md", ROOT / "learners" / "measured.md")
 PLOT = ROOT / "fig" / "measured-large.png"

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
-from measure import write_results
 from nbclient import execute
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from lessonkit import lab, testing
+from measure import write_results
 
 PRESSES = 20
 

@@ -4,8 +4,9 @@ import json
 import shutil
 import subprocess
 
-import measure
 import pytest
+
+import measure
 
 
 def test_results_say_where_they_come_from(tmp_path):

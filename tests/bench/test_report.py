@@ -3,8 +3,8 @@
 import json
 
 import pytest
-import report
 
+import report
 from lessonkit import compare
 
 TEXT = "Before.\n\n<!-- bench: speed, small images -->\nstale\n<!-- /bench -->\n\nAfter.\n"
