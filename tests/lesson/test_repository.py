@@ -70,7 +70,7 @@ def assert_both_answer(addresses: list[str]) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="stops a whole group of processes, which Windows does not have")
 def test_the_commands_for_windows_do_their_work(root, clone, environment):
-    make_venv, install_packages, install_course, course, install_tests, test = windows_lines(root)
+    make_venv, install_packages, install_course, course, install_tests, test, *_ = windows_lines(root)
     for command in (make_venv, install_packages, install_course):
         subprocess.run(command, cwd=clone, env=environment, check=True, timeout=1200)
     with running(course, clone, environment, patience=900) as addresses:
