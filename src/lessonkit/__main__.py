@@ -7,14 +7,15 @@ import shutil
 import sys
 from pathlib import Path
 
-from lessonkit.lesson import Lesson, LessonError
+from lessonkit.lesson import Lesson
+from lessonkit.page import LessonError
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when all is well, 1 when there is something to mend."""
     options = _parser().parse_args(arguments)
     try:
-        return options.command(Lesson(options.lesson), options) or 0
+        return options.command(Lesson(options.lesson.resolve()), options) or 0
     except LessonError as error:
         print(error, file=sys.stderr)
         return 1

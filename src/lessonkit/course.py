@@ -17,7 +17,8 @@ from pathlib import Path
 
 from lessonkit import notebook, site
 from lessonkit.lab import HOST, free_port, jupyterlab
-from lessonkit.lesson import FOLDERS, Lesson, LessonError, replace_file
+from lessonkit.lesson import FOLDERS, Lesson, replace_file
+from lessonkit.page import LessonError
 
 HERE = Path(__file__).parent
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from lessonkit.lesson import LessonError
+from lessonkit.page import LessonError
 
 HOST = "127.0.0.1"
 HERE = Path(__file__).parent

@@ -1,20 +1,18 @@
-"""A lesson as it lies on the disk: its configuration and its pages."""
+"""A lesson as it lies on the disk: its configuration and its pages, each read once."""
 
 from __future__ import annotations
 
 import os
-import re
+import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import yaml
+from lessonkit.page import LessonError, Page, mapping
 
 FOLDERS = {"episodes": "episode", "learners": "learner", "instructors": "instructor", "profiles": "profile"}
-
-
-class LessonError(Exception):
-    """Something in the lesson that its author can mend; the message says where and how."""
+# Read on the host of the repository; no pages of the site.
+REPOSITORY = ("README.md", "CONTRIBUTING.md")
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -36,50 +34,6 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 @dataclass(frozen=True)
-class Page:
-    """One Markdown file of the lesson.
-
-    Attributes
-    ----------
-    path : Path
-        The file.
-    kind : str
-        "home", "episode", "learner", "instructor", "profile" or "extra" (a page at the top level).
-    """
-
-    path: Path
-    kind: str
-
-    @cached_property
-    def text(self) -> str:
-        return self.path.read_text(encoding="utf-8")
-
-    @cached_property
-    def meta(self) -> dict:
-        """The front matter; empty when there is none."""
-        found = re.match(r"---\n(.*?\n)---\n", self.text, re.S)
-        return (yaml.safe_load(found[1]) or {}) if found else {}
-
-    @property
-    def name(self) -> str:
-        return self.path.stem
-
-    @property
-    def title(self) -> str:
-        return str(self.meta.get("title") or self.name.replace("-", " ").replace("_", " ").capitalize())
-
-    @property
-    def teaching(self) -> int:
-        """Minutes of teaching."""
-        return int(self.meta.get("teaching", 0))
-
-    @property
-    def exercises(self) -> int:
-        """Minutes of exercises."""
-        return int(self.meta.get("exercises", 0))
-
-
-@dataclass(frozen=True)
 class Lesson:
     """The lesson that lies in the folder `root`."""
 
@@ -87,40 +41,67 @@ class Lesson:
 
     @cached_property
     def config(self) -> dict:
+        """What config.yaml says; LessonError where it cannot be read."""
         path = self.root / "config.yaml"
         if not path.is_file():
             raise LessonError(f"{path} is missing: run this in the folder of the lesson, where config.yaml lies")
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        values, faults = mapping(path.read_text(encoding="utf-8", errors="replace"))
+        for line, what in faults:
+            raise LessonError(f"this file {what}", "config.yaml", line)
+        return values
+
+    @cached_property
+    def pyproject(self) -> dict:
+        """The table [project] of pyproject.toml; empty where there is none."""
+        path = self.root / "pyproject.toml"
+        return tomllib.loads(path.read_text(encoding="utf-8")).get("project", {}) if path.is_file() else {}
+
+    @cached_property
+    def _folders(self) -> dict[str, list[Page]]:
+        folders = {}
+        for folder, kind in FOLDERS.items():
+            here = self.root / folder
+            listed = [here / name for name in self.config.get(folder) or []]
+            for path in listed:
+                if not path.is_file():
+                    name = f"{folder}/{path.name}"
+                    raise LessonError(f"config.yaml lists {name}, which does not exist: write it or take it out")
+            others = [] if kind == "episode" else sorted(set(here.glob("*.md")) - set(listed))
+            folders[folder] = [self.page(path, kind) for path in [*listed, *others]]
+        return folders
+
+    def page(self, path: Path, kind: str) -> Page:
+        """A page of the lesson, as its file is now."""
+        return Page(path, kind, self.root, self.links)
 
     def pages(self, folder: str) -> list[Page]:
         """The pages of one of `FOLDERS`, in the order of config.yaml; for episodes, only the listed ones."""
-        here, kind = self.root / folder, FOLDERS[folder]
-        listed = [here / name for name in self.config.get(folder) or []]
-        for path in listed:
-            if not path.is_file():
-                name = f"{folder}/{path.name}"
-                raise LessonError(f"config.yaml lists {name}, which does not exist: write it or take it out")
-        others = [] if kind == "episode" else sorted(set(here.glob("*.md")) - set(listed))
-        return [Page(path, kind) for path in [*listed, *others]]
+        return self._folders[folder]
 
     @property
     def episodes(self) -> list[Page]:
         return self.pages("episodes")
 
-    @property
+    @cached_property
     def home(self) -> Page:
-        return Page(self.root / "index.md", "home")
+        return self.page(self.root / "index.md", "home")
 
-    @property
+    @cached_property
     def extras(self) -> list[Page]:
         """The pages at the top level that the Workbench shows: licence, code of conduct."""
-        apart = {"index.md", "README.md", "CONTRIBUTING.md", "links.md"}
-        return [Page(path, "extra") for path in sorted(self.root.glob("*.md")) if path.name not in apart]
+        apart = {"index.md", "links.md", *REPOSITORY}
+        return [self.page(path, "extra") for path in sorted(self.root.glob("*.md")) if path.name not in apart]
+
+    @cached_property
+    def repository(self) -> list[Page]:
+        """Markdown that is checked with the lesson, and is no page of it."""
+        paths = [self.root / name for name in REPOSITORY]
+        return [self.page(path, "repository") for path in paths if path.is_file()]
 
     def all_pages(self) -> list[Page]:
         return [self.home, *(page for folder in FOLDERS for page in self.pages(folder)), *self.extras]
 
-    @property
+    @cached_property
     def links(self) -> str:
         """links.md: reference links that the Workbench appends to every page."""
         path = self.root / "links.md"

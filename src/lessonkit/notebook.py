@@ -17,27 +17,10 @@ from pathlib import Path
 import nbformat.v4
 from nbformat import NotebookNode
 
-from lessonkit.episode import Cell, Div, Episode, Prose
-from lessonkit.lesson import FOLDERS, Lesson, LessonError, Page, replace_file
+from lessonkit.addresses import Addresses
+from lessonkit.lesson import Lesson, replace_file
+from lessonkit.page import DIVS, Cell, Div, LessonError, Page, Prose
 
-LABELS = {
-    "callout": "Note",
-    "caution": "Caution",
-    "challenge": "Exercise",
-    "checklist": "Checklist",
-    "discussion": "Discussion",
-    "hint": "Hint",
-    "keypoints": "Key points",
-    "objectives": "Objectives",
-    "prereq": "Prerequisites",
-    "questions": "Questions",
-    "solution": "Solution",
-    "spoiler": "Aside",
-    "testimonial": "Testimonial",
-}
-# Divs that leave no trace in a notebook: each tab is a section under its own heading.
-TABS = ("tab", "group-tab")
-FOLDS = ("hint", "solution")
 WELCOME = """# {title}
 
 This notebook goes with [{lesson}]({source}). Run its cells from top to bottom.
@@ -79,13 +62,13 @@ def write(lesson: Lesson) -> list[Path]:
     folder = lesson.root / "notebooks"
     wanted = {folder / f"{page.name}.ipynb": page for page in lesson.episodes}
     for path in sorted({*wanted, *folder.glob("*.ipynb")}):
-        if path.is_file() and _worked_in(path):
+        if path.exists() and _worked_in(path):
             kept.append(path)
         elif path not in wanted:
             path.unlink()
         else:
             fresh = text(lesson, wanted[path]).encode()
-            if not path.is_file() or path.read_bytes() != fresh:  # an open one need not be loaded again
+            if not path.exists() or path.read_bytes() != fresh:  # an open one need not be loaded again
                 replace_file(path, fresh)
     return kept
 
@@ -93,8 +76,8 @@ def write(lesson: Lesson) -> list[Path]:
 def outdated(lesson: Lesson) -> list[Path]:
     """The notebooks that do not agree with their episode, or have none."""
     folder = lesson.root / "notebooks"
-    wanted = {folder / f"{page.name}.ipynb": text(lesson, page) for page in lesson.episodes}
-    found = {path: path.read_text(encoding="utf-8") for path in folder.glob("*.ipynb")}
+    wanted = {folder / f"{page.name}.ipynb": text(lesson, page).encode() for page in lesson.episodes}
+    found = {path: path.read_bytes() for path in folder.glob("*.ipynb") if path.is_file()}
     return sorted(path for path in {*wanted, *found} if wanted.get(path) != found.get(path))
 
 
@@ -122,21 +105,25 @@ def _identities(name: str, cells: list[NotebookNode]) -> list[str]:
 
 
 def _worked_in(path: Path) -> bool:
-    """Whether someone has run, changed or copied a notebook since it was made."""
-    cells = nbformat.read(path, as_version=4).cells
-    ran = any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
-    return ran or [cell.get("id") for cell in cells] != _identities(path.stem, cells)
+    """Whether someone has run, changed or copied a notebook since it was made; what cannot be read may be theirs."""
+    try:
+        cells = nbformat.read(path, as_version=4).cells
+        ran = any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+        return ran or [cell.get("id") for cell in cells] != _identities(path.stem, cells)
+    except Exception:  # for a damaged file, nbformat has many kinds of error
+        return True
 
 
 def _cells(lesson: Lesson, page: Page) -> list[NotebookNode]:
-    addresses = _Addresses(lesson, page)
+    addresses = Addresses(lesson)
+    links = _Links(addresses, page)
     welcome = WELCOME.format(title=page.title, lesson=lesson.config["title"], source=addresses.source)
-    setup = addresses.of("../learners/setup.md")
+    setup = addresses.published("setup", "learners/setup.md")
     first = FIRST_CELL.format(source=addresses.source, branch=addresses.branch, setup=setup)
     cells = [nbformat.v4.new_markdown_cell(welcome), nbformat.v4.new_code_cell(first)]
 
     headed: set[Div] = set()
-    for fold, group in groupby(_blocks(Episode.read(page.path), addresses), _fold):
+    for fold, group in groupby(_blocks(page, links), _fold):
         if fold:
             cells.append(nbformat.v4.new_markdown_cell(_details(fold, group, headed)))
             continue
@@ -145,21 +132,29 @@ def _cells(lesson: Lesson, page: Page) -> list[NotebookNode]:
     return cells
 
 
-def _blocks(episode: Episode, addresses: _Addresses) -> Iterator[Prose | Cell]:
+def _blocks(page: Page, links: _Links) -> Iterator[Prose | Cell]:
     """What of an episode is for the learner, with its links mended."""
-    for block in episode.blocks:
+    for block in page.blocks:
         if any(div.kind == "instructor" for div in block.divs):
             continue
         if isinstance(block, Cell):
-            captions = [replace(figure, caption=addresses.anywhere(figure.caption)) for figure in block.figures]
+            captions = [replace(figure, caption=links.anywhere(figure.caption)) for figure in block.figures]
             yield replace(block, figures=tuple(captions))
-        elif text := addresses.anywhere(block.text):
+        elif text := links.anywhere(block.text):
             yield replace(block, text=text)
 
 
 def _fold(block: Prose | Cell) -> Div | None:
-    """The hint or solution that a block stands in."""
-    return next((div for div in block.divs if div.kind in FOLDS), None)
+    """The outermost div around a block that is closed until asked for."""
+    return next((div for div in block.divs if _shown(div) == "fold"), None)
+
+
+def _label(div: Div) -> str:
+    return DIVS[div.kind].label if div.kind in DIVS else div.kind
+
+
+def _shown(div: Div) -> str:
+    return DIVS[div.kind].shown if div.kind in DIVS else "box"
 
 
 def _code(cell: Cell) -> list[NotebookNode]:
@@ -175,23 +170,23 @@ def _code(cell: Cell) -> list[NotebookNode]:
 
 def _prose(block: Prose, headed: set[Div]) -> str:
     """A block's Markdown: text in a div is quoted, and where the div begins, headed by what it is."""
-    div = next((div for div in reversed(block.divs) if div.kind not in TABS), None)
+    div = next((div for div in reversed(block.divs) if _shown(div) != "tabs"), None)
     if div is None:
         return block.text
-    text, name = block.text, ": ".join(filter(None, [LABELS.get(div.kind, div.kind), div.title]))
+    text, name = block.text, ": ".join(filter(None, [_label(div), div.title]))
     if div not in headed:
         headed.add(div)
         body = text.partition("\n")[2].strip("\n") if div.title else text
-        if div.kind in FOLDS:  # its name is the summary above
+        if _shown(div) == "fold":  # its name is the summary above
             return body
         # An exercise is looked for in the table of contents, a callout is not.
         text = f"### {name}\n\n{body}" if div.kind == "challenge" else f"**{name}**\n\n{body}"
-    return text if div.kind in FOLDS else "\n".join(f"> {line}".rstrip() for line in text.strip("\n").split("\n"))
+    return text if _shown(div) == "fold" else "\n".join(f"> {line}".rstrip() for line in text.strip("\n").split("\n"))
 
 
 def _details(fold: Div, blocks: Iterable[Prose | Cell], headed: set[Div]) -> str:
     """A hint or solution, folded; its code is there to be read and copied, Run All passes it by."""
-    summary = html.escape(": ".join(filter(None, [LABELS[fold.kind], fold.title])), quote=False)
+    summary = html.escape(": ".join(filter(None, [_label(fold), fold.title])), quote=False)
     summary = re.sub(r"`([^`]+)`", r"<code>\1</code>", summary)
     parts = [
         f"```python\n{block.source}\n```" if isinstance(block, Cell) else _prose(block, headed) for block in blocks
@@ -199,33 +194,32 @@ def _details(fold: Div, blocks: Iterable[Prose | Cell], headed: set[Div]) -> str
     return "\n\n".join([f"<details>\n<summary>{summary}</summary>", *filter(None, parts), "</details>"])
 
 
-class _Addresses:
+class _Links:
     """Where the pages of the lesson are found from anywhere, and its pictures without a network."""
 
-    def __init__(self, lesson: Lesson, page: Page):
-        self.root, self.page = lesson.root, page
-        self.source = str(lesson.config["source"]).rstrip("/")
-        self.branch = str(lesson.config.get("branch", "main"))
-        self.definitions = dict(DEFINITION.findall(f"{lesson.links}\n{page.text}"))
+    def __init__(self, addresses: Addresses, page: Page):
+        self.addresses, self.page = addresses, page
+        self.definitions = dict(DEFINITION.findall(f"{page.links_md}\n{page.text}"))
 
     def of(self, href: str) -> str:
         """The absolute address of what the episode calls `href`."""
-        if re.match(r"[a-z]+:", href):
-            return href
-        name, mark, fragment = href.partition("#")
-        path = posixpath.normpath(f"episodes/{name or self.page.path.name}")
-        if path.endswith(".html"):  # the site's name of a page
-            stem = posixpath.basename(path).removesuffix(".html")
-            sources = (f"{folder}/{stem}.md" for folder in FOLDERS)
-            path = next((source for source in sources if (self.root / source).is_file()), path)
-        return f"{self.source}/blob/{self.branch}/{path}{mark}{fragment}"
+        place = self.addresses.where(self.page, href)
+        match place.kind:
+            case "outside":
+                return href
+            case "page":
+                return self.addresses.published(place.name, place.page.file) + place.fragment
+            case "asset" | "repository":
+                return self.addresses.in_repository(place.name) + place.fragment
+        raise self.addresses.missing(self.page, href)
 
     def embedded(self, href: str) -> str:
         """A picture of fig/ as a data address, so that a notebook shows it wherever it is opened."""
-        path = self.root / "fig" / posixpath.basename(href)
-        if path.suffix not in PICTURES or not path.is_file():
+        name = self.addresses.where(self.page, href).name
+        path = self.addresses.assets.get(name)
+        if path is None or path.suffix not in PICTURES:
             kinds = ", ".join(PICTURES)
-            raise LessonError(f"{self.page.path.name}: {href} is not a picture in fig/ ({kinds}): add it there")
+            raise LessonError(f"{href} is not a picture in fig/ ({kinds}): add it there", self.page.file)
         return f"data:{PICTURES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
     def anywhere(self, text: str) -> str:

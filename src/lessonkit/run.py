@@ -20,9 +20,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from lessonkit import compare, kernel
-from lessonkit.episode import DEFAULT_TOLERANCE, Cell, Episode, Figure, Result
 from lessonkit.kernel import Usage
-from lessonkit.lesson import Lesson, LessonError, replace_file
+from lessonkit.lesson import Lesson, replace_file
+from lessonkit.page import DEFAULT_TOLERANCE, Cell, Figure, LessonError, Page, Result
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Outcome:
 class Run:
     """An executed episode, and what its kernel took."""
 
-    episode: Episode
+    episode: Page
     outcomes: tuple[Outcome, ...]
     usage: Usage
 
@@ -100,7 +100,7 @@ def run(lesson: Lesson, names: Sequence[str] = (), *, force: bool = False) -> No
         of that episode is written then.
     """
     for path in _paths(lesson, names):
-        episode = Episode.read(path)
+        episode = lesson.page(path, "episode")
         record = lesson.root / "build" / "run" / f"{episode.name}.json"
         last = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
         if not force and last and last["key"] == _key(lesson, episode, last["modules"]):
@@ -108,7 +108,7 @@ def run(lesson: Lesson, names: Sequence[str] = (), *, force: bool = False) -> No
             continue
         done = execute(episode)
         _write(lesson, done)
-        key, modules = _key(lesson, Episode.read(path), done.usage.modules), done.usage.modules
+        key, modules = _key(lesson, lesson.page(path, "episode"), done.usage.modules), done.usage.modules
         replace_file(record, json.dumps({"key": key, "summary": str(done), "modules": modules}, indent=1).encode())
         print(f"{episode.name}: {done}")
 
@@ -123,7 +123,7 @@ def check(lesson: Lesson, names: Sequence[str] = ()) -> list[str]:
     """
     found = []
     for path in _paths(lesson, names):
-        done = execute(Episode.read(path))
+        done = execute(lesson.page(path, "episode"))
         print(f"{done.episode.name}: {done}")
         found += differences(lesson, done)
     return found
@@ -152,7 +152,7 @@ def _paths(lesson: Lesson, names: Sequence[str]) -> list[Path]:
     return paths
 
 
-def execute(episode: Episode) -> Run:
+def execute(episode: Page) -> Run:
     """Run an episode's cells in a fresh kernel.
 
     Raises
@@ -181,7 +181,7 @@ def execute(episode: Episode) -> Run:
     return done
 
 
-def _failure(episode: Episode, cell: Cell, what: str, line: int = 1) -> LessonError:
+def _failure(episode: Page, cell: Cell, what: str, line: int = 1) -> LessonError:
     """An error that points to a line (from 1) of a cell."""
     source = cell.source.split("\n")[line - 1].strip()
     return LessonError(f"{episode.path.name}:{cell.line + line - 1}: cell {cell.number} {what}\n    {source}")
@@ -217,7 +217,7 @@ def _plain_png(png: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _demand_expected_error(episode: Episode, outcome: Outcome) -> None:
+def _demand_expected_error(episode: Page, outcome: Outcome) -> None:
     cell = outcome.cell
     expected = cell.result.text if cell.result and cell.result.kind == "error" else None
     if expected is None and outcome.error:
@@ -229,13 +229,13 @@ def _demand_expected_error(episode: Episode, outcome: Outcome) -> None:
         raise _failure(episode, cell, what, outcome.error_line)
 
 
-def _demand_little_text(episode: Episode, outcome: Outcome) -> None:
+def _demand_little_text(episode: Page, outcome: Outcome) -> None:
     if len(outcome.text) > kernel.PRINT_LIMIT:
         what = f"prints more than {kernel.PRINT_LIMIT:,} characters: print what a learner will read"
         raise _failure(episode, outcome.cell, what)
 
 
-def _demand_lasting_text(episode: Episode, outcome: Outcome) -> None:
+def _demand_lasting_text(episode: Page, outcome: Outcome) -> None:
     """No object's address in memory, which no second run would print."""
     tolerance = outcome.cell.result.tolerance if outcome.cell.result else DEFAULT_TOLERANCE
     if tolerance is not None and (address := re.search(r"<[^<>]* at 0x[0-9a-fA-F]+>", outcome.text)):
@@ -263,7 +263,7 @@ def _demand_fitting_figures(done: Run) -> None:
         raise LessonError("\n".join(wrong))
 
 
-def _explain(episode: Episode, outcome: Outcome) -> str:
+def _explain(episode: Page, outcome: Outcome) -> str:
     """A colleague's account of a difference: where, what in words, then the two texts."""
     cell = outcome.cell
     old = cell.result.text if cell.result else ""
@@ -277,19 +277,19 @@ def _target(lesson: Lesson, figure: Figure) -> Path:
 
 
 def _write(lesson: Lesson, done: Run) -> None:
-    path, before = done.episode.path, "\n".join(done.episode.lines)
-    if path.read_text(encoding="utf-8") != before:
+    path, before = done.episode.path, done.episode.content
+    if path.read_bytes() != before:
         raise LessonError(f"{path.name} was edited while it ran: nothing is written; run it again")
     for figure, png in done.drawn:
         target = _target(lesson, figure)
         if not target.is_file() or compare.figures(target.read_bytes(), png, figure.tolerance):
             replace_file(target, png)
-    text = done.episode.with_results({outcome.cell.number: outcome.result for outcome in done.outcomes})
-    if text != before:
-        replace_file(path, text.encode())
+    after = done.episode.with_results({outcome.cell.number: outcome.result for outcome in done.outcomes}).encode()
+    if after != before:
+        replace_file(path, after)
 
 
-def _key(lesson: Lesson, episode: Episode, modules: Sequence[str]) -> str:
+def _key(lesson: Lesson, episode: Page, modules: Sequence[str]) -> str:
     """A hash of all that an episode's recorded results depend on, themselves included; prose is not part of it.
 
     Of our package only the `modules` that the episode's kernel imported count, and the data files beside them.

@@ -9,7 +9,6 @@ import nbformat
 import portability
 import pytest
 
-from lessonkit.episode import Episode
 from lessonkit.lesson import Lesson
 from lessonkit.run import Run, differences, execute
 from regseg import data
@@ -23,7 +22,7 @@ CPU_SECONDS, BYTES = 2 * 90, 3e9
 @pytest.fixture(scope="session", params=EPISODES, ids=lambda path: path.stem)
 def executed(request) -> Run:
     """A fresh run of an episode. The tests that ask for it follow one another, so each episode runs once."""
-    episode = Episode.read(request.param)
+    episode = LESSON.page(request.param, "episode")
     code = "\n".join(cell.source for cell in episode.cells)
     if any(re.sub(r"\d+$", "", name) in code for name in data.names() if not data.card(name).embedded):
         request.getfixturevalue("public_images")
@@ -62,7 +61,7 @@ def test_the_notebook_holds_the_cells_of_the_episode(path):
     """All but those that it folds away, and but instructors' own; so what runs here runs there."""
     cells = [
         (cell.source, cell.result is not None and cell.result.kind == "error")
-        for cell in Episode.read(path).cells
+        for cell in LESSON.page(path, "episode").cells
         if not cell.folded and not any(div.kind == "instructor" for div in cell.divs)
     ]
     notebook = nbformat.read(LESSON.root / "notebooks" / f"{path.stem}.ipynb", as_version=4)

@@ -6,8 +6,8 @@ import runpy
 
 import pytest
 
+from lessonkit.addresses import Addresses
 from lessonkit.lesson import Lesson
-from lessonkit.site.links import Links
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +29,11 @@ def test_the_readme_lists_the_episodes_with_their_minutes(root, lesson):
 
 
 def test_the_setup_page_says_where_each_notebook_opens(root, lesson):
-    links = Links(lesson)
+    links = Addresses(lesson)
 
     def row(name: str, title: str) -> str:
         number, path = name[:2], f"notebooks/{name}.ipynb"
-        there = links.outside(path)
+        there = links.services(path)
         read = f"[notebook {number}]({links.source}/blob/{links.branch}/{path})"
         return (
             f"| {number} {title} | {read} | [Binder {number}]({there['binder']}) | [Colab {number}]({there['colab']}) |"

@@ -9,6 +9,9 @@ from pathlib import Path
 CONFIG = """
 carpentry: 'incubator'
 title: 'A small lesson of images'
+created: 2026-01-01
+keywords: 'images'
+life_cycle: 'alpha'
 license: 'CC-BY 4.0'
 source: 'https://github.com/Somebody/small-lesson'
 branch: 'main'

@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 
 import pytest
+from site_lesson import write_lesson
 
 from lessonkit.__main__ import main
 
@@ -52,7 +53,34 @@ def test_a_mistake_of_the_author_is_one_message_and_no_traceback(lesson):
     (lesson / "episodes" / "01-a.md").write_text("::: callout\n", encoding="utf-8")
     done = subprocess.run([sys.executable, "-m", "lessonkit", "run"], cwd=lesson, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "01-a.md:1: this 'callout' div is never closed\n"
+    assert done.stderr == "episodes/01-a.md:1: this 'callout' div is never closed: end it by ':::'\n"
+
+
+@pytest.mark.parametrize("command", ["run", "notebooks", "site", "check"])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"---\n- a list\n---\n", "2: the front matter must be lines of 'key: value'"),
+        (b"---\ntitle: 'A' and: more\n---\n", "2: the front matter is not valid YAML"),
+        (b"---\ntitle: 'A'\nteaching: ten\n---\n", "3: 'teaching' must say how long that takes, in whole minutes"),
+        (b"---\ntitle: 'Caf\xe9'\n---\n", "2: this file is not UTF-8"),
+        (b"\xff\xfea\x00", "1: this file is not UTF-8"),
+        (b"\xef\xbb\xbf---\ntitle: 'A'\n---\n", "1: this file begins with a byte order mark"),
+    ],
+)
+def test_a_page_that_cannot_be_read_is_one_sentence_in_every_command(tmp_path, capsys, command, content, sentence):
+    lesson = write_lesson(tmp_path)
+    (lesson / "episodes" / "01-images.md").write_bytes(content)
+    assert main(["-C", str(lesson), command]) == 1
+    said = [line for line in "".join(capsys.readouterr()).split("\n") if "01-images.md" in line]
+    assert f"episodes/01-images.md:{sentence}" in said[0]
+
+
+def test_a_broken_config_is_one_sentence(lesson, capsys):
+    (lesson / "config.yaml").write_text("title: 'A' and: more\n", encoding="utf-8")
+    for name in ("run", "notebooks", "site", "check"):
+        assert command(lesson, name) == 1
+        assert "config.yaml:1: this file is not valid YAML" in "".join(capsys.readouterr())
 
 
 def test_outside_a_lesson_it_says_where_to_go(tmp_path, capsys):

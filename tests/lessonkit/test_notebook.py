@@ -8,8 +8,9 @@ import nbformat
 import pytest
 
 from lessonkit.kernel import fresh_kernel
-from lessonkit.lesson import Lesson, LessonError
+from lessonkit.lesson import Lesson
 from lessonkit.notebook import outdated, text, write
+from lessonkit.page import LessonError
 
 CONFIG = """\
 title: 'Images in space'
@@ -125,6 +126,7 @@ def lesson(tmp_path):
         (tmp_path / folder).mkdir()
     (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
     (tmp_path / "learners" / "setup.md").write_text("Install.", encoding="utf-8")
+    (tmp_path / "learners" / "reference.md").write_text("[Place]{#place}\n:   Where.\n", encoding="utf-8")
     (tmp_path / "fig" / "frames.svg").write_text(SVG, encoding="utf-8")
     (tmp_path / "episodes" / "01-voxels.md").write_text(EPISODE, encoding="utf-8")
     return Lesson(tmp_path)
@@ -142,7 +144,7 @@ def rewrite(lesson: Lesson, old: str, new: str) -> Lesson:
 
 def test_the_notebook_of_an_episode(lesson):
     """The whole notebook, cell by cell; a change of style shows here."""
-    blob = "https://github.com/someone/images/blob/trunk"
+    pages = "https://someone.github.io/images"
     picture = base64.b64encode(SVG.encode()).decode()
     cells = [(cell.cell_type, cell.source) for cell in made(lesson).cells[2:]]
     assert cells == [
@@ -150,8 +152,8 @@ def test_the_notebook_of_an_episode(lesson):
         (
             "markdown",
             "## A voxel\n\n"
-            f"An index $i$ has a [place]({blob}/learners/reference.md#place), see [setup]({blob}/learners/setup.md), "
-            f"[above]({blob}/episodes/01-voxels.md#voxel),\n[the web](https://example.org/a_b) and [SimpleITK].\n\n"
+            f"An index $i$ has a [place]({pages}/reference.html#place), see [setup]({pages}/setup.html), "
+            f"[above]({pages}/01-voxels.html#voxel),\n[the web](https://example.org/a_b) and [SimpleITK].\n\n"
             "![Axes of two frames][frames.svg]\n\n*Two frames*\n\n"
             f"[SimpleITK]: https://simpleitk.org\n[frames.svg]: data:image/svg+xml;base64,{picture}",
         ),
@@ -180,7 +182,7 @@ def test_the_first_cells_name_the_lesson_and_find_the_course(lesson):
         "# Voxels\n\nThis notebook goes with [Images in space](https://github.com/someone/images)"
     )
     assert "%pip install --quiet git+https://github.com/someone/images@trunk\n" in first.source
-    assert '"https://github.com/someone/images/blob/trunk/learners/setup.md"' in first.source
+    assert '"https://someone.github.io/images/setup.html"' in first.source
 
 
 @pytest.mark.parametrize(
@@ -238,13 +240,13 @@ def test_prose_around_a_cell_in_a_callout_is_headed_once(lesson):
 def test_a_heading_without_attributes_leaves_what_follows_alone(lesson):
     lesson = rewrite(lesson, "## A voxel {#voxel}", "## A voxel")
     text = made(lesson).cells[3].source
-    assert text.startswith("## A voxel\n\nAn index $i$ has a [place](https://github.com/")
+    assert text.startswith("## A voxel\n\nAn index $i$ has a [place](https://someone.github.io/")
     assert "\n\n![Axes of two frames][frames.svg]\n\n*Two frames*\n\n" in text
 
 
 def test_a_picture_that_is_missing_is_named(lesson):
     (lesson.root / "fig" / "frames.svg").unlink()
-    with pytest.raises(LessonError, match=r"01-voxels.md: fig/frames.svg is not a picture in fig/"):
+    with pytest.raises(LessonError, match=r"01-voxels.md:1: fig/frames.svg is not a picture in fig/"):
         made(lesson)
 
 
@@ -291,6 +293,30 @@ def test_nobodys_work_is_overwritten_or_removed(lesson, work):
     (lesson.root / "config.yaml").write_text(CONFIG.replace("- 01-voxels.md", ""), encoding="utf-8")
     assert write(Lesson(lesson.root)) == [path]
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b'{"cells": [', b"caf\xe9", b"[]", b"{}", b'{"nbformat": 4, "cells": 3}'])
+def test_a_damaged_notebook_is_someones_work(lesson, content):
+    write(lesson)
+    path = lesson.root / "notebooks" / "01-voxels.ipynb"
+    path.write_bytes(content)
+    assert write(lesson) == [path]
+    assert path.read_bytes() == content
+    assert outdated(lesson) == [path]
+
+
+def test_a_folder_in_the_place_of_a_notebook_is_someones_work(lesson):
+    path = lesson.root / "notebooks" / "01-voxels.ipynb"
+    path.mkdir(parents=True)
+    assert write(lesson) == [path]
+    assert path.is_dir()
+    assert outdated(lesson) == [path]
+
+
+def test_an_address_of_the_source_that_ends_in_git_is_an_address(lesson):
+    config = lesson.root / "config.yaml"
+    config.write_text(CONFIG.replace("someone/images'", "someone/images.git'"), encoding="utf-8")
+    assert text(Lesson(lesson.root), lesson.episodes[0]) == text(lesson, lesson.episodes[0])
 
 
 def test_a_copy_under_another_name_is_someones_work(lesson):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from site_lesson import png
 
 from lessonkit.lesson import Lesson
 from lessonkit.rules import check, not_run
@@ -157,10 +158,9 @@ graph LR
     "learners/reference.md": '---\ntitle: "Glossary"\n---\n\n[Voxel]{#voxel}\n:   An element of an image.\n',
     "instructors/instructor-notes.md": '---\ntitle: "Notes"\n---\n\nBe kind.\n',
     "profiles/people.md": '---\ntitle: "People"\n---\n\nAnna is a physicist.\n',
-    "fig/01-head.png": "",
-    "fig/head.png": "",
+    "fig/01-head.png": png(),
+    "fig/head.png": png(),
     "fig/axes.svg": "",
-    "src/made.py": "# Reads an image.\n",
 }
 
 
@@ -205,6 +205,10 @@ BROKEN = [
     (E01, "teaching: 45", "teaching: 90", "teaching", "from 1 to 60"),
     (E01, "exercises: 30", "exercises: half", "exercises", "whole minutes"),
     (E01, "exercises: 30\n", "", 1, "'exercises'"),
+    (PEOPLE, 'title: "People"', "- a list", 2, "must be lines of 'key: value'"),
+    (PEOPLE, 'title: "People"', "date: 2026-13-45", 2, "not valid YAML"),
+    (PEOPLE, 'title: "People"\n---', 'title: "People"', 1, "not closed by a line of ---"),
+    (PEOPLE, "---\ntitle", "\ufeff---\ntitle", 1, "byte order mark"),
     (PEOPLE, '---\ntitle: "People"\n---\n', "", 1, "no title"),
     # divs
     (SETUP, "Open a terminal.", "Open a terminal.\n\n:::\n\n::: spoilers", "spoilers", "no 'spoilers' div"),
@@ -279,8 +283,6 @@ BROKEN = [
     # spelling
     (PEOPLE, "Anna is a physicist.", "Anna is\na physisist.", "physisist", "is it 'physicist'"),
     (E01, "seen from", "seen frmo", "frmo", "'frmo'"),
-    (E01, "image = 1\n", "image = 1  # recieved\n", "recieved", "write received"),
-    ("src/made.py", "Reads", "Recieves", 1, "write receives"),
 ]
 
 
@@ -321,7 +323,9 @@ MISPLACED = [
     ("notes.md", "", "make a page"),
     ("src/notes.md", "", "make a page"),
     ("learners/instructor-notes.md", '---\ntitle: "Notes"\n---\n', "already taken"),
-    ("learners/aio.md", '---\ntitle: "All"\n---\n', "already taken by a page that the Workbench makes"),
+    ("learners/aio.md", '---\ntitle: "All"\n---\n', "already taken by a page that the site makes"),
+    ("learners/search.md", '---\ntitle: "Search"\n---\n', "already taken by a page that the site makes"),
+    ("learners/exercises.md", '---\ntitle: "More"\n---\n', "already taken by a page that the site makes"),
     ("profiles/people.md", "caf\xe9".encode("latin-1"), "not UTF-8"),
 ]
 
@@ -330,6 +334,22 @@ MISPLACED = [
 def test_missing_and_stray_files(tmp_path, file, content, says):
     problems = check(lesson(tmp_path, **{file: content}))
     assert any(says in problem.message for problem in problems), problems
+
+
+def test_an_image_without_content_is_named(tmp_path):
+    problems = check(lesson(tmp_path, **{"fig/01-head.png": b""}))
+    assert [(problem.file, problem.message) for problem in problems] == [
+        (E01, "fig/01-head.png: this image is empty or damaged: draw it again (python -m lessonkit run)")
+    ]
+
+
+def test_a_link_to_a_file_outside_the_lesson_is_named(tmp_path):
+    (tmp_path / "secret.txt").write_text("mine", encoding="utf-8")
+    sound = lesson(tmp_path / "lesson")
+    (sound.root / "fig" / "secret.png").symlink_to(tmp_path / "secret.txt")
+    (problem,) = check(Lesson(sound.root))
+    assert (problem.file, problem.line) == ("fig/secret.png", 1)
+    assert "symbolic link to something outside the lesson" in problem.message
 
 
 def test_a_problem_reads_like_a_colleague(tmp_path):

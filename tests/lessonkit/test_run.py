@@ -14,9 +14,9 @@ from PIL import Image
 
 from lessonkit import kernel
 from lessonkit import run as running
-from lessonkit.episode import Episode
 from lessonkit.kernel import fresh_kernel, usage
-from lessonkit.lesson import Lesson, LessonError, replace_file
+from lessonkit.lesson import Lesson, replace_file
+from lessonkit.page import LessonError
 from lessonkit.run import check, run
 
 PLOT = "import matplotlib.pyplot as plt\n_ = plt.figure(figsize=(2, 1)).add_subplot().plot([1, 2])"
@@ -332,7 +332,7 @@ def test_the_kernel_is_this_python_in_a_folder_and_style_of_its_own(write):
         + python("open('left-over.txt', 'w').close()\nprint(sys.prefix)")
     )
     run(lesson)
-    recorded = [cell.result.text for cell in Episode.read(lesson.episodes[0].path).cells]
+    recorded = [cell.result.text for cell in lesson.page(lesson.episodes[0].path, "episode").cells]
     assert recorded == ["[] 0", "100.0 #0072B2", sys.prefix]
     assert sorted(path.name for path in lesson.root.iterdir()) == ["build", "config.yaml", "episodes"]
 

@@ -12,7 +12,9 @@ import pytest
 from site_lesson import write_lesson
 
 from lessonkit import site
-from lessonkit.lesson import Lesson, LessonError
+from lessonkit.addresses import Addresses
+from lessonkit.lesson import Lesson
+from lessonkit.page import LessonError
 from lessonkit.site.links import INSTRUCTOR, LEARNER, Links
 from lessonkit.site.pages import STYLES, code_css
 
@@ -164,7 +166,7 @@ def test_solutions_and_hints_are_closed_and_instructors_notes_open(built):
 def test_boxes_say_their_kind_in_words(built):
     page = text(built, "01-images.html")
     kinds = re.findall(r'<(?:p|span) class="kind">(.*?)<', page)
-    assert kinds[:3] == ["Challenge", "Hint", "Solution"]
+    assert kinds[:3] == ["Exercise", "Hint", "Solution"]
     assert kinds[3:] == ["Note", "Caution", "Discussion", "Testimonial", "Checklist", "More"]
 
 
@@ -232,7 +234,7 @@ def test_addresses_of_a_notebook_and_of_the_source(built):
     ],
 )
 def test_a_link_finds_its_place_in_both_views(lesson, href, learner, instructor):
-    links = Links(lesson)
+    links = Links(Addresses(lesson))
     page = lesson.episodes[0]
     assert links.resolve(href, page, LEARNER) == learner
     assert links.resolve(href, page, INSTRUCTOR) == instructor
@@ -245,10 +247,38 @@ def test_a_link_to_nothing_says_where_and_leaves_the_old_site(tmp_path):
     (out / "old.html").write_text("old", encoding="utf-8")
     episode = tmp_path / "lesson" / "episodes" / "02-transforms.md"
     episode.write_text(episode.read_text(encoding="utf-8").replace("01-images.md", "01-image.md"), encoding="utf-8")
-    with pytest.raises(LessonError, match=r"^episodes/02-transforms.md points to 01-image.md, which is not there"):
+    with pytest.raises(LessonError, match=r"^episodes/02-transforms.md:21: 01-image.md is not there"):
         site.build(lesson, out)
     assert [path.name for path in out.parent.iterdir()] == ["site"]
     assert [path.name for path in out.iterdir()] == ["old.html"]
+
+
+def test_a_link_in_fig_to_a_file_outside_the_lesson_is_never_published(tmp_path):
+    root = write_lesson(tmp_path / "lesson")
+    (tmp_path / "secret.txt").write_text("mine", encoding="utf-8")
+    (root / "fig" / "secret.png").symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(LessonError, match=r"^fig/secret.png:1: this is a symbolic link to something outside"):
+        site.build(Lesson(root), tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_an_image_without_content_is_one_sentence(tmp_path):
+    root = write_lesson(tmp_path / "lesson")
+    (root / "fig" / "01-square.png").write_bytes(b"")
+    with pytest.raises(LessonError, match=r"^fig/01-square.png:1: this image is empty or damaged: draw it again"):
+        site.build(Lesson(root), tmp_path / "site")
+
+
+def test_an_episode_bears_the_number_of_its_file(tmp_path):
+    root = write_lesson(tmp_path / "lesson")
+    for path in (root / "config.yaml", root / "index.md", root / "episodes" / "01-images.md"):
+        path.write_text(path.read_text(encoding="utf-8").replace("02-transforms", "10-transforms"), encoding="utf-8")
+    (root / "episodes" / "02-transforms.md").rename(root / "episodes" / "10-transforms.md")
+    site.build(Lesson(root), tmp_path / "site")
+    assert '<p class="eyebrow">Episode 10</p>' in text(tmp_path / "site", "10-transforms.html")
+    assert '<span class="number">10 </span>Transforms' in text(tmp_path / "site", "setup.html")
+    for name in ("index.html", "key-points.html", "aio.html", "instructor/exercises.html"):
+        assert "10. Transforms" in text(tmp_path / "site", name)
 
 
 def test_a_rebuild_replaces_the_whole_site(lesson, built):

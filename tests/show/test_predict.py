@@ -7,7 +7,7 @@ from nbconvert import HTMLExporter, MarkdownExporter
 from playwright.sync_api import expect
 
 from lessonkit import kernel, lab, run, testing
-from lessonkit.episode import Episode
+from lessonkit.page import Page
 from regseg import show
 
 CELL = """from regseg import show
@@ -28,7 +28,7 @@ def test_plain_python_shows_nothing(capfd):
 def test_an_episode_records_nothing_of_it(tmp_path):
     episode = tmp_path / "01-predict.md"
     episode.write_text(f'---\ntitle: "P"\nteaching: 1\nexercises: 0\n---\n\n```python\n{CELL}\n```\n', encoding="utf-8")
-    (outcome,) = run.execute(Episode.read(episode)).outcomes
+    (outcome,) = run.execute(Page(episode, "episode", episode.parent)).outcomes
     assert outcome.text == "" and not outcome.figures
 
 

@@ -16,7 +16,7 @@ import pytest
 import SimpleITK as sitk
 
 from lessonkit import run
-from lessonkit.episode import Episode
+from lessonkit.page import Page
 from regseg import show
 
 # Two blobs, and the same 3 mm to the right and 2 mm up.
@@ -193,7 +193,7 @@ def test_in_an_episode_only_the_figure_is_recorded(tmp_path):
     watched = "with show.watch(registration) as history:\n    registration.Execute(fixed, moving)\nhistory.plot()"
     cell = f"```python\n{SETUP}\nregistration = method()\n{watched}\n```\n\n![Metric](fig/01-metric.png){{alt='falls'}}"
     episode.write_text(f'---\ntitle: "Watch"\nteaching: 1\nexercises: 0\n---\n\n{cell}\n', encoding="utf-8")
-    done = run.execute(Episode.read(episode))
+    done = run.execute(Page(episode, "episode", episode.parent))
     assert done.outcomes[0].text == "" and len(done.drawn) == 1
 
 

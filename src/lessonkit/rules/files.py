@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-import yaml
-
-from lessonkit.lesson import FOLDERS, Lesson
-from lessonkit.rules.document import Problem
+from lessonkit.addresses import MADE
+from lessonkit.lesson import FOLDERS, REPOSITORY, Lesson
+from lessonkit.page import mapping
 
 CONFIG_KEYS = (
     *("carpentry", "title", "license", "source", "created", "keywords", "life_cycle", "branch", "contact"),
@@ -16,9 +16,20 @@ CONFIG_KEYS = (
 )
 NEEDED = ("index.md", "learners/setup.md", "learners/reference.md")
 # Markdown at the top level that is a page on purpose, or that the Workbench leaves alone.
-TOP_LEVEL = {"index.md", "links.md", "LICENSE.md", "CODE_OF_CONDUCT.md", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"}
+TOP_LEVEL = {"index.md", "links.md", "LICENSE.md", "CODE_OF_CONDUCT.md", "CHANGELOG.md", *REPOSITORY}
 BUILT = {"build", "renv", "site"}
-RESERVED = ("404", "aio", "images", "key-points", "profiles")
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """What is wrong in `file` (its path inside the lesson), on which line (from 1), and how to mend it."""
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}"
 
 
 def config(lesson: Lesson) -> Iterator[Problem]:
@@ -30,14 +41,14 @@ def config(lesson: Lesson) -> Iterator[Problem]:
         found = re.search(pattern, text, re.M)
         return Problem("config.yaml", text.count("\n", 0, found.start()) + 1 if found else 1, message)
 
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        line, says = explain(error)
-        yield Problem("config.yaml", line, f"this is not valid YAML: {says}")
+    values, faults = mapping(text)
+    if faults:
+        yield from (Problem("config.yaml", line, f"this file {what}") for line, what in faults)
         return
-    if not isinstance(values, dict):
-        yield problem("", "this file is missing, or has no lines of 'key: value', such as 'carpentry: incubator'")
+    if not values:
+        yield problem(
+            "", "this file is missing or empty: it holds lines of 'key: value', such as 'carpentry: incubator'"
+        )
         return
     for key in CONFIG_KEYS:
         if key not in values or (values[key] is None and key != "profiles"):
@@ -74,15 +85,10 @@ def files(lesson: Lesson) -> Iterator[Problem]:
     for path in stray:
         where = path.relative_to(root).as_posix()
         yield Problem(where, 1, "the Workbench would make a page of this file: move it into learners/, or take it out")
-    taken = dict.fromkeys(RESERVED, "a page that the Workbench makes itself")
+    taken = dict.fromkeys(MADE, "a page that the site makes itself")
     for page in lesson.all_pages():
-        where = page.path.relative_to(root).as_posix()
+        if page.kind == "home":
+            continue
         if page.name in taken:
-            yield Problem(where, 1, f"{page.name}.html is already taken by {taken[page.name]}: rename this file")
-        taken[page.name] = where
-
-
-def explain(error: yaml.YAMLError) -> tuple[int, str]:
-    """On which line YAML could not be read (from 1), and why."""
-    mark = getattr(error, "problem_mark", None)
-    return (mark.line + 1 if mark else 1), getattr(error, "problem", None) or str(error)
+            yield Problem(page.file, 1, f"{page.name}.html is already taken by {taken[page.name]}: rename this file")
+        taken[page.name] = page.file

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+import symtable
+from collections.abc import Iterator
 
-from lessonkit.episode import Cell, Episode
-from lessonkit.lesson import LessonError
-from lessonkit.rules.document import Document, Finding, Span
+from lessonkit.page import Cell, Div, Finding, Page
 
 NOT_RUN = ("bash", "yaml", "py")
 FURTHER = "Further practice"
@@ -17,24 +16,16 @@ CORE_CHALLENGES = 5
 ORIGINS = re.compile(r"\b(real|template|synthetic|modelled|drawing)\b", re.I)
 
 
-def episode(document: Document) -> Iterator[Finding]:
+def episode(page: Page) -> Iterator[Finding]:
     """All rules of the house, for one episode."""
-    try:
-        read = Episode.read(document.page.path)
-    except LessonError as error:
-        _, line, message = str(error).split(":", 2)
-        yield int(line), f"{message.strip()}: mend this first"
-        return
-    yield from figures(document, read)
-    yield from tolerances(document, read)
-    yield from challenges(document, read)
-    yield from names(read)
+    for rule in (figures, tolerances, challenges, names):
+        yield from rule(page)
 
 
-def figures(document: Document, read: Episode) -> Iterator[Finding]:
+def figures(page: Page) -> Iterator[Finding]:
     """A cell's figures are fig/NN-name.png, each of one cell; every caption says where its image comes from."""
-    drawn: dict[int, str] = {figure.line: figure.path for cell in read.cells for figure in cell.figures}
-    number = read.name.split("-")[0]
+    drawn: dict[int, str] = {figure.line: figure.path for cell in page.cells for figure in cell.figures}
+    number = page.name.split("-")[0]
     seen: set[str] = set()
     for line, path in sorted(drawn.items()):
         if not re.fullmatch(rf"fig/{number}-[\w-]+\.png", path):
@@ -42,66 +33,66 @@ def figures(document: Document, read: Episode) -> Iterator[Finding]:
         if path in seen:
             yield line, f"two cells would draw {path}: give each its own name"
         seen.add(path)
-    for image in document.images:
-        if image.source.endswith(".png") and image.line not in drawn:
-            what = f"no cell draws {image.source}: put the image on one line, right below its cell"
+    for image in page.images:
+        if image.path.endswith(".png") and image.line not in drawn:
+            what = f"no cell draws {image.path}: put the image on one line, right below its cell"
             yield image.line, f"{what} (a diagram made by hand is an .svg)"
         if not ORIGINS.search(image.caption) and (image.caption or image.alt):
             yield image.line, "the caption must say what the image is: real, template, synthetic, modelled or a drawing"
 
 
-def tolerances(document: Document, read: Episode) -> Iterator[Finding]:
+def tolerances(page: Page) -> Iterator[Finding]:
     """A tolerance stands above an output block or an image line."""
-    used = {line for cell in read.cells for line in range(*cell.result_lines)}
-    figures = {figure.line for cell in read.cells for figure in cell.figures}
-    for token in document.tokens:
+    used = {line for cell in page.cells for line in range(*cell.result_lines)}
+    figures = {figure.line for cell in page.cells for figure in cell.figures}
+    for token in page.tokens:
         line = token.map[0] + 1
         if token.type != "html_block" or not re.match(r"<!--\s*tolerance", token.content):
             continue
-        below = next((at for at, text in enumerate(read.lines[line:], line + 1) if text.strip()), 0)
+        below = next((at for at, text in enumerate(page.lines[line:], line + 1) if text.strip()), 0)
         if line not in used and below not in figures:
             what = "write <!-- tolerance: 5%, why --> (or any) above an output block or an image line"
             yield line, f"this tolerance serves no output and no figure: {what}"
 
 
-def challenges(document: Document, read: Episode) -> Iterator[Finding]:
+def challenges(page: Page) -> Iterator[Finding]:
     """Enough core challenges, the others apart; each with a starter, a check, a hint and a solution."""
-    spans = [span for span in document.divs if span.kind == "challenge"]
-    further = [heading.line for heading in document.headings if heading.text.split(" {")[0] == FURTHER]
-    core = [span for span in spans if not further or span.line < further[0]]
+    found = [div for div in page.divs if div.kind == "challenge"]
+    further = [heading.line for heading in page.headings if heading.text.split(" {")[0] == FURTHER]
+    core = [div for div in found if not further or div.line < further[0]]
     if len(core) < CORE_CHALLENGES:
         yield 1, f"the episode has {len(core)} core challenges: at least {CORE_CHALLENGES} stand before '{FURTHER}'"
     if not further:
         yield 1, f"the episode has no section '## {FURTHER}': add one, for the challenges beyond the core"
-    for span in document.divs:
-        outer = span.parent
-        if span.kind in ("hint", "solution") and (outer is None or outer.kind != "challenge"):
-            yield span.line, f"a {span.kind} stands inside its challenge: move it there"
-    for span in spans:
-        cells = [cell for cell in read.cells if cell.challenge and cell.challenge.line == span.line]
-        yield from _challenge(document, span, cells)
+    for div in page.divs:
+        outer = div.parent
+        if div.kind in ("hint", "solution") and (outer is None or outer.kind != "challenge"):
+            yield div.line, f"a {div.kind} stands inside its challenge: move it there"
+    for div in found:
+        cells = [cell for cell in page.cells if cell.challenge is div]
+        yield from _challenge(page, div, cells)
 
 
-def _challenge(document: Document, span: Span, cells: list[Cell]) -> Iterator[Finding]:
-    first = next(line for line in range(span.line + 1, len(document.lines) + 1) if document.lines[line - 1].strip())
-    if first not in [heading.line for heading in document.headings]:
-        yield span.line, "a challenge opens with a heading that names it: add one"
+def _challenge(page: Page, div: Div, cells: list[Cell]) -> Iterator[Finding]:
+    first = next(line for line in range(div.line + 1, len(page.lines) + 1) if page.lines[line - 1].strip())
+    if first not in [heading.line for heading in page.headings]:
+        yield div.line, "a challenge opens with a heading that names it: add one"
     for kind in ("hint", "solution"):
-        if not any(other.kind == kind and other.parent is span for other in document.divs):
-            yield span.line, f"this challenge has no {kind}: add one inside it"
+        if not any(other.kind == kind and other.parent is div for other in page.divs):
+            yield div.line, f"this challenge has no {kind}: add one inside it"
     starters = [tree for cell in cells if not cell.folded and (tree := _parse(cell))]
     if not starters:
-        yield span.line, "this challenge has no starter: add a python block that ends in its check"
+        yield div.line, "this challenge has no starter: add a python block that ends in its check"
         return
     if not any(isinstance(node, ast.Constant) and node.value is ... for tree in starters for node in ast.walk(tree)):
-        yield span.line, "the starter asks for nothing: let each answer begin as '...'"
+        yield div.line, "the starter asks for nothing: let each answer begin as '...'"
     asked = _check(starters[-1].body[-1]) if starters[-1].body else None
     if asked is None:
-        yield span.line, 'the starter must end in its check, such as check.answer("01-name", value)'
+        yield div.line, 'the starter must end in its check, such as check.answer("01-name", value)'
         return
     folded = [tree for cell in cells if cell.folded and (tree := _parse(cell))]
     if not any(_check(statement) == asked for tree in folded for statement in tree.body):
-        yield span.line, f"the solution must repeat the check ({asked}), to show that it passes"
+        yield div.line, f"the solution must repeat the check ({asked}), to show that it passes"
 
 
 def _check(statement: ast.stmt) -> str | None:
@@ -119,10 +110,10 @@ def _parse(cell: Cell) -> ast.Module | None:
         return None
 
 
-def names(read: Episode) -> Iterator[Finding]:
+def names(page: Page) -> Iterator[Finding]:
     """Code is Python; and no cell reads a name that another challenge bound, for there it may still be '...'."""
     owner: dict[str, Cell] = {}  # for each name, the cell of a challenge that bound it last
-    for cell in read.cells:
+    for cell in page.cells:
         try:
             tree = ast.parse(cell.source)
         except SyntaxError as error:
@@ -133,7 +124,7 @@ def names(read: Episode) -> Iterator[Finding]:
         for statement in tree.body:
             reads, binds = _names(statement)
             for name in sorted(reads & owner.keys()):
-                if owner[name].challenge != cell.challenge:
+                if owner[name].challenge is not cell.challenge:
                     where = f"in the challenge '{owner[name].challenge.title}'"
                     what = f"'{name}' was bound {where}, where a learner may have left it open: bind it anew"
                     yield cell.line + statement.lineno - 1, what
@@ -143,38 +134,22 @@ def names(read: Episode) -> Iterator[Finding]:
                     owner[name] = cell
 
 
-def _names(node: ast.AST) -> tuple[set[str], set[str]]:
-    """The names that a piece of code reads from outside, and those that it binds there."""
-    match node:
-        case ast.Name(name, ast.Load()):
-            return {name}, set()
-        case ast.Name(name):
-            return set(), {name}
-        case ast.arg(name) | ast.ExceptHandler(name=str(name)):
-            reads, binds = _of_all(ast.iter_child_nodes(node))
-            return reads, binds | {name}
-        case ast.alias(name, other):
-            return set(), {other or name.split(".")[0]}
+def _names(statement: ast.stmt) -> tuple[set[str], set[str]]:
+    """The names that a statement reads from outside, and those that it binds there."""
+    table = symtable.symtable(ast.unparse(statement), "cell", "exec")
+    reads = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()} | _globals(table)
+    binds = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    match statement:
         case ast.AugAssign(ast.Name(name)):
-            reads, binds = _of_all(ast.iter_child_nodes(node))
-            return reads | {name}, binds
+            reads |= {name}
         case ast.For() | ast.With():  # what the block itself binds is not read from outside
-            reads, binds = _of_all(ast.iter_child_nodes(node))
-            return reads - binds, binds
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            reads, local = _of_all(ast.iter_child_nodes(node))
-            return reads - local, {node.name}
-        case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-            reads, local = _of_all(ast.iter_child_nodes(node))
-            return reads - local, set()
-    return _of_all(ast.iter_child_nodes(node))
-
-
-def _of_all(nodes: Iterable[ast.AST]) -> tuple[set[str], set[str]]:
-    reads: set[str] = set()
-    binds: set[str] = set()
-    for node in nodes:
-        more_reads, more_binds = _names(node)
-        reads |= more_reads
-        binds |= more_binds
+            reads -= binds
     return reads, binds
+
+
+def _globals(table: symtable.SymbolTable) -> set[str]:
+    """The names that functions, classes and comprehensions inside read from outside."""
+    found = set()
+    for inner in table.get_children():
+        found |= {symbol.get_name() for symbol in inner.get_symbols() if symbol.is_global()} | _globals(inner)
+    return found

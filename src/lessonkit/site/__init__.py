@@ -17,11 +17,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
 from lessonkit import notebook
-from lessonkit.lesson import FOLDERS, Lesson, LessonError, Page
-from lessonkit.site.links import COPIED, INSTRUCTOR, LEARNER, Links, View
+from lessonkit.addresses import Addresses
+from lessonkit.lesson import Lesson
+from lessonkit.page import LessonError, Page
+from lessonkit.site.links import INSTRUCTOR, LEARNER, Links, View
 from lessonkit.site.pages import Body, code_css, read
 
-STATIC = Path(__file__).parents[1] / "static"
+STATIC = Path(__file__).with_name("static")
 FOR_INSTRUCTORS = re.compile(r"<!--instructor-->.*?<!--/instructor-->", re.S)
 MARK = re.compile(r"<!--/?(?:instructor|challenge)-->")
 CHALLENGE = re.compile(r"<!--challenge-->(.*?)<!--/challenge-->", re.S)
@@ -50,8 +52,9 @@ def build(lesson: Lesson, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-", ignore_cleanup_errors=True) as beside:
         fresh, old = Path(beside, "new"), Path(beside, "old")
-        _copy_files(lesson, fresh)
-        _Site(lesson, fresh).write()
+        addresses = Addresses(lesson)
+        _copy_files(addresses, fresh)
+        _Site(addresses, fresh).write()
         _index(fresh)
         if out.exists():
             out.rename(old)
@@ -88,19 +91,18 @@ def _challenges(html: str) -> list[dict]:
     return found
 
 
-def _copy_files(lesson: Lesson, out: Path) -> None:
+def _copy_files(addresses: Addresses, out: Path) -> None:
     """Copy images, other files, notebooks, and the site's own stylesheet and script."""
     shutil.copytree(STATIC, out / "static")
     with (out / "static" / "site.css").open("a", encoding="utf-8") as css:
         css.write(code_css())
-    sources = [lesson.root / "fig", *(lesson.root / folder / name for folder in FOLDERS for name in COPIED)]
-    for source in sources:
-        if source.is_dir() and not source.is_symlink():
-            shutil.copytree(source, out / source.name, dirs_exist_ok=True)
+    for name, path in addresses.assets.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, out / name)
     # Made afresh: what lies in notebooks/ may hold a learner's own work.
     (out / "notebooks").mkdir()
-    for page in lesson.episodes:
-        (out / "notebooks" / f"{page.name}.ipynb").write_text(notebook.text(lesson, page), encoding="utf-8")
+    for page in addresses.lesson.episodes:
+        (out / "notebooks" / f"{page.name}.ipynb").write_text(notebook.text(addresses.lesson, page), encoding="utf-8")
 
 
 def _index(out: Path) -> None:
@@ -115,11 +117,12 @@ def _index(out: Path) -> None:
 class _Site:
     """The pages of one lesson on their way into the folder `out`."""
 
-    def __init__(self, lesson: Lesson, out: Path):
-        self.lesson, self.out, self.links = lesson, out, Links(lesson)
-        self.slots, self.total = schedule(lesson)
+    def __init__(self, addresses: Addresses, out: Path):
+        self.lesson, self.out = addresses.lesson, out
+        self.addresses, self.links = addresses, Links(addresses)
+        self.slots, self.total = schedule(self.lesson)
         self.jinja = Environment(
-            loader=PackageLoader("lessonkit"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+            loader=PackageLoader("lessonkit.site"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
         self.jinja.filters |= {"clock": clock, "embed": embed}
 
@@ -127,14 +130,14 @@ class _Site:
     def bodies(self) -> dict[Path, Body]:
         pages = self.lesson.all_pages()
         with ThreadPoolExecutor(2) as pool:
-            read_all = pool.map(lambda page: read(page, self.lesson), pages)
+            read_all = pool.map(read, pages)
             return {body.page.path: body for body in tqdm(read_all, "website", len(pages), unit="page")}
 
     def write(self) -> None:
         for view in (LEARNER, INSTRUCTOR):
             (self.out / view.folder).mkdir(exist_ok=True)
             self.write_view(view)
-        base = self.links.base
+        base = self.addresses.base
         css = (self.out / "static" / "site.css").read_text(encoding="utf-8")
         self.render("404.html", LEARNER, "404", "Page not found", css=css, root=urlsplit(base or "/").path)
         if base:
@@ -190,8 +193,8 @@ class _Site:
 
     def render(self, template: str, view: View, name: str, title: str, **values) -> None:
         """Write one page."""
-        html = self.jinja.get_template(template).render(
-            lesson=self.lesson, links=self.links, view=view, name=name, title=title, slots=self.slots, total=self.total,
-            url=lambda page: self.links.url(page, view), **({"body": None} | values),
-        )  # fmt: skip
+        given = {"lesson": self.lesson, "addresses": self.addresses, "links": self.links, "view": view}
+        given |= {"name": name, "title": title, "slots": self.slots, "total": self.total, "body": None}
+        given |= {"url": lambda page: self.links.url(page, view)} | values
+        html = self.jinja.get_template(template).render(given)
         (self.out / view.folder / f"{name}.html").write_text(MARK.sub("", html), encoding="utf-8")

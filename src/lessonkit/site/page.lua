@@ -6,16 +6,12 @@
 --   figures     for the page of all images
 --   summary     the first paragraph, for the description of the page
 
-local ACCORDIONS = {solution = "Solution", hint = "Hint", spoiler = "More", instructor = "For instructors"}
-local BOXES = {
-  callout = "Note", challenge = "Challenge", prereq = "Prerequisites", checklist = "Checklist", caution = "Caution",
-  discussion = "Discussion", testimonial = "Testimonial",
-}
+-- The kinds of divs, by name: what a reader sees each called, and how it is shown. Python's table (lessonkit.page.DIVS).
+local divs
 local CODE = {
   python = "Python", py = "Python, not run", output = "Output", error = "Error", warning = "Warning", bash = "Terminal", sh = "Terminal",
   yaml = "YAML", json = "JSON", markdown = "Markdown", text = "Text", [""] = "Text",
 }
-local APART = {questions = true, objectives = true, keypoints = true}
 
 local page = {contents = {}, figures = {}}
 local options
@@ -84,7 +80,7 @@ local function accordion(kind, div, level)
   local header, content = title(div)
   local outside = instructor
   instructor = instructor or kind == "instructor"
-  local label, id = ACCORDIONS[kind], header and header.identifier or div.identifier
+  local label, id = divs[kind].label, header and header.identifier or div.identifier
   local name = header and write({pandoc.Plain(header.content)}) or ""
   local blocks = pandoc.Blocks{raw(('%s<details class="box %s"%s%s><summary><span class="kind">%s</span>%s</summary><div class="inside">'):format(
     kind == "instructor" and "<!--instructor-->" or "", kind, id ~= "" and ' id="' .. id .. '"' or "", kind == "instructor" and " open" or "", label,
@@ -97,7 +93,7 @@ end
 
 local function box(kind, div, level)
   local header, content = title(div)
-  local blocks = pandoc.Blocks{raw(('<div class="box %s"><p class="kind">%s</p>'):format(kind, BOXES[kind]))}
+  local blocks = pandoc.Blocks{raw(('<div class="box %s"><p class="kind">%s</p>'):format(kind, divs[kind].label))}
   if header then
     level = level + 1
     blocks:insert(heading(level, header))
@@ -143,6 +139,7 @@ function flatten(blocks, level, current, outermost)
   local result, top = pandoc.Blocks{}, nil
   for _, block in ipairs(blocks) do
     local kind = block.t == "Div" and block.classes[1]
+    local shown = kind and divs[kind] and divs[kind].shown
     if block.t == "Header" then
       top = top or block.level
       current = math.max(level + 1, level + 1 + block.level - top)
@@ -150,10 +147,10 @@ function flatten(blocks, level, current, outermost)
       if outermost and current == 2 then
         table.insert(page.contents, {id = block.identifier, title = write({pandoc.Plain(block.content)})})
       end
-    elseif APART[kind] then page[kind] = write(flatten(block.content, 2, 2))
-    elseif ACCORDIONS[kind] then result:extend(accordion(kind, block, current))
-    elseif BOXES[kind] then result:extend(box(kind, block, current))
-    elseif kind == "tab" or kind == "group-tab" then result:extend(tabs(kind, block, current))
+    elseif shown == "apart" then page[kind] = write(flatten(block.content, 2, 2))
+    elseif shown == "fold" then result:extend(accordion(kind, block, current))
+    elseif shown == "box" then result:extend(box(kind, block, current))
+    elseif shown == "tabs" then result:extend(tabs(kind, block, current))
     elseif kind then
       result:insert(pandoc.Div(flatten(block.content, level, current, outermost), block.attr))
     else
@@ -165,6 +162,7 @@ function flatten(blocks, level, current, outermost)
 end
 
 function Writer(doc)
+  divs = pandoc.json.decode(pandoc.utils.stringify(doc.meta.divs))
   options = pandoc.WriterOptions{html_math_method = "mathml", wrap_text = "wrap-none"}
   page.html = write(flatten(doc.blocks, 1, 1, true))
   return pandoc.json.encode(page)

@@ -16,11 +16,10 @@ from pygments.lexers import get_lexer_by_name
 from pygments.styles import get_style_by_name
 from pygments.util import ClassNotFound
 
-from lessonkit.lesson import Lesson, LessonError, Page
+from lessonkit.page import DIVS, LessonError, Page
 
 WRITER = Path(__file__).with_name("page.lua")
 CODE = re.compile(r'<code data-language="([^"]*)">(.*?)</code>', re.S)
-FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.S)
 # The colours of code by day and by night; both are safe for colour-blind readers.
 STYLES = "github-light-colorblind", "github-dark-colorblind"
 
@@ -39,20 +38,22 @@ class Body:
     figures: list[dict] = field(default_factory=list)
 
 
-def read(page: Page, lesson: Lesson) -> Body:
+def read(page: Page) -> Body:
     """Convert a page, with the lesson's links.md at its end.
 
     Raises
     ------
     LessonError
-        pandoc cannot read the page.
+        The page has a fault, or pandoc cannot read it.
     """
-    # pandoc would read the front matter as Markdown; Page.meta has read it as YAML already.
-    text = FRONT_MATTER.sub("", page.text) + "\n\n" + lesson.links
+    page.demand()
+    # pandoc would read the front matter as Markdown; the page has read it as YAML already.
+    text = "\n".join([*page.lines[page.front_matter :], "", "", page.links_md])
     command = [pypandoc.get_pandoc_path(), "--from=markdown-implicit_figures-yaml_metadata_block", f"--to={WRITER}"]
+    command.append(f"--metadata=divs:{json.dumps({kind: vars(div) for kind, div in DIVS.items()})}")
     done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
     if done.returncode:
-        raise LessonError(f"{page.path}: pandoc cannot read this page: {done.stderr.decode(errors='replace').strip()}")
+        raise LessonError(f"pandoc cannot read this page: {done.stderr.decode(errors='replace').strip()}", page.file)
     parts = json.loads(done.stdout)
     # A formula that is wider than a phone scrolls, so the keyboard must reach it, as it reaches code and tables.
     html = CODE.sub(colour, parts["html"])

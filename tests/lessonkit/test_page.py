@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from lessonkit.episode import DEFAULT_TOLERANCE, Cell, Episode, Prose, Result
-from lessonkit.lesson import LessonError
+from lessonkit.page import DEFAULT_TOLERANCE, Cell, LessonError, Page, Prose, Result
 
 TEXT = """\
 ---
@@ -55,11 +56,15 @@ ls
 """
 
 
+def read(path: Path) -> Page:
+    return Page(path, "episode", path.parent)
+
+
 @pytest.fixture
 def episode(tmp_path):
     path = tmp_path / "01-voxels.md"
     path.write_text(TEXT, encoding="utf-8")
-    return Episode.read(path)
+    return read(path)
 
 
 def line_of(text: str) -> int:
@@ -113,17 +118,17 @@ def test_a_printed_fence_stays_text(tmp_path):
     """Its own fence is longer: else the page could not be read, and a printed python block would be run."""
     path, printed = tmp_path / "01-x.md", "````python\nimport os\n````\n```\n:::"
     path.write_text("```python\nprint(text)\n```\n\nProse.\n", encoding="utf-8")
-    path.write_text(Episode.read(path).with_results({1: Result("output", printed)}), encoding="utf-8")
-    (cell,) = Episode.read(path).cells
+    path.write_text(read(path).with_results({1: Result("output", printed)}), encoding="utf-8")
+    (cell,) = read(path).cells
     assert cell.result == Result("output", printed)
-    assert Episode.read(path).blocks[-1].text == "Prose."
+    assert read(path).blocks[-1].text == "Prose."
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("::: callout\ntext\n", "01-x.md:1: this 'callout' div is never closed"),
-        ("text\n:::\n", "01-x.md:2: this ::: closes a div that was never opened"),
+        ("::: callout\ntext\n", "01-x.md:1: this 'callout' div is never closed: end it by ':::'"),
+        ("text\n:::\n", "01-x.md:2: this ::: closes a div that was never opened: take it out"),
         ("text\n\n```output\n2\n```\n", "01-x.md:3: this output block stands below no python block"),
         ("text\n\n```python\n2\n", "01-x.md:3: this code block is never closed"),
         ("---\ntitle: x\n", "01-x.md:1: the front matter is not closed by a line of ---"),
@@ -133,5 +138,15 @@ def test_what_cannot_be_read_is_named_with_its_line(tmp_path, text, message):
     path = tmp_path / "01-x.md"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(LessonError) as error:
-        Episode.read(path)
+        read(path).blocks  # noqa: B018
     assert str(error.value) == message
+
+
+def test_a_file_keeps_its_line_ends(tmp_path):
+    path = tmp_path / "01-x.md"
+    path.write_bytes(b"One\r\n\r\n```python\r\nprint(2)\r\n```\r\n\r\nTwo\nThree\r\n")
+    text = read(path).with_results({1: Result("output", "2")})
+    assert text.encode() == (
+        b"One\r\n\r\n```python\r\nprint(2)\r\n```\r\n\r\n```output\r\n2\r\n```\r\n\r\nTwo\nThree\r\n"
+    )
+    assert read(path).cells[0].source == "print(2)"
