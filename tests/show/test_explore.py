@@ -1,20 +1,19 @@
 """The viewer: its static picture, its errors, and how it behaves in a real JupyterLab."""
 
 import base64
+import json
 import re
 import zlib
-from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from axe_playwright_python.sync_playwright import Axe
-from nbclient import execute
 from nbconvert import HTMLExporter
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from lessonkit import lab, testing
+from lessonkit import kernel, lab, testing
 from regseg import show
 
 # An oblique, anisotropic image in which every voxel has a value of its own, and a mask on the same grid.
@@ -56,13 +55,36 @@ def test_position_is_physical(image):
     assert len(flat.position) == 2
 
 
-def test_it_carries_a_picture_of_the_current_position(image):
-    explorer = show.explore(image)
-    first = explorer._repr_mimebundle_()
-    assert base64.b64decode(first["image/png"]).startswith(b"\x89PNG")
-    assert "application/vnd.jupyter.widget-view+json" in first and len(first["text/plain"]) < 100
-    explorer.position = image.TransformIndexToPhysicalPoint((1, 2, 0))
-    assert explorer._repr_mimebundle_()["image/png"] != first["image/png"]
+def executed(*cells: str) -> nbformat.NotebookNode:
+    """A notebook of these cells, with the outputs that a page without a front end of its own would be given."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    with kernel.fresh_kernel(notebook) as client:
+        for n, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, n)
+    return notebook
+
+
+def test_it_carries_a_picture_of_the_current_position():
+    moved = "explorer.position = image.TransformIndexToPhysicalPoint((1, 2, 0))\nexplorer"
+    first, second = (cell.outputs for cell in executed(IMAGE, EXPLORE, moved).cells[1:])
+    pictures = [[output.data["image/png"] for output in some if "image/png" in output.data] for some in (first, second)]
+    assert [len(some) for some in pictures] == [1, 1] and pictures[0] != pictures[1]
+    assert base64.b64decode(pictures[0][0]).startswith(b"\x89PNG")
+    assert "application/vnd.jupyter.widget-view+json" in first[0].data
+    words = (
+        "image of 20 × 16 × 6 voxels, at (34.26, 36, -23.97) mm; axial; coronal; sagittal; with overlay; with labels"
+    )
+    assert first[1].metadata["image/png"]["alt"] == words
+
+
+def test_infinity_and_nan_leave_the_sliders_their_ends(image):
+    odd = sitk.GetArrayFromImage(image).astype(np.float32)
+    odd[0, 0, :3] = np.inf, -np.inf, np.nan
+    of_odd = sitk.GetImageFromArray(odd)
+    of_odd.CopyInformation(image)
+    explorer = show.explore(of_odd, overlay=of_odd)
+    json.dumps([widget.get_state() for widget in explorer.children[1].children], allow_nan=False, default=str)
+    assert explorer.children[1].children[-1].max == image[19, 15, 5]
 
 
 def test_bad_input_says_what_to_do(image):
@@ -70,36 +92,51 @@ def test_bad_input_says_what_to_do(image):
         show.explore(image, overlay=sitk.Shrink(image, (2, 2, 1)))
     with pytest.raises(ValueError, match="scalar images"):
         show.explore(sitk.Compose(*[sitk.Cast(image, sitk.sitkUInt8)] * 3), overlay=image)
+    with pytest.raises(ValueError, match=r"list of objects.*sitk\.LabelMapToLabel"):
+        show.explore(image, labels=sitk.LabelImageToLabelMap(sitk.Cast(image > 9, sitk.sitkUInt8)))
 
 
-def test_a_page_without_a_kernel_shows_the_picture():
-    cells = [nbformat.v4.new_code_cell(source) for source in (IMAGE, EXPLORE)]
-    notebook = execute(nbformat.v4.new_notebook(cells=cells), store_widget_state=False)
-    page, _ = HTMLExporter().from_notebook_node(notebook)
-    assert re.search(r'<img[^>]*src="data:image/png;base64', page)
+def test_a_page_without_a_kernel_shows_the_picture_and_says_what_it_is():
+    page, _ = HTMLExporter().from_notebook_node(executed(IMAGE, EXPLORE))
+    (picture,) = re.findall(r"<img[^>]*>", page)
+    assert 'alt="image of 20 × 16 × 6 voxels' in picture and 'src="data:image/png;base64,' in picture
+    assert "model not found" not in page
 
 
 @pytest.fixture(scope="module")
 def jupyter(tmp_path_factory):
-    folder: Path = tmp_path_factory.mktemp("notebooks")
-    # The last cell keeps the kernel busy, so that nothing the page does can have come from it.
-    busy = "import time\nfor _ in range(600): time.sleep(0.1)"
-    testing.write_notebook(folder / "viewer.ipynb", IMAGE, EXPLORE, busy)
+    folder = tmp_path_factory.mktemp("notebooks")
     with lab.jupyterlab(folder) as (address, _):
-        yield address
+        yield folder, address
 
 
-def test_the_viewer_in_jupyterlab_while_the_kernel_is_busy(browser, jupyter, image):
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+@pytest.fixture
+def run(browser, jupyter):
+    """Run these cells in a notebook; give the page."""
+    folder, address = jupyter
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+
+        def run(*cells: str) -> Page:
+            testing.write_notebook(folder / "viewer.ipynb", *cells)
+            page = context.new_page()
+            testing.run_all(page, address, "viewer.ipynb")
+            page.locator(".regseg-explore .readout").first.wait_for(timeout=testing.PATIENCE)
+            return page
+
+        yield run
+    testing.end_kernels(address)
+
+
+def test_the_viewer_answers_while_the_kernel_is_busy(run, image):
+    busy = "import time\nfor _ in range(600): time.sleep(0.1)"  # so that nothing the page does can have come from it
+    page = run(IMAGE, EXPLORE, busy)
     outside: list[str] = []
     ours = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
     page.on("request", lambda r: None if r.url.startswith(ours) else outside.append(r.url))
-    testing.run_all(page, jupyter, "viewer.ipynb")
     viewer = page.locator(".regseg-explore")
     canvases, readout = viewer.locator("canvas"), viewer.locator(".readout")
-    readout.wait_for(timeout=60_000)
     page.locator(".jp-InputPrompt").filter(has_text="[*]").wait_for()
-    assert canvases.count() == 3
+    expect(canvases).to_have_count(3)
 
     def said() -> tuple[list[float], list[int], int]:
         """Position, voxel and value in the text under the planes."""
@@ -117,21 +154,108 @@ def test_the_viewer_in_jupyterlab_while_the_kernel_is_busy(browser, jupyter, ima
     assert voxel == [4, 6, 3] and value == image[4, 6, 3]
     assert position == pytest.approx(image.TransformIndexToPhysicalPoint(voxel), abs=0.051)
 
-    before = canvases.nth(0).screenshot()
+    def drawn() -> str:
+        return canvases.nth(0).evaluate("canvas => canvas.toDataURL()")
+
+    before = drawn()
     page.keyboard.press("PageUp")
     expect(readout).to_contain_text(f"voxel (4, 6, 4) · value {image[4, 6, 4]} ")
-    assert canvases.nth(0).screenshot() != before
+    assert drawn() != before
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     expect(readout).to_contain_text(f"voxel (5, 7, 4) · value {image[5, 7, 4]} ")
 
     # A control reaches the canvas without the kernel too.
-    before = canvases.nth(0).screenshot()
+    before = drawn()
     page.get_by_role("button", name="Checkerboard").click()
-    page.wait_for_timeout(300)
-    assert canvases.nth(0).screenshot() != before
-    assert page.locator(".jp-InputPrompt").filter(has_text="[*]").count() == 1
+    page.wait_for_function(
+        "before => document.querySelector('.regseg-explore canvas').toDataURL() !== before", arg=before
+    )
+    expect(page.locator(".jp-InputPrompt").filter(has_text="[*]")).to_have_count(1)
     assert not outside
     report = Axe().run(page, context=".jp-OutputArea-output .widget-vbox")
     assert report.violations_count == 0, report.generate_report()
-    page.close()
+
+
+def test_letters_do_not_touch_the_notebook_but_the_usual_keys_run_its_cells(run):
+    page = run(IMAGE, EXPLORE, "1 + 1", "2 + 2")
+    cells, viewer = page.locator(".jp-Notebook .jp-Cell"), page.locator(".regseg-explore")
+    coronal = viewer.locator("canvas").nth(1)
+    for part in (coronal, page.get_by_role("button", name="Difference"), page.get_by_role("slider").first):
+        part.focus()
+        for key in "rmxbadd":
+            page.keyboard.press(key)
+    coronal.focus()
+    page.keyboard.press("PageUp")
+    expect(viewer.locator(".readout")).to_contain_text("voxel (10, 9, 3)")  # the keys before have been heard
+    expect(cells).to_have_count(4)
+    expect(page.locator(".jp-Notebook .jp-CodeCell")).to_have_count(4)
+    expect(viewer).to_have_count(1)
+    coronal.click()
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator(".jp-InputPrompt").filter(has_text="[5]")).to_be_visible()
+
+
+def test_a_drag_stays_in_its_plane_and_a_small_turn_of_the_wheel_is_no_slice(run):
+    page = run(IMAGE, EXPLORE)
+    readout, axial = page.locator(".regseg-explore .readout"), page.locator(".regseg-explore canvas").nth(0)
+    box = axial.bounding_box()
+    page.mouse.move(box["x"] + 9, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.99, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.move(box["x"] + box["width"] * 1.5, box["y"] + box["height"] * 0.9, steps=9)
+    page.mouse.up()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] - 40)  # from here the crosshair is read
+    expect(readout).to_contain_text("voxel (19, 8, 3)")
+    page.mouse.move(box["x"] + 9, box["y"] + box["height"] / 2)
+    for _ in range(3):
+        page.mouse.wheel(0, -12)
+    expect(readout).to_contain_text("voxel (0, 8, 3)")
+    page.mouse.wheel(0, -12)
+    expect(readout).to_contain_text("voxel (19, 8, 4)")
+    page.mouse.wheel(0, 120)  # one notch of a mouse
+    expect(readout).to_contain_text("voxel (19, 8, 3)")
+
+
+def test_values_that_are_not_finite_are_drawn_as_in_the_static_figure(run):
+    """From left to right: the image alone where the overlay is NaN, both, black where the image is not finite."""
+    page = run(
+        IMAGE,
+        """
+values = np.full((2, 12, 30), 100, np.float32)
+over = np.full_like(values, 5)
+over[..., :10] = np.nan
+over[..., 10:12] = 0, 1
+values[..., 20:25] = over[..., 20:25] = np.nan
+values[..., 25:] = over[..., 25:] = np.inf
+odd = sitk.GetImageFromArray(values)
+show.explore(odd, overlay=sitk.GetImageFromArray(over), window=(0, 200))""",
+    )
+    read = """canvas => [4, 15.5, 22, 28].map(i => [...canvas.getContext("2d").getImageData(
+        canvas.width * (i + 0.5) / 30, canvas.height * 0.4, 1, 1).data.slice(0, 3)])"""
+    alone, both, unknown, infinite = page.locator(".regseg-explore canvas").nth(0).evaluate(read)
+    assert alone == pytest.approx([127.5] * 3, abs=1) and unknown == infinite == [0, 0, 0]
+    red, _, blue = both
+    assert red > blue
+    expect(page.get_by_text("javascript error")).to_have_count(0)
+
+
+def test_the_morning_after_the_pictures_are_there(run, jupyter):
+    page = run(IMAGE, EXPLORE, 'show.pick(image, image[:, :, 2:], "pairs.csv")')
+    still = page.get_by_role("img", name=re.compile("20 × 16 × 6 voxels"), include_hidden=True)
+    pair = page.get_by_role("img", name=re.compile("The fixed image above"), include_hidden=True)
+    expect(page.locator(".regseg-explore .planes")).to_have_count(3)
+    for picture in (still, pair):
+        expect(picture).to_be_attached()
+        expect(picture).to_be_hidden()
+    testing.save(page)
+
+    testing.end_kernels(jupyter[1])
+    testing.open_notebook(page, jupyter[1], "viewer.ipynb")
+    expect(page.get_by_text("model not found")).to_have_count(2, timeout=testing.PATIENCE)
+    for error in page.get_by_text("model not found").all():
+        expect(error).to_be_hidden()
+    for picture in (still, pair):
+        expect(picture).to_be_visible()
+        assert picture.evaluate("image => image.naturalWidth") > 400
+    expect(page.locator(".regseg-explore")).to_have_count(0)

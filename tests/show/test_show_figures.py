@@ -132,6 +132,7 @@ def test_colour_and_flat_images():
     [
         (lambda: show.slice(np.zeros((3, 3))), TypeError),
         (lambda: show.slice(ramp(), plane="transverse"), ValueError),
+        (lambda: show.slices(sitk.LabelImageToLabelMap(ramp(np.uint8))), ValueError),
         (lambda: show.slice(ramp(), window=(5, 5)), ValueError),
         (lambda: show.compare(ramp(), ramp(), mode="flicker"), ValueError),
         (lambda: show.slice(ramp(), points=np.zeros((4, 2))), ValueError),

@@ -81,6 +81,16 @@ def test_a_flat_image_names_its_axes_only():
     assert plane.name == "" and plane.edges == ("−x", "+x", "−y", "+y") and plane.size == (4, 5)
 
 
+def test_a_slice_whose_file_does_not_say_how_it_lies_gets_no_letters():
+    radiograph = sitk.Image((4, 5, 1), sitk.sitkUInt8)
+    (plane,) = geometry.planes(radiograph)
+    assert plane.name == "" and plane.edges == ("−x", "+x", "−y", "+y") and plane.size == (4, 5)
+    (across,) = geometry.planes(sitk.Image((1, 5, 6), sitk.sitkUInt8))
+    assert across.name == "" and across.edges == ("−y", "+y", "+z", "−z")
+    radiograph.SetOrigin((0, 0, 12))  # somebody knew
+    assert geometry.planes(radiograph)[0].edges == ("R", "L", "A", "P")
+
+
 def test_a_single_coronal_slice_has_one_plane():
     image = grid(np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]]), size=(4, 5, 1))
     assert [plane.name for plane in geometry.planes(image)] == ["coronal"]

@@ -1,23 +1,23 @@
 """Watching a registration: what is kept, for each of SimpleITK's optimisers, and that watching changes nothing."""
 
 import gc
-import importlib
 import signal
 import weakref
 
-import jupyter_client
 import matplotlib
 
 matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from lessonkit import run
+from lessonkit import kernel, run
 from lessonkit.page import Page
 from regseg import show
+from regseg.show._watch import _curve
 
 # Two blobs, and the same 3 mm to the right and 2 mm up.
 SETUP = """
@@ -140,10 +140,9 @@ def test_a_failure_of_the_watcher_is_no_failure_of_the_registration(monkeypatch)
 
 
 def test_the_live_curve_leaves_out_where_nothing_overlaps():
-    curve_of = importlib.import_module("regseg.show.watch")._curve  # `show.watch` is the function
     nowhere, somewhere = [(np.nan, np.nan, 0)], [(4.0, 1.0, 0), (2.0, 1.0, 1)]
-    assert curve_of(nowhere) == ""
-    curve = curve_of(somewhere[:1] + nowhere + somewhere[1:])
+    assert _curve(nowhere) == ""
+    curve = _curve(somewhere[:1] + nowhere + somewhere[1:])
     assert 'points="0.0,0.0 420.0,110.0"' in curve and curve.count("<path") == 1
 
 
@@ -198,30 +197,31 @@ def test_in_an_episode_only_the_figure_is_recorded(tmp_path):
 
 
 def test_the_notebook_shows_it_live_and_can_be_interrupted():
+    # What the notebook's stop button sends, at the first live picture.
+    stop_button = """
+import signal
+pictures = []
+def look(message):
+    if "<svg" in (html := message["content"]["data"]["text/html"]):
+        pictures.append(html)
+        signal.raise_signal(signal.SIGINT)
+    return message
+get_ipython().display_pub.register_hook(look)
+"""
     slow = (
         "registration = method()\n"
         "registration.SetOptimizerAsExhaustive([400, 400], 0.01)\n"
         "with show.watch(registration) as history:\n    registration.Execute(fixed, moving)"
     )
-    live: list[str] = []
-    manager, client = jupyter_client.manager.start_new_kernel(kernel_name="python3")
-    try:
-        client.execute_interactive(SETUP, timeout=120)
-
-        def listen(message: dict) -> None:
-            html = message["content"].get("data", {}).get("text/html", "")
-            live.append(html)
-            if "<svg" in html and sum("<svg" in text for text in live) == 1:
-                manager.interrupt_kernel()
-
-        reply = client.execute_interactive(slow, output_hook=listen, timeout=120)
-        assert reply["content"]["status"] == "error" and reply["content"]["ename"] == "KeyboardInterrupt"
-        picture = next(html for html in live if "<svg" in html)
-        assert "of at most 641601" in picture and "<progress value=" in picture and "polyline" in picture
-        last = [html for html in live if html][-1]
-        assert "<svg" not in last and "iterations on 1 level" in last and "interrupted" in last
-        after = client.execute_interactive("assert len(history.metric) > 1", timeout=60)
-        assert after["content"]["status"] == "ok"
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+    after = "assert len(history.metric) > 1\nprint(pictures[0])"
+    cells = [nbformat.v4.new_code_cell(cell) for cell in (SETUP + stop_button, slow, after)]
+    with kernel.fresh_kernel(nbformat.v4.new_notebook(cells=cells)) as client:
+        for n, cell in enumerate(cells):
+            client.execute_cell(cell, n)
+    assert not cells[0].outputs
+    live, error = cells[1].outputs
+    assert error.ename == "KeyboardInterrupt"
+    last = live.data["text/html"]
+    assert "<svg" not in last and "iterations on 1 level" in last and "interrupted" in last
+    (picture,) = cells[2].outputs
+    assert "of at most 641601" in picture.text and "<progress value=" in picture.text and "polyline" in picture.text

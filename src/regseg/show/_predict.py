@@ -53,7 +53,7 @@ def predict(question: str, choices: Sequence[str]) -> None:
         still.update(_text(question, choices, buttons.value))
 
     buttons.observe(note, "value")
-    box = ipywidgets.VBox([asked, buttons, noted, still.switch])
+    box = ipywidgets.VBox([asked, buttons, noted, still.alive])
     box.add_class("regseg-predict")
     still.show(box, _text(question, choices, None))
 

@@ -66,7 +66,10 @@ def check_drawable(image: sitk.Image) -> None:
             f"show draws SimpleITK images, not {type(image).__name__}: an array has no spacing, origin, direction. "
             "Make an image with sitk.GetImageFromArray(array), then image.CopyInformation(reference)."
         )
-    kind, components = image.GetPixelIDTypeAsString(), image.GetNumberOfComponentsPerPixel()
+    kind = image.GetPixelIDTypeAsString()
+    if kind.startswith("label"):  # of these SimpleITK cannot be asked anything more without ending Python
+        raise ValueError(f"The image is a {kind}, a list of objects. Draw its voxels: sitk.LabelMapToLabel(image).")
+    components = image.GetNumberOfComponentsPerPixel()
     if "complex" in kind:
         raise ValueError("The image is complex; draw its modulus: sitk.ComplexToModulus(image).")
     if components > 1 and (components not in (3, 4) or "float" in kind):

@@ -6,6 +6,7 @@ const ARRAYS = {
 };
 const SYNC_MS = 150;   // after the last move, Python learns the position
 const SPEAK_MS = 600;  // after the last move, a screen reader does
+const WHEEL_PX = 40, LINE_PX = 16;  // so far does the wheel turn, or a finger slide, for one slice
 const OVERLAY = 0, CHECKERBOARD = 1, DIFFERENCE = 2;
 const REACH = 3;       // mm: a plane shows the landmarks that lie this near, or in its slice
 const PICKING = ["fixed", "moving"];  // the modes in which a click sets a landmark; `marks` takes them in turn
@@ -32,6 +33,9 @@ function toIndex(scene, position) {
 
 // ---- pixels of one slice
 
+// As in the static figures, a value that is not finite is black, and covers nothing as an overlay.
+const grey = (value, low, gain) => Number.isFinite(value) ? Math.min(255, Math.max(0, (value - low) * gain)) : 0;
+
 function paint(pixels, plane, slice, scene, layers, model) {
   const { image, overlay, labels } = layers, { size, spacing } = scene;
   const strides = [1, size[0], size[0] * size[1]];
@@ -57,19 +61,20 @@ function paint(pixels, plane, slice, scene, layers, model) {
         green = (image.values[at + 1] - low) * gain;
         blue = (image.values[at + 2] - low) * gain;
       } else {
-        red = Math.min(255, Math.max(0, (image.values[voxel] - low) * gain));
+        red = grey(image.values[voxel], low, gain);
         if (view === CHECKERBOARD && (tileRow + Math.floor((c + 0.5) * spacing[plane.right] / tile)) % 2) {
-          red = (overlay.values[voxel] - overLow) * overGain;
+          red = grey(overlay.values[voxel], overLow, overGain);
         }
         green = blue = red;
       }
       if (view === DIFFERENCE) {
-        const share = (image.values[voxel] - overlay.values[voxel]) / span / 2 + 0.5;
-        const entry = 4 * Math.min(255, Math.max(0, Math.floor(share * 256)));
-        red = scene.difference_colours[entry];
-        green = scene.difference_colours[entry + 1];
-        blue = scene.difference_colours[entry + 2];
-      } else if (overlay && view === OVERLAY) {
+        const difference = image.values[voxel] - overlay.values[voxel];
+        const entry = 4 * Math.min(255, Math.max(0, Math.floor((difference / span / 2 + 0.5) * 256)));
+        const known = Number.isFinite(difference);
+        red = known && scene.difference_colours[entry];
+        green = known && scene.difference_colours[entry + 1];
+        blue = known && scene.difference_colours[entry + 2];
+      } else if (overlay && view === OVERLAY && Number.isFinite(overlay.values[voxel])) {
         const entry = 4 * Math.min(255, Math.max(0, Math.round((overlay.values[voxel] - overLow) * overGain)));
         const cover = opacity * scene.overlay_colours[entry + 3] / 255;
         red += cover * (scene.overlay_colours[entry] - red);
@@ -231,19 +236,26 @@ function makePlane(plane, tall, viewer) {
   canvas.addEventListener("pointerdown", event => {
     canvas.focus({ preventScroll: true });
     const index = under(event);
-    if (index && event.button === 0) viewer.moveTo(index);
+    if (!index || event.button !== 0) return;
+    canvas.setPointerCapture(event.pointerId);  // a drag stays in the plane that it began in
+    viewer.moveTo(index);
   });
   canvas.addEventListener("pointermove", event => {
     const index = under(event);
-    if (index && event.buttons & 1) viewer.moveTo(index);
+    if (index && canvas.hasPointerCapture(event.pointerId)) viewer.moveTo(index);
     viewer.point(index);
   });
   canvas.addEventListener("click", event => { if (viewer.part >= 0 && under(event)) viewer.mark(); });
   canvas.addEventListener("pointerleave", () => viewer.point(null));
+  let rolled = 0;
   canvas.addEventListener("wheel", event => {
-    if (document.activeElement !== canvas || !event.deltaY) return;  // elsewhere the wheel scrolls the page
+    // Elsewhere the wheel scrolls the page; with Ctrl it zooms, everywhere.
+    if (document.activeElement !== canvas || event.ctrlKey || !event.deltaY) return;
     event.preventDefault();
-    step(plane.normal, event.deltaY < 0 ? 1 : -1);
+    rolled += event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_PX : 1);
+    if (Math.abs(rolled) < WHEEL_PX) return;
+    step(plane.normal, rolled < 0 ? 1 : -1);
+    rolled = 0;
   }, { passive: false });
   return { figure, canvas, draw };
 }
@@ -350,7 +362,6 @@ export default () => {
     },
     async render({ model, el }) {
       el.classList.add("regseg-explore");
-      el.dataset.lmSuppressShortcuts = "true";  // JupyterLab leaves the keys to the viewer
       el.textContent = "The images are on their way …";
       const ready = await layers;
       return makeViewer(model, el, ready);

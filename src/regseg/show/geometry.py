@@ -9,7 +9,7 @@ picture is flipped, never the image.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 import numpy as np
@@ -50,8 +50,7 @@ class Plane:
 
     def place(self, image: sitk.Image, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points (n, 3), mm, LPS → (n, 2) mm from the picture's top left corner, and (n,) voxels along the normal."""
-        index = np.array([image.TransformPhysicalPointToContinuousIndex(list(map(float, p))) for p in points])
-        index = index.reshape(-1, 3)
+        index = Grid.of(image).indices(np.reshape(points, (-1, 3)))
         corner = (index + 0.5) * image.GetSpacing()
         x, y = corner[:, self.right], corner[:, self.down]
         x = self.size[0] - x if self.flip_right else x
@@ -74,12 +73,15 @@ def as_volume(image: sitk.Image) -> sitk.Image:
 def planes(image: sitk.Image) -> list[Plane]:
     """The axial, coronal and sagittal planes of a 3-D image; of an image with a single slice, only that one.
 
-    A 2-D image has no known place in the patient: its one plane is called "" and its edges are named by x and y.
+    Nothing tells how a 2-D image lies in the patient, nor a radiograph or another slice whose file does not say: such a
+    plane is called "", and its edges are named by axes.
     """
-    flat = image.GetDimension() == 2
     volume = as_volume(image)
-    direction = np.array(volume.GetDirection()).reshape(3, 3)  # column a: where voxel axis a points, in LPS
-    extent = np.multiply(volume.GetSize(), volume.GetSpacing())
+    grid = Grid.of(volume)
+    unsaid = not any(grid.origin) and np.array_equal(grid.axes, np.eye(3))  # what SimpleITK fills in
+    unknown = image.GetDimension() == 2 or (1 in grid.size and unsaid)
+    direction = grid.axes  # column a: where voxel axis a points, in LPS
+    extent = np.multiply(grid.size, grid.spacing)
     voxel_axis = max(permutations(range(3)), key=lambda axes: sum(abs(direction[p, a]) for p, a in enumerate(axes)))
     found = []
     for name in PLANES:
@@ -88,13 +90,11 @@ def planes(image: sitk.Image) -> list[Plane]:
         flip_down = direction[_LAYOUT[name][2], down] * _DOWN_SIGN[name] < 0
         to_right = direction[:, right] * (-1 if flip_right else 1)
         to_bottom = direction[:, down] * (-1 if flip_down else 1)
-        edges = tuple(map(_xy if flat else letters, (-to_right, to_right, -to_bottom, to_bottom)))
+        edges = tuple(map(_axis if unknown else letters, (-to_right, to_right, -to_bottom, to_bottom)))
         size = (float(extent[right]), float(extent[down]))
         found.append(Plane(name, normal, right, down, bool(flip_right), bool(flip_down), edges, size))
-    if flat:
-        return [Plane(**{**vars(found[0]), "name": ""})]
-    single = [plane for plane in found if volume.GetSize()[plane.normal] == 1]
-    return single[:1] or found
+    single = [plane for plane in found if grid.size[plane.normal] == 1]
+    return [replace(single[0], name="")] if unknown else single[:1] or found
 
 
 def letters(vector: np.ndarray) -> str:
@@ -106,7 +106,7 @@ def letters(vector: np.ndarray) -> str:
     return names[order[0]] + second
 
 
-def _xy(vector: np.ndarray) -> str:
+def _axis(vector: np.ndarray) -> str:
     axis = int(np.argmax(np.abs(vector)))
     return ("+" if vector[axis] > 0 else "−") + "xyz"[axis]
 

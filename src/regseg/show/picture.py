@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 
+from regseg.grid import Grid
 from regseg.show import appearance, geometry
 from regseg.show.geometry import Plane
 
@@ -78,7 +79,7 @@ class Picture:
         if self.index is not None:
             return
         corners = product(*((-0.5, size - 0.5) for size in self.image.GetSize()))
-        ends = np.array([self.image.TransformContinuousIndexToPhysicalPoint(corner) for corner in corners])
+        ends = Grid.of(self.image).points(list(corners))
         spans = zip("xyz", ends.min(axis=0), ends.max(axis=0), strict=False)
         raise ValueError(
             f"The position {tuple(map(float, self.at))} mm lies outside the image, which spans "
@@ -95,7 +96,7 @@ class Picture:
         if not plane.name or self.index is None:
             return plane.name
         number = f"{plane.name} · {'ijk'[plane.normal]} = {self.index[plane.normal]}"
-        normal = np.reshape(self.image.GetDirection(), (3, 3))[:, plane.normal]
+        normal = Grid.of(self.image).axes[:, plane.normal]
         axis = int(np.argmax(np.abs(normal)))
         if abs(normal[axis]) < 0.9999:
             return f"{number} · oblique"

@@ -1,7 +1,7 @@
 """The interactive viewer: linked planes on a canvas of the page, so that a key press never waits for the kernel.
 
 Python sends the images once. The page slices, colours and draws them (explore.js); sliders are ipywidgets, linked
-to the canvas within the page. A static picture goes along, for pages that have no kernel.
+to the canvas within the page. A static picture follows, for pages without a kernel.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import base64
 import io
 import zlib
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 
 import anywidget
@@ -20,6 +21,7 @@ import traitlets
 from matplotlib.figure import Figure
 
 from regseg.show import appearance, geometry
+from regseg.show._still import Still
 from regseg.show.figures import lay_out
 from regseg.show.geometry import Plane
 from regseg.show.picture import Picture, Points, Position, Window
@@ -63,7 +65,9 @@ class Explorer(ipywidgets.VBox):
             opacity=picture.opacity,
             mode=mode,
         )
-        super().__init__([self.canvas, ipywidgets.HBox(self._controls(), layout={"flex_flow": "row wrap"})])
+        self._still = Still()
+        controls = ipywidgets.HBox(self._controls(), layout={"flex_flow": "row wrap"})
+        super().__init__([self.canvas, controls, self._still.alive])
 
     @property
     def position(self) -> tuple[float, ...]:
@@ -92,7 +96,8 @@ class Explorer(ipywidgets.VBox):
             ipywidgets.jslink((controls[-1], "value"), (self.canvas, "labels_opacity"))
         values = sitk.GetArrayViewFromImage(self.picture.image)
         low, high = self.canvas.window
-        least, most = min(low, float(values.min())), max(high, float(values.max()))
+        finite = np.isfinite(values)  # a slider has no place for infinity
+        least, most = float(values.min(where=finite, initial=low)), float(values.max(where=finite, initial=high))
         step = 1.0 if np.issubdtype(values.dtype, np.integer) else (most - least) / 500
         span = {"min": least, "max": most, "step": step, "readout_format": ".0f" if step == 1 else ".3g"}
         controls.append(ipywidgets.FloatRangeSlider(value=(low, high), description="Window", **span, **wide))
@@ -120,17 +125,21 @@ class Explorer(ipywidgets.VBox):
         )
         return [(now, plane) for plane in now.planes]
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        """The widget, and beside it the static picture at the current position."""
-        return super()._repr_mimebundle_(**kwargs) | static_picture([self.row()])
+    def _ipython_display_(self) -> None:
+        extras = {"overlay": self.picture.overlay, "labels": self.picture.labels}
+        parts = [repr(self).removeprefix("Explorer: "), *(plane.name for plane in self.picture.planes if plane.name)]
+        words = "; ".join([*parts, *(f"with {name}" for name, extra in extras.items() if extra is not None)])
+        self._still.show(self, still_picture([self.row()], words, repr(self)), words)
 
 
-def static_picture(rows: list[list[tuple[Picture, Plane]]], **words) -> dict[str, str]:
-    """What `lay_out` draws, as part of a MIME bundle: it shows where there is no kernel."""
+def still_picture(rows: list[list[tuple[Picture, Plane]]], alt: str, text: str, **words) -> dict[str, str]:
+    """What `lay_out` draws with these words, as a bundle for `Still.show`: a picture, its text alternative, a line."""
     figure, png = Figure(), io.BytesIO()
     lay_out(figure, rows, **words)
     figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.05)
-    return {"image/png": base64.b64encode(png.getvalue()).decode("ascii")}
+    pixels = base64.b64encode(png.getvalue()).decode("ascii")
+    page = f'<img src="data:image/png;base64,{pixels}" alt="{escape(alt)}" style="max-width: 100%">'
+    return {"text/html": page, "text/plain": text, "image/png": pixels}
 
 
 def explore(

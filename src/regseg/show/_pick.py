@@ -11,7 +11,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg.show import geometry
-from regseg.show.explore import Explorer, static_picture
+from regseg.show._explore import Explorer, still_picture
+from regseg.show._still import Still
 from regseg.show.picture import Picture, Window
 
 
@@ -30,7 +31,8 @@ class Picker(ipywidgets.VBox):
         self._said = ipywidgets.HTML()
         heads = [ipywidgets.HTML(f"<b>{name} image</b>") for name in ("Fixed", "Moving")]
         buttons = ipywidgets.HBox([undo, save, self._said])
-        super().__init__([heads[0], self.fixed, heads[1], self.moving, buttons])
+        self._still = Still()
+        super().__init__([heads[0], self.fixed, heads[1], self.moving, buttons, self._still.alive])
 
     @property
     def fixed_points(self) -> np.ndarray:
@@ -77,15 +79,16 @@ class Picker(ipywidgets.VBox):
         half = ", and a landmark without its partner" if len(self.fixed.canvas.marks) % 2 else ""
         return f"Picker: {_count(len(self.moving_points))} of landmarks{half}"
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        """The widget, and beside it a static picture of both images; all landmarks are projected onto its planes."""
+    def _ipython_display_(self) -> None:
+        """The widget, and a still of both images; all landmarks are projected onto its planes."""
         paired = len(self.moving_points)
         half = self._points(0)[paired:]
         points = {"": self.fixed_points} | ({"without its partner": half} if len(half) else {})
         rows = [self.fixed.row(points), self.moving.row(self.moving_points)]
         title = "Landmarks, projected onto these planes" if self.fixed.canvas.marks else None
-        picture = static_picture(rows, title=title, row_titles=("fixed", "moving"))
-        return super()._repr_mimebundle_(**kwargs) | picture
+        alt = f"The fixed image above the moving one. {repr(self).removeprefix('Picker: ')}."
+        still = still_picture(rows, alt, repr(self), title=title, row_titles=("fixed", "moving"))
+        self._still.show(self, still, alt)
 
 
 def pick(
