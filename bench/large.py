@@ -368,6 +368,7 @@ def size_of(folder: Path) -> tuple[int, ...]:
     return reader.GetSize()
 
 
+OF_BLOCKS = ("failed blocks", "reduction (µs per point)")  # a table of their own
 METHODS = {"streamed solve": streamed_solve, "elastix": elastix, "itk-dreg": itk_dreg}
 
 
@@ -565,10 +566,16 @@ def main() -> None:
         methods = names if case == "same contrast" else ["streamed solve", "elastix"]
         found[case] = {recipe.name: run(methods, recipe.name, write_pair, recipe) for recipe in recipes}
     found["two heads"] = {"anatomies": run(["streamed solve", "elastix"], "anatomies", write_anatomies)}
-    cases = {
+    cases: Cases = {
         case: {name: by_measure([row[name] for row in pairs.values()]) for name in next(iter(pairs.values()))}
         for case, pairs in found.items()
     }
+    blocks: dict[str, dict[str, list[float]]] = {}
+    for methods in list(cases.values()):
+        for name, figures in methods.items():
+            for what in [measure for measure in OF_BLOCKS if measure in figures]:
+                blocks.setdefault(name, {}).setdefault(what, []).extend(figures.pop(what))
+    cases["blocks"] = blocks
     print(write_results("large", cases, {case: list(pairs) for case, pairs in found.items()}))
 
 

@@ -2,6 +2,7 @@
 
 In README.md and learners/measured.md, what stands between ``<!-- bench: NAME, CASE -->`` and ``<!-- /bench -->`` is a
 table of one case of bench/results/NAME.json, methods as rows and measures as columns. Nobody types a number there.
+Without a case it is the computer on which the bench ran.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from measure import RESULTS, ROOT
 
 PAGES = (ROOT / "README.md", ROOT / "learners" / "measured.md")
 PLOT = ROOT / "fig" / "measured-large.png"
-PLACE = re.compile(r"(<!-- bench: ([\w-]+), ([^>]+) -->\n).*?(<!-- /bench -->)", re.S)
+PLACE = re.compile(r"(<!-- bench: ([\w-]+)(?:, ([^>]+))? -->\n).*?(<!-- /bench -->)", re.S)
 MARKERS = {"affine start": ("|", "#555555"), "streamed solve": ("o", "#0072b2"), "elastix": ("s", "#d55e00"),
            "itk-dreg": ("^", "#009e73")}  # fmt: skip
 
@@ -54,10 +55,10 @@ def table(results: dict, case: str) -> str:
     rows = [["method", *measures], ["---", *["---:"] * len(measures)]]
     rows += [[name, *(cell(row.get(measure)) for measure in measures)] for name, row in methods.items()]
     pairs = len(results["pairs"].get(case, []))
-    counted = f"Mean of {pairs} pairs" if pairs > 1 else ""
-    counted += ", with its 95 % confidence interval" if pairs > 2 else ""
-    said = ". ".join(filter(None, [counted, f"Measured on {results['machine']}"]))
-    return "\n".join([*(f"| {' | '.join(row)} |" for row in rows), "", f"*{said}.*"])
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    if pairs > 1:
+        lines += ["", f"*Mean of {pairs} pairs{', with its 95 % confidence interval' if pairs > 2 else ''}.*"]
+    return "\n".join(lines)
 
 
 def filled(text: str, folder: Path = RESULTS) -> str:
@@ -73,9 +74,10 @@ def filled(text: str, folder: Path = RESULTS) -> str:
         mark, name, case, end = found.groups()
         file = folder / f"{name}.json"
         results = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"cases": {}}
-        if case not in results["cases"]:
+        if case not in results["cases"] and (case or "machine" not in results):
             raise LookupError(f"there are no results of {name}, {case}: run `make bench NAME={name}`")
-        return f"{mark}\n{table(results, case)}\n\n{end}"
+        made = table(results, case) if case else f"*Measured on {results['machine']}.*"
+        return f"{mark}\n{made}\n\n{end}"
 
     return PLACE.sub(place, text)
 

@@ -30,8 +30,13 @@ def test_a_table_has_methods_as_rows_and_measures_with_their_units_as_columns(re
     text = report.filled(TEXT, results)
     assert "| method | error (mm) | CPU (µs per voxel) | memory (MiB) |\n" in text
     assert "| ours | 2 ± 2.5 | 0.177 |  |\n| a peer | 2 |  | 1234 |\n" in text
-    assert "*Mean of 3 pairs, with its 95 % confidence interval. Measured on a machine.*" in text
+    assert "\n*Mean of 3 pairs, with its 95 % confidence interval.*\n" in text
     assert text.startswith("Before.\n") and text.endswith("After.\n") and "stale" not in text
+
+
+def test_without_a_case_the_computer_is_named(results):
+    text = report.filled("<!-- bench: speed -->\n<!-- /bench -->", results)
+    assert text == "<!-- bench: speed -->\n\n*Measured on a machine.*\n\n<!-- /bench -->"
 
 
 def test_the_interval_is_that_of_students_t():
