@@ -35,6 +35,7 @@ import SimpleITK as sitk
 
 from measure import Cases, alone, by_measure, peak_memory, write_results
 from regseg import data, volumes
+from regseg import elastix as door
 from regseg.data import brains, pairs
 
 POINTS = 20_000  # where errors are measured
@@ -257,51 +258,26 @@ def plan(folder: Path, stages: Any = None, client: Any = None) -> Any:
 
 
 def elastix(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
-    """elastix on the whole images, with `elastix_parameters`."""
-    import itk
-
-    fixed, moving = (itk.imread(folder / f"{name}.mha", itk.F) for name in ("fixed", "moving"))
-    affine = sitk.AffineTransform(sitk.ReadTransform(folder / "initial.tfm"))
-    parameters, initial = itk.ParameterObject.New(), itk.ParameterObject.New()
-    parameters.AddParameterMap(elastix_parameters())
-    initial.AddParameterMap(
-        {
-            "Transform": ("AffineTransform",),
-            "NumberOfParameters": ("12",),
-            "TransformParameters": tuple(map(repr, affine.GetParameters())),
-            "CenterOfRotationPoint": tuple(map(repr, affine.GetFixedParameters())),
-            "InitialTransformParameterFileName": ("NoInitialTransform",),
-            "HowToCombineTransforms": ("Compose",),
-        }
-    )
-    method = itk.ElastixRegistrationMethod.New(fixed, moving, parameter_object=parameters)
-    method.SetInitialTransformParameterObject(initial)
-    method.SetNumberOfThreads(1)
-    method.UpdateLargestPossibleRegion()
-
-    found = dict(method.GetTransformParameterObject().GetParameterMap(1))
-    grid = [found[f"Grid{what}"] for what in ("Size", "Origin", "Spacing", "Direction")]
-    columns = np.reshape(grid.pop(), (3, 3))  # elastix writes a matrix by columns, ITK reads it by rows
-    bspline = sitk.BSplineTransform(3, int(found["BSplineTransformSplineOrder"][0]))
-    bspline.SetFixedParameters([float(value) for part in (*grid, columns.T.ravel()) for value in part])
-    bspline.SetParameters([float(value) for value in found["TransformParameters"]])
-    return sitk.CompositeTransform([bspline, affine]), {}  # elastix applies the start first
+    """elastix in native code on the whole images, with `elastix_parameters`."""
+    fixed, moving = (sitk.ReadImage(folder / f"{name}.mha") for name in ("fixed", "moving"))
+    initial = sitk.ReadTransform(folder / "initial.tfm")
+    found = door.register(fixed, moving, elastix_parameters(), initial=initial, engine="native")
+    return found.transform, {}
 
 
-def elastix_parameters() -> Any:
+def elastix_parameters() -> door.Map:
     """elastix's default: B-spline of 10 mm, mutual information, four resolutions of 256 iterations of 2048 samples.
 
     Its bending energy is left out. itk-dreg cannot have it, as elastix has no second derivatives of the start that
     itk-dreg gives it; and without it elastix in memory needs half the time. On the pairs of DEVELOPMENT it was as good
     without it where the contrast is the same, and about 5 % worse where it differs.
     """
-    import itk
-
-    parameters = itk.ParameterObject.New().GetDefaultParameterMap("bspline")
-    parameters["Registration"] = ("MultiResolutionRegistration",)
-    parameters["Metric"] = ("AdvancedMattesMutualInformation",)
-    parameters["WriteResultImage"] = ("false",)  # no other method resamples
-    return parameters
+    return door.default_map(
+        "bspline",
+        Registration="MultiResolutionRegistration",
+        Metric="AdvancedMattesMutualInformation",
+        WriteResultImage=False,  # no other method resamples
+    )
 
 
 def itk_dreg(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
@@ -315,7 +291,6 @@ def itk_dreg(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
     import dask
     import itk
     from itk_dreg.elastix.register import ElastixDRegBlockPairRegistrationMethod
-    from itk_dreg.elastix.serialize import parameter_map_to_dict
     from itk_dreg.itk import make_reader
     from itk_dreg.reduce_dfield import dreg
     from itk_dreg.register import register_images
@@ -341,7 +316,7 @@ def itk_dreg(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
         initial_transform=itk.transformread(folder / "initial.tfm")[0],
         fixed_chunk_size=[-(-n // count) for n, count in zip(size_of(folder)[::-1], (2, 3, 2), strict=True)],
         overlap_factors=[0.25] * 3,
-        elx_parameter_object_serial=[parameter_map_to_dict(elastix_parameters())],
+        elx_parameter_object_serial=[elastix_parameters()],
         itk_transform_types=[itk.BSplineTransform[itk.D, 3, 3]],
         displacement_grid_scale_factors=[10.0] * 3,
     )

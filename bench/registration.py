@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
 from measure import alone, by_measure, peak_memory, write_results
 from regseg import data, evaluate
+from regseg import elastix as door
 from regseg.data import pairs
 
 SEEDS = (1, 2)  # of the pairs made here
@@ -132,38 +132,9 @@ def simpleitk_default(
 def elastix(
     fixed: sitk.Image, moving: sitk.Image, _brain: sitk.Image, affine: sitk.Transform, mask: sitk.Image | None = None
 ) -> sitk.Transform:
-    """elastix's own default B-spline parameter map (mutual information and bending energy)."""
-    import itk
-
-    parameters = itk.ParameterObject.New()
-    bspline = parameters.GetDefaultParameterMap("bspline")
-    bspline["WriteResultImage"] = ("false",)  # no other method resamples
-    parameters.AddParameterMap(bspline)
-    initial = itk.ParameterObject.New()
-    initial.AddParameterMap(
-        {
-            "Transform": ("AffineTransform",),
-            "NumberOfParameters": ("12",),
-            "TransformParameters": tuple(map(repr, affine.GetParameters())),
-            "CenterOfRotationPoint": tuple(map(repr, affine.GetFixedParameters())),
-            "InitialTransformParameterFileName": ("NoInitialTransform",),
-            "HowToCombineTransforms": ("Compose",),
-        }
-    )
-    method = itk.ElastixRegistrationMethod.New(itk_image(fixed), itk_image(moving), parameter_object=parameters)
-    if mask is not None:
-        method.SetFixedMask(itk_image(mask))
-    method.SetInitialTransformParameterObject(initial)
-    method.SetNumberOfThreads(1)
-    method.UpdateLargestPossibleRegion()
-
-    found = dict(method.GetTransformParameterObject().GetParameterMap(1))
-    grid = [found[f"Grid{what}"] for what in ("Size", "Origin", "Spacing", "Direction")]
-    columns = np.reshape(grid.pop(), (3, 3))  # elastix writes a matrix by columns, ITK reads it by rows
-    result = sitk.BSplineTransform(3, int(found["BSplineTransformSplineOrder"][0]))
-    result.SetFixedParameters([float(value) for part in (*grid, columns.T.ravel()) for value in part])
-    result.SetParameters([float(value) for value in found["TransformParameters"]])
-    return sitk.CompositeTransform([result, affine])  # elastix applies the start first
+    """elastix's own default B-spline parameter map (mutual information and bending energy), in native code."""
+    wanted = door.default_map("bspline")
+    return door.register(fixed, moving, wanted, initial=affine, fixed_mask=mask, engine="native").transform
 
 
 def elastix_lesson_input(
@@ -171,17 +142,6 @@ def elastix_lesson_input(
 ) -> sitk.Transform:
     """The same on local contrast, with samples from the dilated mask of the lesson's recipe."""
     return elastix(local_contrast(fixed), local_contrast(moving), brain, affine, mask=around(brain))
-
-
-def itk_image(image: sitk.Image) -> Any:
-    """The image as one of the package `itk`, which has types of its own."""
-    import itk
-
-    result = itk.image_from_array(sitk.GetArrayFromImage(image))
-    result.SetOrigin(image.GetOrigin())
-    result.SetSpacing(image.GetSpacing())
-    result.SetDirection(itk.matrix_from_array(np.reshape(image.GetDirection(), (3, 3))))
-    return result
 
 
 METHODS = {

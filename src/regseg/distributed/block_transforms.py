@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import SimpleITK as sitk
 
+from regseg import elastix
 from regseg.distributed.pair import BlockPair
 from regseg.distributed.votes import Votes, vote
 
@@ -59,8 +59,8 @@ class SimpleITKBlocks:
 class ElastixBlocks:
     """A B-spline registration of each block by elastix (S. Klein et al., IEEE Trans. Med. Imaging 29(1), 2010).
 
-    Its default metric is mutual information, so the two images may differ in contrast. Needs itk-elastix: the extra
-    `elastix`. One thread, because two of them crash elastix 5.2 now and then; the workers are the parallelism.
+    Its metric is mutual information, so the two images may differ in contrast. Needs the extra `elastix` and, because
+    each block has a mask, itk-elastix.
 
     Attributes
     ----------
@@ -82,51 +82,17 @@ class ElastixBlocks:
         Raises
         ------
         ImportError
-            Itk-elastix is not installed.
+            elastix is not installed.
+        ElastixError
+            It came to nothing.
         """
-        try:
-            import itk
-        except ImportError as error:
-            raise ImportError("ElastixBlocks needs itk-elastix: pip install 'regseg-course[elastix]'") from error
-        wanted = itk.ParameterObject.New()
-        parameters = wanted.GetDefaultParameterMap("bspline", self.resolutions, self.knots)
         # The default adds a penalty on bending that holds small warps back; here the reduction keeps the field smooth.
-        parameters["Registration"] = ["MultiResolutionRegistration"]
-        parameters["Metric"] = ["AdvancedMattesMutualInformation"]
-        parameters["MaximumNumberOfIterations"] = [str(self.iterations)]
-        parameters["RandomSeed"] = ["1"]
-        wanted.AddParameterMap(parameters)
-        method = itk.ElastixRegistrationMethod.New(_itk(itk, pair.fixed), _itk(itk, pair.moving))
-        method.SetFixedMask(_itk(itk, pair.mask))
-        method.SetParameterObject(wanted)
-        method.SetNumberOfThreads(1)
-        method.LogToConsoleOff()
-        method.UpdateLargestPossibleRegion()
-        return vote(pair, _transform(method.GetTransformParameterObject().GetParameterMap(0)))
-
-
-def _itk(itk, image: sitk.Image):
-    """The same image for ITK's own Python package."""
-    out = itk.image_from_array(sitk.GetArrayFromImage(image))
-    out.SetSpacing(image.GetSpacing())
-    out.SetOrigin(image.GetOrigin())
-    out.SetDirection(np.reshape(image.GetDirection(), (image.GetDimension(),) * 2))
-    return out
-
-
-def _transform(parameters) -> sitk.BSplineTransform:
-    """elastix's cubic B-spline as SimpleITK's: the same coefficients on the same grid."""
-    size, spacing, origin, direction = (
-        [float(each) for each in parameters[f"Grid{name}"]] for name in ("Size", "Spacing", "Origin", "Direction")
-    )
-    shape = [int(n) for n in size[::-1]]
-    coefficients = np.array([float(each) for each in parameters["TransformParameters"]]).reshape(len(shape), *shape)
-    images = []
-    for component in coefficients:
-        image = sitk.GetImageFromArray(component)
-        image.SetSpacing(spacing)
-        image.SetOrigin(origin)
-        # elastix writes the direction matrix column by column.
-        image.SetDirection(np.reshape(direction, (len(shape),) * 2).T.ravel().tolist())
-        images.append(image)
-    return sitk.BSplineTransform(images, 3)
+        wanted = elastix.default_map(
+            "bspline",
+            self.resolutions,
+            self.knots,
+            Registration="MultiResolutionRegistration",
+            Metric="AdvancedMattesMutualInformation",
+            MaximumNumberOfIterations=self.iterations,
+        )
+        return vote(pair, elastix.register(pair.fixed, pair.moving, wanted, fixed_mask=pair.mask).transform)
