@@ -51,6 +51,10 @@ def turned_size(scan, spacing) -> list[int]:
     return [round(n * s / spacing) for n, s in zip(scan.GetSize(), scan.GetSpacing(), strict=True)][::-1]
 
 
+def first_to_last(scan, spacing) -> list[int]:
+    return [round((n - 1) * s / spacing) + 1 for n, s in zip(scan.GetSize(), scan.GetSpacing(), strict=True)]
+
+
 def half_size(scan, spacing) -> list[int]:
     return [round(n * s / spacing / 2) for n, s in zip(scan.GetSize(), scan.GetSpacing(), strict=True)]
 
@@ -87,6 +91,23 @@ def inside(fixed, moving, transform, *, map_it=True) -> float:
     return float(np.mean(hits))
 
 
+def inside_by_eight(fixed, moving, transform) -> float:
+    """As `inside`, at eight points along each axis, from the first voxel to the last."""
+    hits = []
+    for index in product(*(np.linspace(0, n - 1, 8) for n in fixed.GetSize())):
+        point = transform.TransformPoint(fixed.TransformContinuousIndexToPhysicalPoint(index))
+        landed = moving.TransformPhysicalPointToIndex(point)
+        hits.append(all(0 <= i < n for i, n in zip(landed, moving.GetSize(), strict=True)))
+    return float(np.mean(hits))
+
+
+def right_voxel() -> tuple[int, ...]:
+    """The index of the voxel of the fixed scan that holds the mark."""
+    return data.load_pair("pair_rigid").fixed.TransformPhysicalPointToIndex(
+        motion().GetInverse().TransformPoint(mark())
+    )
+
+
 def mark() -> np.ndarray:
     return np.array(MARK)
 
@@ -97,17 +118,20 @@ def motion() -> sitk.Transform:
 
 RIGHT = {
     "02-shift": [lambda: shift(-20, 0, 0), lambda: sitk.Euler3DTransform((0, 0, 0), 0, 0, 0, (-20, 0, 0))],
-    "02-mark": [lambda: motion().GetInverse().TransformPoint(mark())],
+    "02-mark": [
+        lambda: motion().GetInverse().TransformPoint(mark()),
+        lambda: np.round(motion().GetInverse().TransformPoint(mark()), 1),
+    ],
     "02-order": [lambda: sitk.CompositeTransform([turn(x=20), shift(0, 0, -15)])],
     "02-centre": [
         lambda: turn(middle(), x=15),
         lambda: turn(tabled_head().TransformIndexToPhysicalPoint([n // 2 for n in tabled_head().GetSize()]), x=15),
     ],
-    "02-isotropic": [lambda: isotropic],
+    "02-isotropic": [lambda: isotropic, lambda: lambda *given: isotropic(*given, size=first_to_last)],
     "02-ct": [ct, lambda: ct(default=-1024), lambda: ct(default=-1010)],
     "02-once": [chain],
     "02-labels": [carried, lambda: carried(sitk.sitkLabelGaussian), lambda: carried(sitk.sitkLabelLinear)],
-    "02-empty": [lambda: inside],
+    "02-empty": [lambda: inside, lambda: inside_by_eight],
 }
 
 WRONG = {
@@ -115,6 +139,8 @@ WRONG = {
         ("every point by the same", lambda: turn(z=20)),
         ("asks backwards", lambda: shift(20, 0, 0)),
         ("another one", lambda: shift(0, -20, 0)),
+        ("counted voxels", lambda: shift(-10, 0, 0)),
+        ("counted voxels", lambda: shift(10, 0, 0)),
         ("moves nothing", lambda: shift(0, 0, 0)),
         ("the amount", lambda: shift(-2, 0, 0)),
     ],
@@ -122,6 +148,11 @@ WRONG = {
         ("applied the transform itself", lambda: motion().TransformPoint(mark())),
         ("in the moving scan", mark),
         ("for a shift only", lambda: 2 * mark() - motion().TransformPoint(mark())),
+        ("index of the right voxel", right_voxel),
+        (
+            "centre of the right voxel",
+            lambda: data.load_pair("pair_rigid").fixed.TransformIndexToPhysicalPoint(right_voxel()),
+        ),
         ("Which direction", lambda: (0, 0, 0)),
     ],
     "02-order": [
@@ -147,7 +178,7 @@ WRONG = {
             lambda: lambda scan, spacing: isotropic(scan, spacing, direction=np.eye(3).ravel().tolist()),
         ),
         ("origin is lost", lambda: lambda *given: isotropic(*given, origin=(0.0, 0.0, 0.0))),
-        ("order z, y, x", lambda: lambda *given: isotropic(*given, size=turned_size)),
+        ("order k, j, i", lambda: lambda *given: isotropic(*given, size=turned_size)),
         ("another length", lambda: lambda *given: isotropic(*given, size=half_size)),
         ("the values are not", lambda: lambda *given: isotropic(*given, empty=True)),
     ],
@@ -160,7 +191,8 @@ WRONG = {
         ("turned round", lambda: ct(inverse=True)),
         ("overshoots", lambda: ct(sitk.sitkBSpline)),
         ("is for labels", lambda: ct(sitk.sitkNearestNeighbor)),
-        ("that mixes neighbours", lambda: ct() * 0),
+        ("cannot hold the −1000", lambda: sitk.Cast(sitk.Clamp(ct(), lowerBound=0), sitk.sitkUInt16)),
+        ("that mixes neighbours", lambda: ct() * 0 - 1),
     ],
     "02-once": [
         ("another grid", lambda: data.load("brain_t1")),
