@@ -34,6 +34,17 @@ def brightest(scan: sitk.Image) -> list[int]:
     return [int(i) for i in np.unravel_index(np.argmax(array), array.shape)][::-1]
 
 
+def turned_before_scaled(scan: sitk.Image) -> np.ndarray:
+    turned = np.reshape(scan.GetDirection(), (3, 3)) @ brightest(scan)
+    return np.array(scan.GetOrigin()) + scan.GetSpacing() * turned
+
+
+def brightest_of_a_scan_that_it_darkens(scan: sitk.Image) -> tuple[float, ...]:
+    index = brightest(scan)
+    scan[index] = 0
+    return scan.TransformIndexToPhysicalPoint(index)
+
+
 def cast(one: sitk.Image) -> sitk.Image:
     return sitk.Cast(one, sitk.sitkInt16)
 
@@ -60,8 +71,15 @@ RIGHT = {
         lambda: data.load(thick).TransformPhysicalPointToIndex(NOTE),
         lambda: np.array(data.load(thick).TransformPhysicalPointToIndex(NOTE)),
     ],
-    "01-side": [lambda: "right", lambda: " Right"],
-    "01-letters": [lambda: "PIL", lambda: " pil ", lambda: ("P", "I", "L"), lambda: "P, I, L"],
+    "01-side": [lambda: "left", lambda: " Left"],
+    "01-letters": [
+        lambda: "PIL",
+        lambda: " pil ",
+        lambda: ("P", "I", "L"),
+        lambda: "P, I, L",
+        lambda: np.array(list("PIL")),
+        lambda: "posterior inferior left",
+    ],
     "01-geometry": [
         lambda: clip,
         lambda: (
@@ -70,7 +88,10 @@ RIGHT = {
             )
         ),
     ],
-    "01-brightest": [lambda: lambda scan: scan.TransformIndexToPhysicalPoint(brightest(scan))],
+    "01-brightest": [
+        lambda: lambda scan: scan.TransformIndexToPhysicalPoint(brightest(scan)),
+        lambda: brightest_of_a_scan_that_it_darkens,
+    ],
     "01-difference": [
         lambda: lambda after, before: cast(after) - cast(before),
         lambda: lambda after, before: sitk.Cast(after, sitk.sitkFloat32) - sitk.Cast(before, sitk.sitkFloat32),
@@ -83,6 +104,10 @@ RIGHT = {
         lambda: radiograph(lambda array: array),
         lambda: sitk.RescaleIntensity(data.load("radiograph")),
     ],
+    "01-padding": [
+        lambda: (0, "L", "program"),
+        lambda: [np.int16(0), "left", " Program "],
+    ],
     "01-lung": [lambda: volume(data.load("chest_ct_mask")) / 1e6],
 }
 
@@ -90,6 +115,10 @@ WRONG = {
     "01-index": [
         ("order of NumPy", lambda: data.load(thick).TransformPhysicalPointToIndex(NOTE)[::-1]),
         ("in the new scan", lambda: data.load("lesion_flair").TransformPhysicalPointToIndex(NOTE)),
+        ("divided the slice number", lambda: (127, 114, 111 // 5)),
+        ("divided the slice number", lambda: (127, 114, 111 / 5)),
+        ("divided the height", lambda: (127, 114, 39 / 5)),
+        ("divided the height", lambda: (127, 114, round(39 / 5))),
         ("counted from (0, 0, 0)", lambda: np.rint(np.divide(NOTE, data.load(thick).GetSpacing()))),
         (
             "left out the direction",
@@ -100,9 +129,8 @@ WRONG = {
         ("Let the scan itself", lambda: (1, 2, 3)),
     ],
     "01-side": [
-        ("in quotation marks", lambda: -29),
-        ("In RAS it would be so", lambda: "left"),
-        ("one of two words", lambda: "up"),
+        ("where is the midline", lambda: "right"),
+        ("you have the scan", lambda: "unknown"),
     ],
     "01-letters": [
         ("three letters in one text", lambda: (0, 1, 2)),
@@ -132,6 +160,7 @@ WRONG = {
             "left out the direction",
             lambda: lambda scan: np.add(scan.GetOrigin(), np.multiply(scan.GetSpacing(), brightest(scan))),
         ),
+        ("before you scaled it", lambda: turned_before_scaled),
         ("geometry of the scan itself", lambda: lambda _scan: (0, 0, 0)),
     ],
     "01-difference": [
@@ -157,6 +186,11 @@ WRONG = {
     ],
     "01-volume": [
         ("cubic millimetres", lambda: volume),
+        ("in litres", lambda: lambda labels: volume(labels) / 1e6),
+        (
+            "a label is a name",
+            lambda: lambda labels: sitk.GetArrayFromImage(labels).sum() * np.prod(labels.GetSpacing()) / 1000,
+        ),
         (
             "counted voxels",
             lambda: lambda labels: np.count_nonzero(sitk.GetArrayViewFromImage(labels)) / 1000,
@@ -172,10 +206,21 @@ WRONG = {
     "01-radiograph": [
         ("Hand over", lambda: np.zeros((3, 3))),
         ("size has changed", lambda: sitk.Image([4, 4], sitk.sitkFloat32)),
+        ("the head is gone", lambda: data.load("radiograph") * 0),
         ("the bones are dark: ", lambda: sitk.InvertIntensity(data.load("radiograph"), 65535)),
         ("over the end of the scale", lambda: sitk.InvertIntensity(data.load("radiograph"))),
         ("below zero", lambda: radiograph(lambda array: -array)),
         ("neither", lambda: radiograph(lambda array: np.where(array > array.mean(), 0, array))),
+    ],
+    "01-padding": [
+        ("in this order", lambda: 0),
+        ("which value is it", lambda: (119520, "L", "program")),
+        ("another one more often", lambda: (-1030, "L", "program")),
+        ("another one more often", lambda: (0.5, "L", "program")),
+        ("the letter there says L", lambda: (0, "R", "program")),
+        ("less of it", lambda: (0, "I", "program")),
+        ("follows the box", lambda: (0, "L", "body")),
+        ("happened since", lambda: (0, "L", "scanner")),
     ],
     "01-lung": [
         ("another unit", lambda: volume(data.load("chest_ct_mask"))),

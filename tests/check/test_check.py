@@ -40,8 +40,8 @@ def cases(table: dict) -> list:
 
 @pytest.fixture(autouse=True)
 def _downloaded_image(request):
-    """The one exercise on a downloaded image needs it."""
-    if "01-lung" in request.node.name:
+    """The exercises on a downloaded image need it."""
+    if any(name in request.node.name for name in ("01-lung", "01-padding")):
         request.getfixturevalue("public_images")
 
 
@@ -74,7 +74,7 @@ def test_every_sentence_of_a_check_is_reached_by_a_test(name):
 
 # --- any answer at all -----------------------------------------------------------------------------------------------
 
-ODD = [None, "", "left", 3, (1, 2), [1, 2, 3, 4], np.nan, float("inf"), object(), sitk.Image([2, 2], sitk.sitkUInt8)]
+ODD = [None, "", "blue", 3, (1, 2), [1, 2, 3, 4], np.nan, float("inf"), object(), sitk.Image([2, 2], sitk.sitkUInt8)]
 
 
 @pytest.mark.parametrize("name", EXERCISES)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import SimpleITK as sitk
 
 from regseg import data
-from regseg.check.engine import Verdict, call, close, exercise, image, numbers, right, same_grid, wrong
+from regseg.check.engine import Verdict, call, choice, close, exercise, image, numbers, right, same_grid, wrong
 
 NOTE = (-29.0, 20.0, 39.0)  # mm, LPS: the place that the colleague's note names
 
@@ -16,12 +18,19 @@ def index_of_the_note(given) -> Verdict:
     scan = data.load("brain_thick")
     answer, truth = numbers(given, 3), np.array(scan.TransformPhysicalPointToIndex(NOTE))
     origin, spacing = np.array(scan.GetOrigin()), np.array(scan.GetSpacing())
+    in_new = data.load("lesion_flair").TransformPhysicalPointToIndex(NOTE)
     if close(answer, truth):
-        return right("The same place in the patient has another index in every scan.")
+        return right(
+            "The same place has another index in each of the two, and the same millimetres: both count from one zero."
+        )
     if close(answer, truth[::-1]):
-        return wrong("Those are the right numbers in the order of NumPy: SimpleITK counts x, y, z.")
-    if close(answer, data.load("lesion_flair").TransformPhysicalPointToIndex(NOTE)):
-        return wrong("That is the index in the new scan: ask the older one, its voxels are five times thicker.")
+        return wrong("Those are the right numbers in the order of NumPy, k, j, i: SimpleITK wants i, j, k.")
+    if close(answer, in_new):
+        return wrong("That is the index in the new scan: ask the older one itself.")
+    if close(answer[:2], truth[:2]) and close(answer[2], in_new[2] / spacing[2], 0.5):
+        return wrong("You divided the slice number by five: the two scans do not begin at the same height.")
+    if close(answer[:2], truth[:2]) and close(answer[2], NOTE[2] / spacing[2], 1):
+        return wrong("You divided the height by five: slice 0 does not lie at z = 0, but at the origin.")
     if close(np.rint(answer), np.rint(np.array(NOTE) / spacing), 1):
         return wrong("You divided by the spacing, but counted from (0, 0, 0): voxel (0, 0, 0) lies at the origin.")
     if close(np.rint(answer), np.rint((np.array(NOTE) - origin) / spacing), 1):
@@ -34,22 +43,21 @@ def index_of_the_note(given) -> Verdict:
 
 
 @exercise("01-side")
-def side_of_the_note(given) -> Verdict:
-    if not isinstance(given, str):
-        return wrong('Give one of the two words, in quotation marks: "left" or "right".')
-    answer = given.strip().casefold()
-    if answer in ("right", "r"):
-        return right("In LPS a negative x lies on the patient's right.")
-    if answer in ("left", "l"):
-        return wrong("In RAS it would be so. Here x grows towards the patient's left, and −29 lies the other way.")
-    return wrong('The answer is one of two words: "left" or "right", of the patient.')
+def side_of_the_second_note(given) -> Verdict:
+    side = choice(given, "left", "right", "unknown")
+    if side == "left":
+        return right("It lies 29 mm from the midline, which is at x = −100 here, in the direction of L.")
+    if side == "right":
+        return wrong("A negative x is on the right only where zero lies on the midline: where is the midline here?")
+    return wrong("The number alone does not tell, but you have the scan: at which x does its middle voxel lie?")
 
 
 @exercise("01-letters")
 def letters_of_the_axes(given) -> Verdict:
-    if not (isinstance(given, str | tuple | list) and all(isinstance(letter, str) for letter in given)):
+    if not (isinstance(given, str | tuple | list | np.ndarray) and all(isinstance(letter, str) for letter in given)):
         return wrong("Give three letters in one text, one for each index axis.")
-    answer = "".join(letter for letter in "".join(given).upper() if letter.isalpha())
+    words = re.findall("[A-Z]+", (given if isinstance(given, str) else " ".join(given)).upper())
+    answer = "".join(word[0] for word in words) if len(words) == 3 else "".join(words)
     if answer == "PIL":
         return right("i runs to the back, j to the feet, k to the left: this scan was taken in sagittal slices.")
     if answer == "ASR":
@@ -91,9 +99,9 @@ def keeps_its_geometry(given) -> Verdict:
 
 @exercise("01-brightest")
 def brightest_voxel(given) -> Verdict:
-    for name in ("lesion_flair", "brain_thick", "brain_oblique"):
-        scan = data.load(name)
-        answer = numbers(call(given, scan), 3)
+    oblique = data.load("brain_oblique")
+    for scan in (data.load("lesion_flair"), data.load("brain_thick"), oblique, oblique[:, :, 2::5]):
+        answer = numbers(call(given, sitk.Image(scan)), 3)
         array = sitk.GetArrayViewFromImage(scan)
         index = np.array(np.unravel_index(np.argmax(array), array.shape))[::-1]
         truth = scan.TransformIndexToPhysicalPoint(index.tolist())
@@ -104,10 +112,12 @@ def brightest_voxel(given) -> Verdict:
             return wrong("That is the index of the voxel: turn it into a physical point in mm.")
         swapped = index[::-1].tolist()
         if close(answer, scan.TransformContinuousIndexToPhysicalPoint(swapped), 0.01):
-            return wrong("The index came from NumPy as z, y, x: turn it round before SimpleITK sees it.")
-        ignoring = np.array(scan.GetOrigin()) + np.array(scan.GetSpacing()) * index
-        if close(answer, ignoring, 0.01):
+            return wrong("The index came from NumPy as k, j, i: turn it round before SimpleITK sees it.")
+        origin, spacing = np.array(scan.GetOrigin()), np.array(scan.GetSpacing())
+        if close(answer, origin + spacing * index, 0.01):
             return wrong("You left out the direction matrix: TransformIndexToPhysicalPoint does the whole computation.")
+        if close(answer, origin + spacing * (np.reshape(scan.GetDirection(), (3, 3)) @ index), 0.01):
+            return wrong("You turned the index before you scaled it: the spacing belongs to the index axes.")
         return wrong("The point is not the brightest one on every scan: use the geometry of the scan itself.")
     return right("It also holds on scans with thick and with tilted slices, which you had not seen.")
 
@@ -185,8 +195,12 @@ def volume_of_a_label(given) -> Verdict:
             continue
         if close(answer, volume, 1e-3 * volume):
             return wrong("That is in cubic millimetres: one millilitre holds a thousand of them.")
+        if close(answer, volume / 1e6, 1e-3 * volume / 1e6):
+            return wrong("That is in litres: one millilitre is a thousandth of one.")
         if close(answer, count) or close(answer, count / 1000, 1e-6 * count):
             return wrong("You counted voxels: on the second scan they are not 1 mm³ each, so use the spacing.")
+        if close(answer, int(sitk.GetArrayViewFromImage(labels).sum()) / count * volume / 1000, 1e-3 * volume / 1000):
+            return wrong("You added the labels up: a label is a name, so count the voxels that have one.")
         return wrong("Count the voxels above zero, and multiply by the volume of one of them.")
     return right("It holds for any spacing, because it asks the image for it.")
 
@@ -214,6 +228,8 @@ def bright_bones(given) -> Verdict:
     read, answer = (sitk.GetArrayFromImage(one).astype(float).ravel() for one in (data.load("radiograph"), given))
     if answer.size != read.size:
         return wrong("The size has changed: the question is only about the intensities.")
+    if np.ptp(answer) == 0:
+        return wrong("All voxels have one value now: the head is gone.")
     if close(answer, (255 - read) % 65536):
         return wrong("Without maximum=65535, InvertIntensity runs over the end of the scale; and was it needed at all?")
     agreement = np.corrcoef(answer, read)[0, 1]
@@ -224,6 +240,32 @@ def bright_bones(given) -> Verdict:
     if answer.min() < 0:
         return wrong("Now the bones are dark, and the values are below zero: look at the picture before you change it.")
     return wrong("Now the bones are dark: SimpleITK had done it already when it read the file, whatever the tag says.")
+
+
+@exercise("01-padding")
+def pad_of_the_chest(given) -> Verdict:
+    if not (isinstance(given, tuple | list) and len(given) == 3):
+        return wrong("Give three answers in this order: the value, the side, and who put it there.")
+    value, side = numbers(given[0], 1)[0], given[1]
+    side = choice(side.strip()[:1] if isinstance(side, str) else side, *"RLAPSI")
+    maker = choice(given[2], "body", "scanner", "program")
+    kinds, counts = np.unique(sitk.GetArrayFromImage(data.load("chest_ct")), return_counts=True)
+    if value in (counts.max(), np.argmax(counts)):
+        return wrong("That is how often it occurs, or where it stands in the list: which value is it?")
+    if value != kinds[np.argmax(counts)]:
+        often = counts[kinds == value].sum()
+        return wrong(
+            f"The value {value:g} occurs {often} times, and another one more often: look at the largest count."
+        )
+    if side == "R":
+        return wrong("That edge is on the right of the picture, and the letter there says L.")
+    if side != "L":
+        return wrong(f"On the side {side} there is less of it than on another one: look at all three pictures again.")
+    if maker == "body":
+        return wrong("No tissue has one value to the last digit, and the band follows the box, not the body.")
+    if maker == "scanner":
+        return wrong("The box was cut out after the scanner had done its work: what does the card say happened since?")
+    return right("It is a pad: a program had nothing to read there, and wrote its default value.")
 
 
 @exercise("01-lung")
