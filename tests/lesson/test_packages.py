@@ -125,3 +125,10 @@ def test_the_tests_run_on_the_locked_versions(locked):
                 except PackageNotFoundError:
                     continue  # an environment made for a part of the tests only
                 assert line.specifier.contains(installed), f"{name} {installed} is installed, and {line} locked"
+
+
+def test_one_version_stands_everywhere(root, project):
+    """The newest heading of the changelog names it, and CITATION.cff cites it; a tag needs nothing more."""
+    newest = re.search(r"^## (\S+)$", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)[1]
+    cited = re.search(r"^version: (\S+)$", (root / "CITATION.cff").read_text(encoding="utf-8"), re.M)[1]
+    assert newest == cited == project["project"]["version"]
