@@ -341,7 +341,7 @@ def test_a_default_map_has_elastixs_names_and_ones_own_values():
 
 def test_what_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "itk", None)
-    with pytest.raises(ImportError, match="pip install itk-elastix"):
+    with pytest.raises(ImportError, match=r"pip install 'regseg-course\[elastix-native\]'"):
         elastix.register(FLAT, FLAT, RIGID, fixed_mask=FLAT)
     monkeypatch.setitem(sys.modules, "itkwasm_elastix", None)
     with pytest.raises(ImportError, match=r"pip install 'regseg-course\[elastix\]'"):

@@ -394,7 +394,7 @@ class _Wasm:
         except (Trap, WasmtimeError) as error:
             raise ElastixError(
                 "its WebAssembly stops without a word. Look for a misspelt name in the map, for images that barely "
-                "overlap, or are too small or too large; engine='native' (pip install itk-elastix) tells more."
+                "overlap, or are too small or too large; engine='native' tells more."
             ) from error
         return found[-1], ""
 
@@ -423,7 +423,7 @@ class _Native:
             itk.ElastixRegistrationMethod  # noqa: B018  it loads when it is asked for
         except (ImportError, AttributeError) as error:
             raise ImportError(
-                "masks and corresponding points need the native elastix: pip install itk-elastix (1.6 GB)"
+                "masks and corresponding points need the native elastix: pip install 'regseg-course[elastix-native]'"
             ) from error
         self.itk, self.points = itk, points
         self.fixed, self.moving = (self._image(sitk.Cast(each, sitk.sitkFloat32)) for each in (fixed, moving))

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=["solve", "elastix", "simpleitk"],
         default="solve",
-        help="the streamed solve (default), or block transforms of elastix (extra `elastix`) or SimpleITK, blended",
+        help="the streamed solve (default), or blended transforms of blocks, by elastix (extra `elastix-native`) or SimpleITK",
     )
     parser.add_argument("--spacing", type=float, metavar="MM", help="finest voxels looked at; default 1, SimpleITK 2")
     parser.add_argument(

@@ -59,8 +59,8 @@ class SimpleITKBlocks:
 class ElastixBlocks:
     """A B-spline registration of each block by elastix (S. Klein et al., IEEE Trans. Med. Imaging 29(1), 2010).
 
-    Its metric is mutual information, so the two images may differ in contrast. Needs the extra `elastix` and, because
-    each block has a mask, itk-elastix.
+    Its metric is mutual information, so the two images may differ in contrast. Each block has a mask, so this
+    needs the extra `elastix-native`.
 
     Attributes
     ----------

@@ -39,7 +39,7 @@ def streamed_solve(
 def elastix_blocks(
     spacing: float = 1.0, block_size: float | None = None, overlap: float | None = None
 ) -> tuple[Stage, ...]:
-    """Blocks registered by elastix with mutual information, and blended. Needs the extra `elastix`, and itk-elastix.
+    """Blocks registered by elastix with mutual information, and blended. Needs the extra `elastix-native`.
 
     Without other sizes, blocks are 64 voxels wide and their halo 16.
     """
