@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=["solve", "elastix", "simpleitk"],
         default="solve",
-        help="the streamed solve (default), or blended transforms of blocks, by elastix (extra `elastix-native`) or SimpleITK",
+        help="the streamed solve (default), or blocks by elastix (extra `elastix-native`) or SimpleITK, blended",
     )
     parser.add_argument("--spacing", type=float, metavar="MM", help="finest voxels looked at; default 1, SimpleITK 2")
     parser.add_argument(
