@@ -9,7 +9,7 @@ import json
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 
 from lessonkit.addresses import Addresses
 from lessonkit.lesson import Lesson, replace_file
-from lessonkit.page import DIVS, Cell, Div, LessonError, Page, Prose
+from lessonkit.page import COMPARE, DIVS, PREDICT, Cell, Div, LessonError, Page, Prediction, Prose
 
 WELCOME = """# {title}
 
@@ -123,34 +123,68 @@ def _cells(lesson: Lesson, page: Page) -> list[NotebookNode]:
     cells = [nbformat.v4.new_markdown_cell(welcome), nbformat.v4.new_code_cell(first)]
 
     headed: set[Div] = set()
-    for fold, group in groupby(_blocks(page, links), _fold):
+    for fold, group in groupby(_blocks(page, links), lambda block: _fold(page, block)):
         if fold:
-            cells.append(nbformat.v4.new_markdown_cell(_details(fold, group, headed)))
+            cells.append(nbformat.v4.new_markdown_cell(_details(fold, list(group), headed)))
             continue
         for block in group:
-            cells += _code(block) if isinstance(block, Cell) else [nbformat.v4.new_markdown_cell(_prose(block, headed))]
+            match block:
+                case Prediction():
+                    cells.append(_buttons(block))
+                case Cell():
+                    cells += _code(block)
+                case Prose():
+                    cells.append(nbformat.v4.new_markdown_cell(_prose(block, headed)))
     return cells
 
 
-def _blocks(page: Page, links: _Links) -> Iterator[Prose | Cell]:
-    """What of an episode is for the learner, with its links mended."""
+def _blocks(page: Page, links: _Links) -> Iterator[Prose | Cell | Prediction]:
+    """What of an episode is for the learner, with its links mended; behind the question of a prediction, itself."""
     for block in page.blocks:
+        asked = next((each for each in page.predictions if each.asks in block.divs), None)
         if any(div.kind == "instructor" for div in block.divs):
             continue
         if isinstance(block, Cell):
-            captions = [replace(figure, caption=links.anywhere(figure.caption)) for figure in block.figures]
-            yield replace(block, figures=tuple(captions))
-        elif text := links.anywhere(block.text):
+            captions = [f"*{links.anywhere(figure.caption)}*" for figure in block.figures if figure.caption]
+            yield block
+            if captions and not block.folded:  # they say whether a picture is real, template or synthetic
+                yield Prose("\n\n".join(captions), block.line)
+        elif text := links.anywhere(_without_choices(block, asked)):
             yield replace(block, text=text)
+        if asked:
+            yield asked
 
 
-def _fold(block: Prose | Cell) -> Div | None:
-    """The outermost div around a block that is closed until asked for."""
+def _without_choices(block: Prose, asked: Prediction | None) -> str:
+    """The text of a block; of a prediction's question without the choices, which become buttons."""
+    if asked is None:
+        return block.text
+    first, end = (line - block.line for line in asked.choice_lines)
+    lines = block.text.split("\n")
+    return "\n".join(lines[:first] + lines[end:]).rstrip()
+
+
+def _fold(page: Page, block: Prose | Cell | Prediction) -> Div | None:
+    """The outermost div around a block that is closed until asked for; what is said of an answer is folded too."""
+    if isinstance(block, Prediction):
+        return None
+    for each in page.predictions:
+        if isinstance(block, Prose) and each.answers(block.line) and _answered(page, each, block):
+            return each.compares
     return next((div for div in block.divs if _shown(div) == "fold"), None)
 
 
-def _label(div: Div) -> str:
-    return DIVS[div.kind].label if div.kind in DIVS else div.kind
+def _answered(page: Page, prediction: Prediction, block: Prose) -> bool:
+    """Whether a cell that answers stands before this block; what stands before the first one leads to it."""
+    cells = [cell.line for cell in page.cells if prediction.answers(cell.line)]
+    return not cells or cells[0] <= block.line
+
+
+def _name(div: Div) -> str:
+    """What a div is called: its label and its title."""
+    if div.title.startswith((PREDICT, COMPARE)):
+        return div.title
+    return ": ".join(filter(None, [DIVS[div.kind].label if div.kind in DIVS else div.kind, div.title]))
 
 
 def _shown(div: Div) -> str:
@@ -158,14 +192,21 @@ def _shown(div: Div) -> str:
 
 
 def _code(cell: Cell) -> list[NotebookNode]:
-    """A code cell, and the captions of what it draws: they say whether a picture is real, template or synthetic."""
     tags = ["exercise"] if cell.challenge else []
     if cell.result and cell.result.kind == "error":
         tags.append("raises-exception")  # Run All goes on behind it
-    made = [nbformat.v4.new_code_cell(cell.source, metadata={"tags": tags} if tags else {})]
-    if captions := [f"*{figure.caption}*" for figure in cell.figures if figure.caption]:
-        made.append(nbformat.v4.new_markdown_cell("\n\n".join(captions)))
-    return made
+    return [nbformat.v4.new_code_cell(cell.source, metadata={"tags": tags} if tags else {})]
+
+
+def _buttons(prediction: Prediction) -> NotebookNode:
+    """The cell that asks for a prediction."""
+    question, *choices = (re.sub(r"[`*]", "", text) for text in (prediction.title, *prediction.choices))
+    if not prediction.title.startswith("`"):
+        question = question[:1].upper() + question[1:]
+    choices = "".join(f"    {json.dumps(choice, ensure_ascii=False)},\n" for choice in choices)
+    question = json.dumps(question, ensure_ascii=False)
+    source = f"from regseg import show\n\nshow.predict({question}, [\n{choices}])"
+    return nbformat.v4.new_code_cell(source, metadata={"tags": ["prediction"]})
 
 
 def _prose(block: Prose, headed: set[Div]) -> str:
@@ -173,7 +214,7 @@ def _prose(block: Prose, headed: set[Div]) -> str:
     div = next((div for div in reversed(block.divs) if _shown(div) != "tabs"), None)
     if div is None:
         return block.text
-    text, name = block.text, ": ".join(filter(None, [_label(div), div.title]))
+    text, name = block.text, _name(div)
     if div not in headed:
         headed.add(div)
         body = text.partition("\n")[2].strip("\n") if div.title else text
@@ -184,10 +225,10 @@ def _prose(block: Prose, headed: set[Div]) -> str:
     return text if _shown(div) == "fold" else "\n".join(f"> {line}".rstrip() for line in text.strip("\n").split("\n"))
 
 
-def _details(fold: Div, blocks: Iterable[Prose | Cell], headed: set[Div]) -> str:
-    """A hint or solution, folded; its code is there to be read and copied, Run All passes it by."""
-    summary = html.escape(": ".join(filter(None, [_label(fold), fold.title])), quote=False)
-    summary = re.sub(r"`([^`]+)`", r"<code>\1</code>", summary)
+def _details(fold: Div, blocks: list[Prose | Cell], headed: set[Div]) -> str:
+    """A hint, a solution or an answer, folded; its code is there to be read and copied, Run All passes it by."""
+    name = _name(fold) if any(fold in block.divs for block in blocks) else "Answer"
+    summary = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(name, quote=False))
     parts = [
         f"```python\n{block.source}\n```" if isinstance(block, Cell) else _prose(block, headed) for block in blocks
     ]

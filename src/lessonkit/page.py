@@ -28,6 +28,8 @@ ALT = re.compile(r"alt=(['\"])(.*?)\1", re.S)
 # What a fresh run may change in the block below, and why: <!-- tolerance: 5%, the seed 0 is the time of day -->
 TOLERANCE = re.compile(r"^<!--\s*tolerance:\s*(any|[\d.]+\s*%)(?:,\s*(?P<reason>.*?))?\s*-->\s*$")
 DEFAULT_TOLERANCE = 0.001
+# The titles of the two divs of a prediction begin so.
+PREDICT, COMPARE = "Predict:", "Compare:"
 CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.S)
 
 
@@ -174,6 +176,25 @@ class Cell:
     def folded(self) -> bool:
         """True in a solution or hint, which the notebook folds away."""
         return any(DIVS[div.kind].shown == "fold" for div in self.divs if div.kind in DIVS)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A question with named choices, decided before what answers it is seen.
+
+    `asks` is the discussion "Predict: …", `compares` the spoiler "Compare: …" of the same title, with a sentence on
+    each choice. What stands between the two answers. `choice_lines` is the half-open range of lines of the choices.
+    """
+
+    title: str
+    asks: Div
+    compares: Div
+    choices: tuple[str, ...]
+    choice_lines: tuple[int, int]
+
+    def answers(self, line: int) -> bool:
+        """Whether a line stands between question and comparison."""
+        return self.asks.end < line < self.compares.line
 
 
 @dataclass(frozen=True)
@@ -390,7 +411,7 @@ class Page:
                 continue
             if opened := DIV_OPEN.match(text):
                 heading = next((below for below in self.lines[line:] if below.strip()), "")
-                title = heading.lstrip("#").strip() if heading.startswith("#") else ""
+                title = re.sub(r"\s*\{[^}]*\}\s*$", "", heading.lstrip("#")).strip() if heading.startswith("#") else ""
                 open_.append(Div(opened[1], title, line, open_[-1] if open_ else None))
                 divs.append(open_[-1])
             elif not DIV_CLOSE.match(text):
@@ -405,6 +426,37 @@ class Page:
     def around(self, line: int) -> tuple[Div, ...]:
         """The divs that a line stands in, the outermost first."""
         return tuple(div for div in self.divs if div.holds(line))
+
+    def lists(self, div: Div) -> list[tuple[tuple[int, int], list[str]]]:
+        """The lists of a div: the half-open range of lines of each, and its points."""
+        found = []
+        for token, paragraph, inline in zip(self.tokens, self.tokens[1:], self.tokens[2:], strict=False):
+            if token.type == "bullet_list_open" and token.level == 0 and div.holds(token.map[0] + 1):
+                lines = self.lines[: token.map[1]]
+                end = next(at for at in range(len(lines), 0, -1) if lines[at - 1].strip() and at < div.end)
+                found.append(((token.map[0] + 1, end + 1), []))
+            if token.type == "list_item_open" and token.level == 1 and found and div.holds(token.map[0] + 1):
+                text = inline.content if paragraph.type == "paragraph_open" else ""
+                found[-1][1].append(" ".join(text.split("\n:::")[0].split()))
+        return found
+
+    @cached_property
+    def predictions(self) -> tuple[Prediction, ...]:
+        """The predictions of an episode that have their comparison, in order."""
+        found = []
+        for asks in self.titled("discussion", PREDICT):
+            title = asks.title.removeprefix(PREDICT).strip()
+            for compares in self.titled("spoiler", COMPARE):
+                named = compares.title.removeprefix(COMPARE).strip() == title
+                if named and compares.line > asks.end and compares.parent is asks.parent:
+                    lines, choices = (self.lists(asks) or [((asks.end, asks.end), [])])[-1]
+                    found.append(Prediction(title, asks, compares, tuple(choices), lines))
+                    break
+        return tuple(found)
+
+    def titled(self, kind: str, word: str) -> list[Div]:
+        """The divs of a kind whose title begins with a word."""
+        return [div for div in self.divs if div.kind == kind and div.title.startswith(word)]
 
     # Cells
 

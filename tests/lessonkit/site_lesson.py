@@ -251,6 +251,40 @@ Back to [images](01-images.md) and [its place](#order). The [notes](../instructo
 
 Text.
 
+::: discussion
+
+### Predict: which way does the `head` move?
+
+We add 30 mm.
+
+- to the right
+- to `the left`
+- not at all
+
+:::
+
+```python
+print("ANSWER-IN-AN-OUTPUT")
+```
+
+```output
+ANSWER-IN-AN-OUTPUT
+```
+
+![A *synthetic* square that moved.](fig/01-square.png){alt='a grey square that has moved'}
+
+It moves away: ANSWER-IN-PROSE.
+
+::: spoiler
+
+### Compare: which way does the `head` move?
+
+- **to the right**: SENTENCE-ON-RIGHT.
+- **to `the left`**: SENTENCE-ON-LEFT.
+- **not at all**: SENTENCE-ON-NOTHING.
+
+:::
+
 ::: challenge
 
 ## Find the voxel

@@ -221,6 +221,68 @@ def test_tags_outputs_and_format(lesson):
     assert text(lesson, lesson.episodes[0]).endswith("}\n")
 
 
+PREDICTION = """\
+::: discussion
+
+### Predict: which `way`?
+
+It is moved.
+
+- left
+- to the *right*
+
+:::
+
+It is a
+test.
+
+```python
+move(1)
+```
+
+![A template: moved](fig/01-moved.png){alt='A brain'}
+
+So it goes.
+
+```python
+move(2)
+```
+
+Away.
+
+::: spoiler
+
+### Compare: which `way`?
+
+- **left**: right.
+- **to the *right***: wrong.
+
+:::
+
+## A voxel"""
+
+
+def test_a_prediction_has_buttons_above_the_cell_that_answers_and_folds_what_is_said_of_it(lesson):
+    lesson = rewrite(lesson, "## A voxel", PREDICTION)
+    cells = made(lesson).cells[3:9]
+    assert [(cell.cell_type, cell.source) for cell in cells] == [
+        ("markdown", "> **Predict: which `way`?**\n>\n> It is moved."),
+        ("code", 'from regseg import show\n\nshow.predict("Which way?", [\n    "left",\n    "to the right",\n])'),
+        ("markdown", "It is a\ntest."),
+        ("code", "move(1)"),
+        (
+            "markdown",
+            "<details>\n<summary>Answer</summary>\n\n*A template: moved*\n\nSo it goes.\n\n</details>",
+        ),
+        ("code", "move(2)"),
+    ]
+    assert made(lesson).cells[9].source == (
+        "<details>\n<summary>Compare: which <code>way</code>?</summary>\n\nAway.\n\n"
+        "- **left**: right.\n- **to the *right***: wrong.\n\n</details>"
+    )
+    assert cells[1].metadata.tags == ["prediction"]
+
+
 def test_ids_are_unique_and_survive_edits_elsewhere(lesson):
     before = [cell.id for cell in made(lesson).cells]
     assert len(set(before)) == len(before)

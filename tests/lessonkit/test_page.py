@@ -150,3 +150,52 @@ def test_a_file_keeps_its_line_ends(tmp_path):
         b"One\r\n\r\n```python\r\nprint(2)\r\n```\r\n\r\n```output\r\n2\r\n```\r\n\r\nTwo\nThree\r\n"
     )
     assert read(path).cells[0].source == "print(2)"
+
+
+PREDICTION = """\
+::: discussion
+
+### Predict: does it move? {#move}
+
+It may.
+
+- yes, it
+  does
+- `no`
+
+:::
+
+```python
+move()
+```
+
+Because.
+
+::: spoiler
+
+### Compare: does it move?
+
+- **yes, it does**: right.
+- **`no`**: wrong.
+
+:::
+"""
+
+
+def test_a_prediction_knows_its_choices_and_what_answers_it(tmp_path):
+    path = tmp_path / "01-x.md"
+    path.write_text(PREDICTION, encoding="utf-8")
+    page = read(path)
+    (prediction,) = page.predictions
+    assert prediction.title == "does it move?"
+    assert prediction.choices == ("yes, it does", "`no`")
+    first, end = prediction.choice_lines
+    assert page.lines[first - 1 : end - 1] == ["- yes, it", "  does", "- `no`"]
+    answer = [line for number, line in enumerate(page.lines, start=1) if prediction.answers(number) and line]
+    assert answer == ["```python", "move()", "```", "Because."]
+
+
+def test_a_question_without_its_comparison_is_no_prediction(tmp_path):
+    path = tmp_path / "01-x.md"
+    path.write_text(PREDICTION.replace("### Compare: does", "### Compare: did"), encoding="utf-8")
+    assert read(path).predictions == ()

@@ -41,6 +41,33 @@ check.answer("01-{number}", answer)
 
 """
 
+PREDICTION = """\
+::: discussion
+
+### Predict: what is printed?
+
+Think.
+
+- the number one
+- nothing
+
+:::
+
+"""
+
+COMPARISON = """\
+
+::: spoiler
+
+### Compare: what is printed?
+
+- **the number one**: it is the last value.
+- **nothing**: the last value of a cell is shown.
+
+:::
+
+"""
+
 EPISODE = (
     """\
 ---
@@ -67,6 +94,9 @@ A [picture element](../learners/reference.md#voxel) has a colour: see [how to be
 [this section](#reading-an-image) and the [first step](../learners/setup.md#first-steps). It costs `` `speling` ``
 and $\\speling$ at <https://example.org/speling>.
 
+"""
+    + PREDICTION
+    + """\
 ```python
 from regseg import check
 
@@ -83,6 +113,9 @@ image
 <!-- tolerance: 1%, drawn by lot -->
 ![Synthetic MR image of a head.](fig/01-head.png){alt='A head, seen from the front.'}
 
+"""
+    + COMPARISON
+    + """\
 ![A drawing of the axes.](fig/axes.svg){alt='Three arrows that meet in
 a corner.'}
 
@@ -277,6 +310,17 @@ BROKEN = [
     (E01, 'answer = ...\ncheck.answer("01-4", answer)', "answer = 4\ncheck.answer('01-4', answer)", FOURTH, "'...'"),
     (E01, 'answer = ...\ncheck.answer("01-4", answer)', "answer = ...", FOURTH, "must end in its check"),
     (E01, 'answer = 4\ncheck.answer("01-4", answer)', "answer = 4", FOURTH, "must repeat the check"),
+    # the house: predictions
+    (E01, COMPARISON, "", "::: discussion", "never compared"),
+    (E01, PREDICTION, "", "::: spoiler", "no prediction before this has its title"),
+    (E01, "::: spoiler", "::: callout", "::: callout", "is a '::: spoiler'"),
+    (E01, "- nothing\n", "", "::: discussion", "two to four different choices"),
+    (E01, "- nothing\n", "- nothing\n- two\n- three\n- four\n", "::: discussion", "two to four different choices"),
+    (E01, "- nothing\n", "- the number one\n", "::: discussion", "two to four different choices"),
+    (E01, "- **nothing**: the last value of a cell is shown.\n", "", "::: spoiler", "'nothing' has no sentence"),
+    (E01, "- nothing\n", "- nothing\n- an error\n", "::: spoiler", "'an error' has no sentence"),
+    (E01, "is shown.\n", "is shown.\n- **two**: no.\n", "::: spoiler", "'two' is none of the choices"),
+    (E01, "::: spoiler", "## The answer\n\n::: spoiler", "## The answer", "a heading does not belong"),
     # the house: names and code
     (E01, "```bash\n", NEW_CELL.format("def f():\n    return answer"), "def f", "in the challenge 'Challenge 6'"),
     (E01, "```bash\n", NEW_CELL.format("a = 1\na += ("), "a += (", "not Python"),

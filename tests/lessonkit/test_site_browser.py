@@ -72,6 +72,7 @@ def test_every_page_is_accessible_and_fits(browser, built, width, theme):
             name = path.relative_to(built).as_posix()
             page.goto(address + name)
             page.evaluate("document.querySelectorAll('main details').forEach((details) => { details.open = true; })")
+            page.evaluate("document.querySelectorAll('.give').forEach((button) => { button.click(); })")
             found = Axe().run(page).response["violations"]
             wrong += [f"{name}: {one['id']} at {[node['target'] for node in one['nodes']]}" for one in found]
             if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
@@ -146,6 +147,68 @@ def test_tabs_follow_the_keyboard_and_groups_are_remembered(page, address):
     assert windows.get_attribute("aria-selected") == "true"
     windows.press("Home")
     assert page.get_by_text("Use apt").is_visible()
+
+
+ANSWERS = "ANSWER-IN-AN-OUTPUT", "ANSWER-IN-PROSE", "SENTENCE-ON-LEFT"
+
+
+def seen(page) -> list[bool]:
+    """Whether each part of the answer of the small lesson's prediction is to be seen."""
+    return [page.locator(".prediction").get_by_text(answer, exact=False).last.is_visible() for answer in ANSWERS]
+
+
+def test_an_answer_is_veiled_until_the_reader_has_chosen_and_the_choice_is_remembered(page, address):
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(address + "02-transforms.html")
+    heard = listen(page, address)
+    assert seen(page) == [False, False, False]
+    assert page.locator(".prediction .answer .python").is_visible()
+    assert Axe().run(page).response["violations"] == []
+    page.get_by_role("button", name="to the right").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    left = page.get_by_role("button", name="to the left")
+    assert left.get_attribute("aria-pressed") == "true"
+    assert seen(page) == [True, True, True]
+    assert page.locator(".sentences li").first.inner_text().endswith("SENTENCE-ON-LEFT.")
+    assert "your choice stands first" in page.locator(".prediction [role=status]").inner_text()
+    assert Axe().run(page).response["violations"] == []
+    page.reload()
+    assert left.get_attribute("aria-pressed") == "true"
+    assert seen(page) == [True, True, True]
+    page.goto(address + "aio.html")
+    assert seen(page) == [True, True, True]
+    page.get_by_role("button", name="Ask me again").click()
+    assert seen(page) == [False, False, False]
+    page.goto(address + "02-transforms.html")
+    assert seen(page) == [False, False, False]
+    assert heard == []
+
+
+def test_a_reader_may_ask_to_see_without_choosing(page, address):
+    page.goto(address + "02-transforms.html")
+    page.get_by_role("button", name="Show me").click()
+    assert seen(page) == [True, True, True]
+    assert page.locator(".choices [aria-pressed=true]").count() == 0
+    page.reload()
+    assert seen(page) == [True, True, True]
+
+
+def test_nothing_is_veiled_on_paper_for_instructors_or_without_a_script(browser, page, address):
+    page.goto(address + "02-transforms.html")
+    page.emulate_media(media="print")
+    assert seen(page) == [True, True, True]
+    page.emulate_media(media="screen")
+    page.goto(address + "instructor/02-transforms.html")
+    assert seen(page) == [True, True, True]
+    assert page.locator(".choices button").count() == 0
+    page.route("**/site.js", lambda route: route.abort())
+    page.goto(address + "02-transforms.html")
+    assert seen(page) == [True, True, True]
+    with browser.new_context(java_script_enabled=False) as context:
+        plain = context.new_page()
+        plain.goto(address + "02-transforms.html")
+        assert seen(plain) == [True, True, True]
 
 
 def test_the_theme_is_kept(page, address):

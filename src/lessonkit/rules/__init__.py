@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from lessonkit.addresses import Addresses
 from lessonkit.lesson import Lesson
 from lessonkit.page import Finding, LessonError, Page
-from lessonkit.rules import files, house, links, page, spelling
+from lessonkit.rules import files, house, links, page, predictions, spelling
 from lessonkit.rules.files import Problem
 
 __all__ = ["Problem", "check", "not_run"]
@@ -48,6 +48,7 @@ def _findings(each: Page, addresses: Addresses) -> Iterator[Finding]:
     yield from links.images(each, addresses)
     if each.kind == "episode":
         yield from house.episode(each)
+        yield from predictions.predictions(each)
 
 
 def not_run(lesson: Lesson) -> list[str]:

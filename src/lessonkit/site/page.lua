@@ -6,8 +6,10 @@
 --   figures     for the page of all images
 --   summary     the first paragraph, for the description of the page
 
--- The kinds of divs, by name: what a reader sees each called, and how it is shown. Python's table (lessonkit.page.DIVS).
+-- What Python knows (lessonkit.page). The kinds of divs, by name: what a reader sees each called, and how it is shown.
 local divs
+-- The words with which the titles of a prediction's two divs begin, and the name of the page.
+local predict
 local CODE = {
   python = "Python", py = "Python, not run", output = "Output", error = "Error", warning = "Warning", bash = "Terminal", sh = "Terminal",
   yaml = "YAML", json = "JSON", markdown = "Markdown", text = "Text", [""] = "Text",
@@ -133,14 +135,58 @@ local function tabs(kind, div, level)
   return blocks
 end
 
+-- The title of a div behind a first word ("Predict:"), or nothing.
+local function titled(block, kind, word)
+  local header = block.t == "Div" and block.classes[1] == kind and block.content[1]
+  if header and header.t == "Header" then return plain(header.content):match("^" .. word .. "%s*(.+)$") end
+end
+
+-- Where the comparison of the prediction that begins at `first` stands, when it is one.
+local function compared(blocks, first)
+  local title = titled(blocks[first], "discussion", predict.asks)
+  for at = first + 1, title and #blocks or 0 do
+    if titled(blocks[at], "spoiler", predict.compares) == title then return at end
+  end
+end
+
+-- A question with its choices, what answers it, and a sentence on each choice: all open; the script veils and asks.
+local function prediction(blocks, first, last, level)
+  local header, question = title(blocks[first])
+  local _, sentences = title(blocks[last])
+  local words = header.content:clone()
+  words:remove(1)
+  if words[1].t == "Space" then words:remove(1) end
+  if words[1].t == "Str" then words[1] = pandoc.Str((words[1].text:gsub("^%l", string.upper))) end
+  local function part(class, content)
+    return pandoc.Blocks{raw('<div class="' .. class .. '">')} .. flatten(content, level + 1, level + 1) .. pandoc.Blocks{raw("</div>")}
+  end
+  local choices = question:remove(#question)
+  local blocks_between = pandoc.Blocks{}
+  for at = first + 1, last - 1 do blocks_between:insert(blocks[at]) end
+  return pandoc.Blocks{
+      raw(('<section class="prediction" data-key="%s/%s"><div class="box discussion"><p class="kind">Predict</p>'):format(predict.page, escape(header.identifier))),
+      heading(level + 1, pandoc.Header(level, words, pandoc.Attr(header.identifier)))}
+    .. flatten(question, level + 1, level + 1) .. part("choices", {choices}) .. pandoc.Blocks{raw("</div>")}
+    .. part("answer", blocks_between)
+    .. pandoc.Blocks{raw('<div class="box spoiler compare"><p class="kind">Compare</p>')} .. part("sentences", sentences)
+    .. pandoc.Blocks{raw("</div></section>")}
+end
+
 -- The blocks with every div resolved. Headings start below `level`, whatever level the source gives the first of them;
 -- `current` is the level of the heading above. Only the body itself (`outermost`) gives sections to the contents.
 function flatten(blocks, level, current, outermost)
   local result, top = pandoc.Blocks{}, nil
-  for _, block in ipairs(blocks) do
+  local at = 0
+  while at < #blocks do
+    at = at + 1
+    local block = blocks[at]
     local kind = block.t == "Div" and block.classes[1]
     local shown = kind and divs[kind] and divs[kind].shown
-    if block.t == "Header" then
+    local last = compared(blocks, at)
+    if last then
+      result:extend(prediction(blocks, at, last, current))
+      at = last
+    elseif block.t == "Header" then
       top = top or block.level
       current = math.max(level + 1, level + 1 + block.level - top)
       result:insert(heading(current, block))
@@ -163,6 +209,7 @@ end
 
 function Writer(doc)
   divs = pandoc.json.decode(pandoc.utils.stringify(doc.meta.divs))
+  predict = pandoc.json.decode(pandoc.utils.stringify(doc.meta.predict))
   options = pandoc.WriterOptions{html_math_method = "mathml", wrap_text = "wrap-none"}
   page.html = write(flatten(doc.blocks, 1, 1, true))
   return pandoc.json.encode(page)

@@ -16,7 +16,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.styles import get_style_by_name
 from pygments.util import ClassNotFound
 
-from lessonkit.page import DIVS, LessonError, Page
+from lessonkit.page import COMPARE, DIVS, PREDICT, LessonError, Page
 
 WRITER = Path(__file__).with_name("page.lua")
 CODE = re.compile(r'<code data-language="([^"]*)">(.*?)</code>', re.S)
@@ -51,6 +51,7 @@ def read(page: Page) -> Body:
     text = "\n".join([*page.lines[page.front_matter :], "", "", page.links_md])
     command = [pypandoc.get_pandoc_path(), "--from=markdown-implicit_figures-yaml_metadata_block", f"--to={WRITER}"]
     command.append(f"--metadata=divs:{json.dumps({kind: vars(div) for kind, div in DIVS.items()})}")
+    command.append(f"--metadata=predict:{json.dumps({'asks': PREDICT, 'compares': COMPARE, 'page': page.name})}")
     done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
     if done.returncode:
         raise LessonError(f"pandoc cannot read this page: {done.stderr.decode(errors='replace').strip()}", page.file)

@@ -1,7 +1,8 @@
-// Theme, tabs, copy buttons, accordions, the mark in the table of contents, search. Every page reads well without it.
+// Theme, tabs, copy buttons, predictions, accordions, the mark in the table of contents, search. Every page reads well without it.
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
 const remember = (key, value) => { try { localStorage[key] = value; } catch { /* private window */ } };
+const forget = (key) => { try { localStorage.removeItem(key); } catch { /* private window */ } };
 const recall = (key) => { try { return localStorage[key]; } catch { return undefined; } };
 
 // Theme: the system's until the reader chooses.
@@ -76,6 +77,45 @@ for (const code of all("figure.code:not(.output, .error, .warning)")) {
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });
   code.querySelector("figcaption").append(button);
+}
+
+// Predictions: the choices are buttons, and what answers stays veiled until one is pressed. Instructors see all.
+for (const prediction of document.documentElement.dataset.view === "learner" ? all(".prediction") : []) {
+  const key = `predict ${prediction.dataset.key}`;
+  const [choices, sentences] = all(".choices > ul, .sentences > ul", prediction);
+  const sentenceOf = new Map(all(":scope > li", sentences).map((line) => [line.querySelector("strong")?.textContent, line]));
+  const order = [...sentences.children];
+  const said = make("p", { role: "status" });
+  const buttons = all(":scope > li", choices).map((line) => {
+    const button = make("button", { type: "button", value: line.textContent.trim() });
+    button.append(...(line.querySelector(":scope > p") ?? line).childNodes);
+    line.replaceChildren(button);
+    return button;
+  });
+  const give = make("button", { type: "button", className: "give", textContent: "Show me" });
+  const veil = make("p", { className: "veil", textContent: "What answers this is veiled. Choose first." });
+  choices.after(give, said);
+  prediction.querySelector(".compare").before(veil);
+
+  // `chosen` is the text of a choice, "" where the reader only asked to see, or undefined where nothing was done.
+  const show = (chosen) => {
+    const mine = buttons.find((button) => button.value === chosen);
+    const open = chosen !== undefined && (mine !== undefined || chosen === "");
+    prediction.toggleAttribute("data-open", open);
+    buttons.forEach((button) => { button.setAttribute("aria-pressed", button === mine); });
+    sentences.replaceChildren(...order);
+    order.forEach((line) => line.classList.remove("mine"));
+    if (mine) { sentences.prepend(sentenceOf.get(chosen)); sentences.firstElementChild.classList.add("mine"); }
+    give.textContent = open ? "Ask me again" : "Show me";
+    said.textContent = mine ? "You chose. What answers is open below; the sentence on your choice stands first." : open ? "What answers is open below." : "";
+  };
+  const note = (chosen) => {
+    if (chosen === undefined) forget(key); else remember(key, chosen);
+    show(chosen);
+  };
+  buttons.forEach((button) => button.addEventListener("click", () => note(button.value)));
+  give.addEventListener("click", () => note(prediction.hasAttribute("data-open") ? undefined : ""));
+  show(recall(key));
 }
 
 // Accordions: open one that an address points to, all at a press, all on paper.
