@@ -36,7 +36,9 @@ import SimpleITK as sitk
 from measure import Cases, alone, by_measure, peak_memory, write_results
 from regseg import data, volumes
 from regseg import elastix as door
-from regseg.data import brains, pairs
+from regseg.data.recipes import tissue_fractions
+from regseg.grid import Grid
+from regseg.synth import heads, looks, pairs, warps
 
 POINTS = 20_000  # where errors are measured
 
@@ -90,38 +92,46 @@ REPORTING = {"same contrast": SAME_CONTRAST, "other contrast": OTHER_CONTRAST, "
 def write_pair(recipe: Recipe, folder: Path) -> None:
     """Make a pair with a known truth and write it into a new folder."""
     anatomy, mask = head(recipe.head, recipe.seed) if recipe.head else (data.load("brain_t1"), data.load("brain_mask"))
-    warp = WARPS[recipe.warp](anatomy, recipe.seed, recipe.reach)
-    degrees, shift = generator(recipe.seed + 1).uniform(-6, 6, (2, 3)).tolist()
-    truth = sitk.CompositeTransform([pairs._rigid(anatomy, degrees, shift), warp])  # the last acts first
-
-    anatomy = sitk.Cast(anatomy, sitk.sitkFloat32)
-    grid = sitk.Expand(anatomy, [round(1 / recipe.spacing)] * 3)
-    fixed = sitk.Maximum(4 * sitk.Resample(anatomy, grid, truth, sitk.sitkBSpline, 0.0), 0.0)
-    moving = sitk.Resample(recoloured(anatomy, recipe), grid, sitk.Transform(), sitk.sitkBSpline, 0.0)
+    grid = Grid.of(anatomy)
+    motion = warps.random_rigid(grid, recipe.seed + 1, degrees=6, reach=6)
+    warp = WARPS[recipe.warp](grid, recipe.seed, recipe.reach)
+    truth = sitk.CompositeTransform([motion, warp])  # the last acts first
+    moving = recoloured(anatomy, recipe)
     if recipe.bias:
-        moving = brains.add_bias(moving, recipe.bias, recipe.seed + 2)
-    mask = sitk.Resample(mask, mask, truth, sitk.sitkNearestNeighbor, 0)
-    x = random_points(mask, recipe.seed + 5)
+        moving = looks.bias(moving, recipe.bias, recipe.seed + 2)
+    finer = [round(1 / recipe.spacing)] * 3
+    pair = pairs.make(
+        4 * sitk.Expand(sitk.Cast(anatomy, sitk.sitkFloat32), finer, sitk.sitkBSpline),
+        sitk.Expand(mask, finer, sitk.sitkNearestNeighbor),
+        truth,
+        moving=sitk.Expand(moving, finer, sitk.sitkBSpline),
+        seed=recipe.seed + 3,
+        shrink=1,
+        sigma=(20, 35 if recipe.poor else 25),
+        stripped=False,
+        interpolator=sitk.sitkBSpline,
+    )
+    x = random_points(pair.mask, recipe.seed + 5)
     y = mapped(truth, x)
-    degrees, shift = generator(recipe.seed + 6).uniform(-0.5, 0.5, (2, 3)).tolist()
-    start = sitk.CompositeTransform([fit_affine(x, y), pairs._rigid(anatomy, degrees, shift)])
+    nudge = warps.random_rigid(grid, recipe.seed + 6, degrees=0.5, reach=0.5)
+    start = sitk.CompositeTransform([fit_affine(x, y), nudge])
 
-    write_images(folder, noisy(fixed, 20, recipe.seed + 3), noisy(moving, 35 if recipe.poor else 25, recipe.seed + 4))
-    sitk.WriteImage(mask, folder / "mask.mha")
+    write_images(folder, pair.fixed, pair.moving)
+    sitk.WriteImage(pair.mask, folder / "mask.mha")
     np.savez(folder / "truth.npz", x=x, y=y)
     sitk.WriteTransform(fit_affine(x, mapped(start, x)), folder / "initial.tfm")  # the same, as one matrix
 
 
 def write_anatomies(folder: Path) -> None:
     """Write two real heads of different people, and their labels; an affine fits the centres of the brain's labels."""
-    heads = [labels_of(name) for name in ANATOMIES]
-    images = [noisy(4 * grey(labels, seed=2000), 20, seed=2001 + n) for n, labels in enumerate(heads)]
+    both = [labels_of(name) for name in ANATOMIES]
+    images = [looks.noise(4 * heads.grey(labels, seed=2000), 20, seed=2001 + n) for n, labels in enumerate(both)]
     write_images(folder, *images)
-    shapes = [sitk.LabelShapeStatisticsImageFilter() for _ in heads]
-    for labels, shape, name in zip(heads, shapes, ("fixed", "moving"), strict=True):
+    shapes = [sitk.LabelShapeStatisticsImageFilter() for _ in both]
+    for labels, shape, name in zip(both, shapes, ("fixed", "moving"), strict=True):
         sitk.WriteImage(labels, folder / f"{name}_labels.mha")
         shape.Execute(labels)
-    centres = [[shape.GetCentroid(label) for label in BRAIN] for shape in shapes]
+    centres = [[shape.GetCentroid(label) for label in heads.BRAIN] for shape in shapes]
     sitk.WriteTransform(fit_affine(*map(np.array, centres)), folder / "initial.tfm")
 
 
@@ -133,60 +143,26 @@ def write_images(folder: Path, fixed: sitk.Image, moving: sitk.Image) -> None:
         volumes.save(image, folder / f"{name}.zarr")
 
 
-def generator(seed: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(seed))
-
-
-def bspline(anatomy: sitk.Image, seed: int, reach: float) -> sitk.Transform:
+def bspline(grid: Grid, seed: int, reach: float) -> sitk.Transform:
     """A cubic B-spline of about 17 mm spacing."""
-    mesh = [round(n / 17) for n in anatomy.GetSize()]
-    warp = sitk.BSplineTransformInitializer(anatomy, mesh)
-    warp.SetParameters(generator(seed).normal(0, reach, (3, *(n + 3 for n in mesh[::-1]))).ravel())
-    return warp
+    return warps.bspline(grid, seed, reach, mesh=tuple(round(n / 17) for n in grid.size))
 
 
-def velocity(anatomy: sitk.Image, seed: int, reach: float) -> sitk.Transform:
+def velocity(grid: Grid, seed: int, reach: float) -> sitk.Transform:
     """The exponential of a smooth velocity: invertible, and no B-spline."""
-    return sitk.DisplacementFieldTransform(pairs._exponential(scaled(pairs._velocity(anatomy, seed), reach)))
+    return warps.exponential(warps.scaled(warps.velocity(grid, seed), reach))
 
 
-def gaussians(anatomy: sitk.Image, seed: int, reach: float) -> sitk.Transform:
-    """A sum of 200 pushes, each a Gaussian of 10 to 20 mm about its centre."""
-    rng, grid = generator(seed), sitk.BinShrink(anatomy, [2, 2, 2])
-    axes = [np.arange(n) * 2.0 for n in grid.GetSize()]
-    field = np.zeros((*grid.GetSize()[::-1], 3))
-    for _ in range(200):
-        sigma, push = rng.uniform(10, 20), rng.standard_normal(3)
-        x, y, z = (np.exp(-(((axis - rng.uniform(0, axis[-1])) / sigma) ** 2) / 2) for axis in axes)
-        field += (z[:, None, None] * y[:, None] * x)[..., None] * push
-    return sitk.DisplacementFieldTransform(scaled(brains.as_image(field, grid), reach))
-
-
-WARPS = {"bspline": bspline, "velocity": velocity, "gaussians": gaussians}
-
-
-def scaled(field: sitk.Image, reach: float) -> sitk.Image:
-    """The field times a number, so that its longest vector has this length."""
-    vectors = sitk.GetArrayFromImage(field)
-    return brains.as_image(vectors * (reach / np.linalg.norm(vectors, axis=-1).max()), field)
+WARPS = {"bspline": bspline, "velocity": velocity, "gaussians": warps.gaussians}
 
 
 def recoloured(anatomy: sitk.Image, recipe: Recipe) -> sitk.Image:
     """What another scanner shows of the anatomy, without noise; float32."""
     if recipe.contrast == "t2":
-        return brains.mr_contrast(brains.tissue_fractions(), brains.T2_MEANS, anatomy)
-    values = 1 - anatomy / 255 if recipe.contrast == "inverted" else anatomy / 255
+        return looks.contrast(tissue_fractions(), looks.T2_MEANS, Grid.of(anatomy))
     if recipe.poor:
-        values = sitk.SmoothingRecursiveGaussian(values, 1.0)
-    return 720 * sitk.Maximum(values, 0.0) ** (0.7 if recipe.poor else 1.2)
-
-
-def noisy(image: sitk.Image, sigma: float, seed: int) -> sitk.Image:
-    """The image as int16 with Rician noise everywhere, the background included."""
-    return brains.add_noise(image, sitk.Image(image.GetSize(), sitk.sitkUInt8) + 1, sigma, seed)
-
-
-BRAIN = (2, 3, 4, 7, 8, 10, 11, 12, 13, 16, 17, 18, 28, 41, 42, 43, 46, 47, 49, 50, 51, 52, 53, 54, 60)  # FreeSurfer's
+        anatomy = sitk.SmoothingRecursiveGaussian(anatomy, 1.0)
+    return looks.grey_levels(anatomy, 0.7 if recipe.poor else 1.2, 720, inverted=recipe.contrast == "inverted")
 
 
 def labels_of(name: str) -> sitk.Image:
@@ -200,24 +176,15 @@ def labels_of(name: str) -> sitk.Image:
     return labels[tuple(slice(b, e) for b, e in zip(begin, end, strict=True))]
 
 
-def grey(labels: sitk.Image, seed: int) -> sitk.Image:
-    """A random grey level, 20 to 250, for each label, blurred as by the voxels of a scanner; float32."""
-    levels = generator(seed).uniform(20, 250, 1000).astype(np.float32)
-    levels[0] = 0
-    image = brains.as_image(levels[sitk.GetArrayFromImage(labels)], labels)
-    return sitk.SmoothingRecursiveGaussian(image, 0.7)
-
-
 def head(name: str, seed: int) -> tuple[sitk.Image, sitk.Image]:
     """A whole head made from a label map, and its brain."""
     labels = labels_of(name)
-    inside = np.isin(sitk.GetArrayFromImage(labels), BRAIN).astype(np.uint8)
-    return grey(labels, seed), brains.as_image(inside, labels)
+    return heads.grey(labels, seed), heads.brain(labels)
 
 
 def random_points(mask: sitk.Image, seed: int) -> np.ndarray:
     """Points (n, 3) anywhere in the voxels of a mask, in mm."""
-    rng = generator(seed)
+    rng = np.random.default_rng(seed)
     voxels = rng.choice(np.argwhere(sitk.GetArrayFromImage(mask)), POINTS, replace=False)[:, ::-1]
     indices = voxels + rng.uniform(-0.5, 0.5, voxels.shape)
     return np.array([mask.TransformContinuousIndexToPhysicalPoint(index) for index in indices.tolist()])
@@ -478,7 +445,7 @@ def judge(transform: sitk.Transform, folder: Path) -> dict[str, float]:
     carried = sitk.Resample(moving, fixed, transform, sitk.sitkNearestNeighbor, 0)
     overlap = sitk.LabelOverlapMeasuresImageFilter()
     overlap.Execute(fixed, carried)
-    return {"Dice coefficient": float(np.mean([overlap.GetDiceCoefficient(label) for label in BRAIN]))}
+    return {"Dice coefficient": float(np.mean([overlap.GetDiceCoefficient(label) for label in heads.BRAIN]))}
 
 
 def judge_start(folder: Path) -> dict[str, float]:

@@ -22,7 +22,9 @@ import SimpleITK as sitk
 from measure import alone, by_measure, peak_memory, write_results
 from regseg import data, evaluate
 from regseg import elastix as door
-from regseg.data import pairs
+from regseg.data import recipes
+from regseg.grid import Grid
+from regseg.synth import pairs, warps
 
 SEEDS = (1, 2)  # of the pairs made here
 
@@ -30,10 +32,10 @@ SEEDS = (1, 2)  # of the pairs made here
 def make_pair(seed: int) -> pairs.Pair:
     """A pair made as the course makes `pair_composite`, with another motion, warp and noise."""
     t1, mask = data.load("brain_t1"), data.load("brain_mask")
-    degrees, shift = np.random.Generator(np.random.PCG64(seed)).uniform(-7, 7, (2, 3)).tolist()
-    warp = sitk.DisplacementFieldTransform(pairs._exponential(pairs._velocity(t1, seed=1000 + seed)))
-    truth = sitk.CompositeTransform([pairs._rigid(t1, degrees, shift), warp])
-    return pairs._pair(t1, mask, truth, moving=pairs._other_t1(t1), seed=3000 + seed)
+    grid = Grid.of(t1)
+    warp = warps.exponential(warps.velocity(grid, 1000 + seed))
+    truth = sitk.CompositeTransform([warps.random_rigid(grid, seed, degrees=7, reach=7), warp])
+    return pairs.make(t1, mask, truth, moving=recipes.other_t1(t1), seed=3000 + seed)
 
 
 def start(fixed: sitk.Image, moving: sitk.Image) -> sitk.AffineTransform:

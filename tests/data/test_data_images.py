@@ -12,7 +12,7 @@ import pytest
 import SimpleITK as sitk
 
 from regseg import data
-from regseg.data import brains
+from regseg.data import kinds, recipes
 from regseg.data.cards import by_name
 
 FINGERPRINTS = Path(__file__).with_name("data_fingerprints.json")
@@ -35,12 +35,12 @@ def same_space(one: sitk.Image, other: sitk.Image) -> bool:
 def fingerprint(name: str) -> dict[str, list[float]]:
     """A few numbers that any change of the image would move."""
     holds = data.card(name).holds
-    if holds == "pair":
+    if isinstance(holds, kinds.Pair):
         pair = data.load_pair(name)
         images = {"fixed": pair.fixed, "moving": pair.moving, "mask": pair.mask}
         print_ = {"points": [*pair.fixed_points.mean(axis=0), *pair.moving_points.mean(axis=0)]}
     else:
-        images, print_ = {"image": series(name) if holds == "series" else data.load(name)}, {}
+        images, print_ = {"image": series(name) if isinstance(holds, kinds.Series) else data.load(name)}, {}
     for part, image in images.items():
         values = sitk.GetArrayFromImage(image).astype(np.float64)
         along = [
@@ -65,7 +65,7 @@ def test_one_thread_makes_the_same_image():
     threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     try:
-        made = brains.brain_flair(data.load("brain_mask"))
+        made = recipes.brain_flair(data.load("brain_mask"))
     finally:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
     np.testing.assert_array_equal(sitk.GetArrayFromImage(made), array("brain_flair"))

@@ -101,10 +101,20 @@ def test_missing_slice_of_a_series_is_noticed():
     assert len(list(data.path("dicom_head").iterdir())) == 63
 
 
-def test_changed_maker_makes_anew(monkeypatch):
-    first = data.path("brain_t1")
-    monkeypatch.setattr(store, "_makers_key", lambda: "another")
-    assert data.path("brain_t1") != first
+def test_images_are_made_anew_when_their_makers_change_and_not_for_a_sentence(root, tmp_path):
+    shutil.copytree(root / "src" / "regseg", tmp_path / "src" / "regseg")
+    shutil.copytree(root / "data", tmp_path / "data")
+
+    def made(changed: str) -> bytes:
+        with (tmp_path / "src" / "regseg" / changed).open("a", encoding="utf-8") as source:
+            source.write("# changed\n")
+        where = [sys.executable, "-m", "regseg", "data", "where", "brain_t1"]
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
+        return subprocess.run(where, env=environment, capture_output=True, check=True).stdout
+
+    assert made("data/cards.py") == made("data/page.py")
+    keys = [made(changed) for changed in ("data/page.py", "data/recipes.py", "synth/looks.py", "grid.py")]
+    assert len(set(keys)) == 4
 
 
 def test_killed_in_the_middle_leaves_nothing_that_is_read(cache):

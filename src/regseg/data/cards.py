@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from regseg.data import brains, dicom, lesions, pairs
+from regseg.data import dicom, kinds, recipes
+from regseg.synth import lesions
 
 # Verbatim from the terms of the ICBM 152 non-linear atlases (2009); they ask that it stands in every copy.
 MNI_NOTICE = """\
@@ -30,8 +31,8 @@ class DataError(RuntimeError):
 class Card:
     """What is known about one dataset.
 
-    `kind` is "real", "template" or "synthetic"; `holds` is "image", "points", "pair" or "series".
-    A registered dataset has `urls`, tried in order; an embedded one has a maker and the names of its inputs.
+    `kind` is "real", "template" or "synthetic"; `holds` says how it is written and read.
+    A registered dataset has `urls`, tried in order; an embedded one has a recipe and the names of its inputs.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Card:
     modality: str
     title: str
     what: str
-    holds: str = "image"
+    holds: kinds.Kind = kinds.Image()
     origin: str = "the MNI152 template (ICBM 2009a, non-linear, symmetric) inside the nilearn package"
     licence: str = "MNI permission notice (free use and copies with the notice)"
     consent: str = "average of 152 volunteers; consent not stated in nilearn"
@@ -52,7 +53,6 @@ class Card:
     hash: str = ""  # "sha256:..." or "sha512:..."
     bytes: int | None = None
     member: str = ""  # of an archive: the image inside it
-    columns: tuple[int, ...] = (0, 1, 2)  # of a points file: where x, y, z stand
 
     @property
     def embedded(self) -> bool:
@@ -84,7 +84,7 @@ EMBEDDED = (
         "Brain template",
         "Skull-stripped average T1 brain, 1 mm, uint8; direction diag(-1, -1, 1) as in the template's file. "
         "Exactly symmetric: a left-right flip cannot be seen on it.",
-        make=brains.brain_t1,
+        make=recipes.brain_t1,
     ),
     Card(
         "brain_t1_2mm",
@@ -92,7 +92,7 @@ EMBEDDED = (
         "MR T1",
         "Brain template, 2 mm",
         "brain_t1 averaged over 2 x 2 x 2 voxels.",
-        make=brains.half_resolution,
+        make=recipes.half_resolution,
         inputs=("brain_t1",),
     ),
     Card(
@@ -101,7 +101,7 @@ EMBEDDED = (
         "binary mask",
         "Brain mask",
         "Every voxel of brain_t1 that belongs to the brain: 1, else 0.",
-        make=brains.brain_mask,
+        make=recipes.brain_mask,
     ),
     Card(
         "brain_labels",
@@ -109,7 +109,7 @@ EMBEDDED = (
         "label map",
         "Tissue labels",
         "Most probable tissue: 1 CSF, 2 grey matter, 3 white matter (CSF is the mask less the other two).",
-        make=brains.brain_labels,
+        make=recipes.brain_labels,
         inputs=("brain_mask",),
     ),
     Card(
@@ -118,7 +118,7 @@ EMBEDDED = (
         "MR T2",
         "T2-like brain",
         "Tissue fractions with T2-like means, a bias field and Rician noise; int16, 1 mm.",
-        make=brains.brain_t2,
+        make=recipes.brain_t2,
         inputs=("brain_mask",),
     ),
     Card(
@@ -127,7 +127,7 @@ EMBEDDED = (
         "MR FLAIR",
         "FLAIR-like brain",
         "Tissue fractions with FLAIR-like means (dark CSF), a bias field and Rician noise; int16, 1 mm.",
-        make=brains.brain_flair,
+        make=recipes.brain_flair,
         inputs=("brain_mask",),
     ),
     Card(
@@ -137,7 +137,7 @@ EMBEDDED = (
         "CT-like head",
         "The template's tissues in HU inside a skull and scalp modelled by distance from the brain; "
         "neither face nor neck is anatomical. int16, 1 mm.",
-        make=brains.head_ct,
+        make=recipes.head_ct,
         inputs=("brain_mask",),
     ),
     Card(
@@ -146,7 +146,7 @@ EMBEDDED = (
         "MR T1",
         "Thick slices",
         "brain_t1 in 1 x 1 x 5 mm voxels, each the mean of five slices.",
-        make=brains.brain_thick,
+        make=recipes.brain_thick,
         inputs=("brain_t1",),
     ),
     Card(
@@ -155,7 +155,7 @@ EMBEDDED = (
         "MR T1",
         "Oblique brain",
         "brain_t1 sampled on a grid turned by 20 degrees about x, then 10 about z.",
-        make=brains.brain_oblique,
+        make=recipes.brain_oblique,
         inputs=("brain_t1",),
     ),
     Card(
@@ -164,7 +164,7 @@ EMBEDDED = (
         "MR FLAIR",
         "FLAIR with lesions",
         "As brain_flair, with eight bright lesions in the white matter and noise of its own.",
-        make=lesions.lesion_flair,
+        make=recipes.lesion_flair,
         inputs=("brain_mask",),
     ),
     Card(
@@ -173,7 +173,7 @@ EMBEDDED = (
         "label map",
         "Lesion labels",
         "The lesions of lesion_flair, 1 (largest) to 8.",
-        make=lesions.lesion_labels,
+        make=recipes.lesion_labels,
         inputs=("brain_mask",),
     ),
     _rater(1, "generous"),
@@ -187,7 +187,7 @@ EMBEDDED = (
         "binary mask",
         "Truth for the raters",
         "All lesions of lesion_labels as 1: what the raters tried to draw.",
-        make=lesions.rater_truth,
+        make=recipes.rater_truth,
         inputs=("lesion_labels",),
     ),
     Card(
@@ -197,8 +197,8 @@ EMBEDDED = (
         "Rigid pair",
         "Two T1 brains at 2 mm, 12 degrees and 13 mm apart, with unlike grey levels and noise; "
         "true transform and 200 landmarks.",
-        holds="pair",
-        make=pairs.pair_rigid,
+        holds=kinds.Pair(),
+        make=recipes.pair_rigid,
         inputs=("brain_t1", "brain_mask"),
     ),
     Card(
@@ -207,8 +207,8 @@ EMBEDDED = (
         "MR T1 and T2",
         "Multimodal rigid pair",
         "T1 (fixed) and T2-like brain (moving) at 2 mm, rigidly misaligned; true transform and 200 landmarks.",
-        holds="pair",
-        make=pairs.pair_multimodal,
+        holds=kinds.Pair(),
+        make=recipes.pair_multimodal,
         inputs=("brain_t1", "brain_mask"),
     ),
     Card(
@@ -217,8 +217,8 @@ EMBEDDED = (
         "MR T1 and T1",
         "B-spline pair",
         "Two T1 brains at 2 mm, one deformed by a known cubic B-spline; true transform and 200 landmarks.",
-        holds="pair",
-        make=pairs.pair_bspline,
+        holds=kinds.Pair(),
+        make=recipes.pair_bspline,
         inputs=("brain_t1", "brain_mask"),
     ),
     Card(
@@ -228,8 +228,8 @@ EMBEDDED = (
         "Composite pair",
         "Two T1 brains at 2 mm, related by a known rigid motion and an exponentiated smooth velocity; "
         "true transform and 200 landmarks.",
-        holds="pair",
-        make=pairs.pair_composite,
+        holds=kinds.Pair(),
+        make=recipes.pair_composite,
         inputs=("brain_t1", "brain_mask"),
     ),
     Card(
@@ -238,7 +238,7 @@ EMBEDDED = (
         "CT",
         "DICOM series",
         "head_ct as an axial DICOM series of 3 mm slices; file names are not in the order of the slices.",
-        holds="series",
+        holds=kinds.Series(),
         make=dicom.dicom_head,
         inputs=("head_ct",),
     ),
@@ -248,7 +248,7 @@ EMBEDDED = (
         "CT",
         "DICOM series with a gap",
         "As dicom_head, with one slice missing in the middle of the head.",
-        holds="series",
+        holds=kinds.Series(),
         make=dicom.dicom_head_gap,
         inputs=("head_ct",),
     ),
@@ -259,6 +259,7 @@ EMBEDDED = (
         "MONOCHROME1 radiograph",
         "Lateral projection of head_ct as one DICOM file whose lowest stored values are shown white; "
         "SimpleITK turns the values round when it reads it.",
+        holds=kinds.DicomImage(),
         make=dicom.radiograph,
         inputs=("head_ct",),
     ),
@@ -271,11 +272,14 @@ def by_name() -> dict[str, Card]:
     packaged, checkout = Path(__file__).with_name("registry.json"), Path(__file__).parents[3] / "data/registry.json"
     registry = packaged if packaged.exists() else checkout
     entries = json.loads(registry.read_text(encoding="utf-8"))
-    registered = [
-        Card(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}, notice="")
-        for entry in entries
-    ]
-    return {card.name: card for card in (*EMBEDDED, *registered)}
+    return {card.name: card for card in (*EMBEDDED, *map(_registered, entries))}
+
+
+def _registered(entry: dict[str, Any]) -> Card:
+    known = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    where = {"columns": known.pop("columns")} if "columns" in known else {}
+    holds = {"image": kinds.Image, "points": kinds.Points}[known.pop("holds")](**where)
+    return Card(**known, holds=holds, notice="")
 
 
 def card(name: str) -> Card:

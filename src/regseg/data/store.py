@@ -1,8 +1,8 @@
 """The cache: each dataset is whole or not there.
 
 A dataset is written into a temporary folder beside its place, then renamed in one step, so that neither
-a crash nor a second process can leave half of it. Embedded datasets lie under a key made of this
-package's source code: when that changes they are made again.
+a crash nor a second process can leave half of it. Embedded datasets lie under a key made of the
+source code that makes them: when that changes they are made again.
 """
 
 import errno
@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 
 import pooch
 import requests
-import SimpleITK as sitk
 
-from regseg.data import dicom, pairs
+from regseg import grid, synth
+from regseg.data import dicom, recipes
 from regseg.data.cards import Card, DataError, card
 
 pooch.get_logger().setLevel("WARNING")  # the progress bar says enough
@@ -35,20 +35,21 @@ def folder() -> Path:
     return Path(os.environ.get("REGSEG_CACHE") or pooch.os_cache("regseg")).expanduser().absolute()
 
 
-def find(name: str) -> Path:
+def find(known: Card) -> Path:
     """Return the file of a dataset (or the folder of a series or pair), making or fetching it first if need be."""
-    known = card(name)
     if known.embedded:
-        return _whole(folder() / f"made-{_makers_key()}" / name, lambda place: _make(known, place)) / _file(known)
+        place = folder() / f"made-{_makers_key()}" / known.name
+        return _whole(place, lambda place: _make(known, place)) / _file(known)
     if known.member:
-        return _whole(folder() / "unpacked" / name, lambda place: _unpack(known, place)) / known.member
+        return _whole(folder() / "unpacked" / known.name, lambda place: _unpack(known, place)) / known.member
     return _fetch(known)
 
 
 @cache
 def _makers_key() -> str:
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    makers = [Path(module.__file__) for module in (grid, dicom, recipes)]
+    for source in (*makers, *sorted(Path(synth.__file__).parent.glob("*.py"))):
         digest.update(source.read_bytes())
     for package in ("nilearn", "numpy", "SimpleITK"):
         digest.update(version(package).encode())
@@ -56,24 +57,12 @@ def _makers_key() -> str:
 
 
 def _file(known: Card) -> str:
-    if known.holds in ("pair", "series"):
-        return known.name
-    return known.name + (".dcm" if known.name == "radiograph" else ".mha")
+    return known.name + known.holds.suffix
 
 
 def _make(known: Card, place: Path) -> None:
-    made = known.make(*(sitk.ReadImage(find(name)) for name in known.inputs))
-    target = place / _file(known)
-    if isinstance(made, pairs.Pair):
-        pairs.save(made, target)
-    elif isinstance(made, dict):
-        target.mkdir()
-        for name, image in made.items():
-            dicom.write(image, target / name)
-    elif target.suffix == ".dcm":
-        dicom.write(made, target)
-    else:  # MetaImage keeps every bit of origin, spacing and direction; NIfTI has them in single precision
-        sitk.WriteImage(made, target, useCompression=True)
+    made = known.make(*(one.holds.read(find(one)) for one in map(card, known.inputs)))
+    known.holds.write(made, place / _file(known))
     (place / "NOTICE.txt").write_text(known.notice, encoding="utf-8")
 
 

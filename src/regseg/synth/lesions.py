@@ -1,9 +1,12 @@
 """White-matter lesions with a known outline, and raters who each draw them in their own way."""
 
+from __future__ import annotations
+
 import numpy as np
 import SimpleITK as sitk
 
-from regseg.data.brains import FLAIR_MEANS, add_bias, add_noise, as_image, mr_contrast, smooth_noise, tissue_fractions
+from regseg.grid import Grid
+from regseg.synth.looks import smooth_noise
 
 RADII = (7.5, 6.5, 5.5, 5.0, 4.5, 4.0, 3.5, 3.0)  # mm, of the lesions with labels 1 to 8
 
@@ -18,18 +21,19 @@ RATERS = {
 }
 
 
-def lesion_fractions(mask: sitk.Image) -> np.ndarray:
-    """Return how much of each voxel each lesion fills: float32 (8, z, y, x), soft over about 1.5 mm.
+def filled(mask: sitk.Image, tissue: np.ndarray) -> np.ndarray:
+    """How much of each voxel each lesion fills: float32 (8, z, y, x), soft over about 1.5 mm.
 
-    The lesions are bent spheres in deep white matter, 4 to 25 mm from the ventricles, 20 mm or more apart.
+    The lesions are bent spheres in deep white matter, 4 to 25 mm from the ventricles, 20 mm or more apart. `mask` is
+    the brain in voxels of 1 mm; `tissue`, (3, z, y, x), tells how much of each voxel is CSF, grey and white matter.
     """
-    csf, _, white = tissue_fractions()
+    csf, _, white = tissue
     inside = sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(mask, True, False, True))
-    ventricles = as_image(((csf > 0.7) & (inside > 25)).astype(np.uint8), mask)
+    ventricles = Grid.of(mask).image(((csf > 0.7) & (inside > 25)).astype(np.uint8))
     to_ventricle = sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(ventricles, False, False, True))
     candidates = np.argwhere((white > 0.95) & (to_ventricle > 4) & (to_ventricle < 25) & (inside > 12))
     candidates = candidates[candidates[:, 0] > 75]  # above the brain stem
-    order = np.random.Generator(np.random.PCG64(51)).permutation(len(candidates))
+    order = np.random.default_rng(51).permutation(len(candidates))
 
     centres: list[np.ndarray] = []
     for centre in candidates[order]:
@@ -47,28 +51,14 @@ def lesion_fractions(mask: sitk.Image) -> np.ndarray:
     return fractions
 
 
-def lesion_labels(mask: sitk.Image) -> sitk.Image:
-    """Return the lesions as labels 1 to 8 (uint8), 1 the largest; a voxel counts when half full."""
-    fractions = lesion_fractions(mask)
-    labels = np.where(fractions.max(axis=0) > 0.5, fractions.argmax(axis=0) + 1, 0)
-    return as_image(labels.astype(np.uint8), mask)
-
-
-def lesion_flair(mask: sitk.Image) -> sitk.Image:
-    """Return a synthetic FLAIR image with bright white-matter lesions: brain_flair's bias field, other noise."""
-    lesions = lesion_fractions(mask).max(axis=0)
-    fractions = np.concatenate([tissue_fractions() * (1 - lesions), lesions[None]])
-    clean = mr_contrast(fractions, FLAIR_MEANS, mask)
-    return add_noise(add_bias(clean, 0.15, seed=31), mask, 15, seed=54)
-
-
-def rater_truth(labels: sitk.Image) -> sitk.Image:
-    """Return all lesions as 1: what the raters tried to draw."""
-    return sitk.Cast(labels > 0, sitk.sitkUInt8)
+def labels(fractions: np.ndarray, grid: Grid) -> sitk.Image:
+    """The lesions of `filled` as labels 1 to 8 (uint8), 1 the largest; a voxel counts when half full."""
+    numbers = np.where(fractions.max(axis=0) > 0.5, fractions.argmax(axis=0) + 1, 0)
+    return grid.image(numbers.astype(np.uint8))
 
 
 def rater(labels: sitk.Image, number: int) -> sitk.Image:
-    """Return the binary segmentation by simulated rater `number` (1 to 5; see RATERS)."""
+    """The binary segmentation (uint8) by simulated rater `number` (1 to 5; see RATERS)."""
     outwards, shift, ragged, overlooked = RATERS[number]
     seen = (labels != overlooked) & (labels > 0) if overlooked else labels > 0
     distance = sitk.SignedMaurerDistanceMap(seen, squaredDistance=False, useImageSpacing=True)
@@ -77,4 +67,4 @@ def rater(labels: sitk.Image, number: int) -> sitk.Image:
     moved = sitk.GetArrayFromImage(sitk.Resample(distance, distance, back, sitk.sitkLinear, 100.0))
     hand = ragged * smooth_noise(moved.shape, wavelength=5, seed=60 + number)
     # The map is 0 at the centres of the outermost voxels of a lesion, half a voxel inside its outline.
-    return as_image((moved + hand < outwards + 0.5).astype(np.uint8), labels)
+    return Grid.of(labels).image((moved + hand < outwards + 0.5).astype(np.uint8))

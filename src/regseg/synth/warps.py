@@ -1,0 +1,126 @@
+"""Known deformations: a grid, a seed and how far points move, in mm, become a transform.
+
+A transform maps the points of the fixed image to the points of the moving one, as registration returns it. `seed` may
+also be a generator, from which the numbers are then drawn.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import SimpleITK as sitk
+
+from regseg.grid import Box, Grid
+
+Seed = int | np.random.Generator
+
+
+def rigid(grid: Grid, degrees: tuple[float, ...], shift: tuple[float, ...]) -> sitk.Euler3DTransform:
+    """A rotation about the middle of a 3-D grid, in degrees about x, y and z, followed by a shift in mm."""
+    return sitk.Euler3DTransform(grid.middle, *np.deg2rad(degrees).tolist(), shift)
+
+
+def random_rigid(grid: Grid, seed: Seed, degrees: float, reach: float) -> sitk.Euler3DTransform:
+    """A rotation of up to so many degrees about each axis, and a shift of up to `reach` mm along it."""
+    random = np.random.default_rng(seed)
+    return rigid(grid, random.uniform(-degrees, degrees, 3).tolist(), random.uniform(-reach, reach, 3).tolist())
+
+
+def bspline(grid: Grid, seed: Seed, reach: float, mesh: tuple[int, ...], still: int = 0) -> sitk.BSplineTransform:
+    """A cubic B-spline with random coefficients.
+
+    Parameters
+    ----------
+    grid : Grid
+        What it covers; beyond, nothing moves.
+    seed : int or numpy.random.Generator
+        Where the coefficients come from.
+    reach : float
+        Their standard deviation in mm. Points move less, as each averages over 4 coefficients along each axis.
+    mesh : tuple of int
+        Number of spans along x, y(, z); there are 3 more coefficients.
+    still : int
+        So many layers of coefficients at each border are zero; with 3 nothing moves at the border of the grid.
+    """
+    warp = sitk.BSplineTransformInitializer(grid.image(np.zeros(grid.size[::-1], np.uint8)), mesh)
+    shape = [spans + 3 for spans in mesh[::-1]]
+    coefficients = np.random.default_rng(seed).normal(0, reach, (grid.dimension, *shape))
+    inside = tuple(slice(still, count - still) for count in shape)
+    kept = np.zeros_like(coefficients)
+    kept[:, *inside] = coefficients[:, *inside]
+    warp.SetParameters(kept.ravel())
+    return warp
+
+
+def waves(grid: Grid, seed: Seed, reach: float, smooth: float) -> sitk.DisplacementFieldTransform:
+    """White noise, smoothed by a Gaussian of `smooth` mm; `reach` is the standard deviation on each axis, in mm."""
+    random = np.random.default_rng(seed)
+    components = []
+    for _ in range(grid.dimension):
+        wave = sitk.SmoothingRecursiveGaussian(grid.image(random.standard_normal(grid.size[::-1])), smooth)
+        components.append(wave * (reach / float(sitk.GetArrayViewFromImage(wave).std())))
+    return sitk.DisplacementFieldTransform(sitk.Cast(sitk.Compose(components), sitk.sitkVectorFloat64))
+
+
+def velocity(grid: Grid, seed: Seed, reach: float = 3.0) -> sitk.Image:
+    """A smooth random velocity on voxels four times as wide, which fades to 0 over the 8 outermost of them.
+
+    Each component is noise, smoothed by a Gaussian of 16 mm, with a standard deviation of `reach` mm per unit of time
+    before it fades. `exponential` makes a transform of it.
+    """
+    coarse = _coarser(grid, 4)
+    shape = coarse.size[::-1]
+    random = np.random.default_rng(seed)
+    window = 1.0
+    for axis, n in enumerate(shape):
+        taper = np.clip(np.minimum(np.arange(n), np.arange(n)[::-1]) / 8, 0, 1)
+        along = [-1 if other == axis else 1 for other in range(len(shape))]
+        window = window * (taper**2 * (3 - 2 * taper)).reshape(along)
+    components = []
+    for _ in shape:
+        noise = coarse.image(random.standard_normal(shape))
+        smooth = sitk.GetArrayFromImage(sitk.DiscreteGaussian(noise, variance=16.0**2, maximumKernelWidth=64))
+        components.append(reach * window * smooth / smooth.std())
+    return coarse.image(np.stack(components, axis=-1))
+
+
+def exponential(velocity: sitk.Image) -> sitk.DisplacementFieldTransform:
+    """Where points come to that follow a velocity (mm) for unit time: an invertible map, and no B-spline.
+
+    By scaling and squaring: Arsigny et al., A Log-Euclidean framework for statistics on diffeomorphisms, MICCAI 2006.
+    """
+    squarings, grid = 6, Grid.of(velocity)
+    field = grid.image(sitk.GetArrayViewFromImage(velocity) / 2**squarings)
+    for _ in range(squarings):
+        step = sitk.DisplacementFieldTransform(field)
+        field = grid.sample(sitk.CompositeTransform([step, step]))
+    return sitk.DisplacementFieldTransform(field)
+
+
+def gaussians(grid: Grid, seed: Seed, reach: float) -> sitk.DisplacementFieldTransform:
+    """The sum of 200 pushes, each a Gaussian of 10 to 20 mm about its centre; the longest displacement is `reach` mm.
+
+    It may fold, where pushes meet.
+    """
+    random = np.random.default_rng(seed)
+    coarse = _coarser(grid, 2)
+    axes = [np.arange(n) * step for n, step in zip(coarse.size, coarse.spacing, strict=True)]
+    field = np.zeros((*coarse.size[::-1], grid.dimension))
+    for _ in range(200):
+        sigma, push = random.uniform(10, 20), random.standard_normal(grid.dimension)
+        bump = np.ones(())
+        for axis in axes:
+            bump = np.multiply.outer(np.exp(-(((axis - random.uniform(0, axis[-1])) / sigma) ** 2) / 2), bump)
+        field += bump[..., None] * push
+    return sitk.DisplacementFieldTransform(scaled(coarse.image(field), reach))
+
+
+def scaled(field: sitk.Image, reach: float) -> sitk.Image:
+    """A velocity or displacement times a number, so that its longest vector has `reach` mm."""
+    vectors = sitk.GetArrayFromImage(field)
+    return Grid.of(field).image(vectors * (reach / np.linalg.norm(vectors, axis=-1).max()))
+
+
+def _coarser(grid: Grid, factor: int) -> Grid:
+    """Voxels so many times as wide, as many as fit."""
+    whole = Box((0,) * grid.dimension, tuple(n // factor for n in grid.size))
+    return grid.shrink((factor,) * grid.dimension).crop(whole)
