@@ -12,13 +12,16 @@ from lessonkit.page import LessonError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when all is well, 1 when there is something to mend."""
+    """Run one command; 0 when all is well, 1 when there is something to mend, 130 when it was interrupted."""
     options = _parser().parse_args(arguments)
     try:
         return options.command(Lesson(options.lesson.resolve()), options) or 0
     except LessonError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.server
 import os
 import re
@@ -13,14 +12,13 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from html import escape
 from pathlib import Path
 
 from lessonkit import notebook, site
 from lessonkit.lab import HOST, free_port, jupyterlab
-from lessonkit.lesson import FOLDERS, Lesson, replace_file
+from lessonkit.lesson import Lesson
 from lessonkit.page import LessonError
-
-HERE = Path(__file__).parent
 
 
 def serve(lesson: Lesson, *, open_browser: bool, port: int, lab_port: int) -> None:
@@ -31,51 +29,50 @@ def serve(lesson: Lesson, *, open_browser: bool, port: int, lab_port: int) -> No
     Raises
     ------
     LessonError
-        The website cannot be built, or JupyterLab does not start.
+        There is no such port, the website cannot be built, or JupyterLab does not start.
     """
     from regseg import data
 
     _stop_in_order()
     try:
-        data.prepare(progress=True)
-        for path in notebook.write(lesson):
-            print(f"Kept with your changes: {path}. For a fresh copy, rename or delete it and start again.")
-        folder = up_to_date_site(lesson)
         for wanted in (port, lab_port):
             if free_port(wanted) != wanted:
                 print(f"Port {wanted} is taken, perhaps because the course is running already; another one is used.")
+        data.prepare(progress=True)
+        for path in notebook.write(lesson):
+            print(f"Kept with your changes: {path}. For a fresh copy, rename or delete it and start again.")
+        build = lesson.root / "build"
+        site.build(lesson, build / "site")
         print("Starting JupyterLab …", file=sys.stderr)
-        with website(folder, port) as pages, jupyterlab(lesson.root / "notebooks", lab_port) as (lab, process):
+        with website(build / "site", port) as pages, jupyterlab(lesson.root / "notebooks", lab_port) as (lab, process):
             print(f"\n  The lesson:     {pages}\n  The notebooks:  {lab}\n\nCtrl-C stops both.", flush=True)
-            if open_browser and _has_display():
-                webbrowser.open(pages)
-                webbrowser.open(lab)
-            process.wait()
+            with door(build / "notebooks.html", lab) as way:
+                if open_browser and _has_display():
+                    webbrowser.open(pages)
+                    webbrowser.open(way)
+                process.wait()
             raise LessonError("JupyterLab has stopped; start it again with `make course`")
     except KeyboardInterrupt:
         print("\nStopped.")
 
 
-def up_to_date_site(lesson: Lesson) -> Path:
-    """The folder of the website, built again only when something that it is made of has changed."""
-    folder = lesson.root / "build" / "site"
-    key, record = _key(lesson), folder.with_suffix(".sha256")
-    if not (folder.is_dir() and record.is_file() and record.read_text(encoding="utf-8") == key):
-        site.build(lesson, folder)
-        replace_file(record, key.encode())
-    return folder
+@contextmanager
+def door(page: Path, address: str) -> Iterator[str]:
+    """A page that leads to an address, and that only its owner can read; give its own address.
 
-
-def _key(lesson: Lesson) -> str:
-    """A hash of everything that the website is made of: the lesson's files, the pinned versions, lessonkit."""
-    root, digest = lesson.root, hashlib.sha256()
-    folders = [HERE, *(root / name for name in (*FOLDERS, "fig"))]
-    files = [root / "config.yaml", root / "requirements-course.lock", *root.glob("*.md")]
-    files += [path for folder in folders for path in folder.rglob("*")]
-    for path in sorted(files):
-        if path.is_file() and path.suffix != ".pyc":
-            digest.update(f"{path}\0{path.stat().st_size}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
+    Everybody on this computer reads with which addresses a browser is started, the token in them too. (Jupyter's own
+    page for this lies in a hidden folder, which a browser in a sandbox may not open.)
+    """
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.unlink(missing_ok=True)
+    to = escape(address)
+    html = f'<!DOCTYPE html><meta charset="utf-8"><title>To the notebooks</title><a href="{to}">To the notebooks</a>'
+    with open(page, "x", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
+        file.write(f'{html}<meta http-equiv="refresh" content="0; url={to}">')
+    try:
+        yield page.as_uri()
+    finally:
+        page.unlink(missing_ok=True)
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
@@ -94,6 +91,9 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-cache")  # a rebuilt page is seen at once
         super().end_headers()
+
+    def translate_path(self, path: str) -> str:
+        return super().translate_path(path).replace("\0", "?")  # which no file's name may hold
 
     def list_directory(self, _path: str) -> None:
         self.send_error(404)

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from lessonkit.kernel import STYLE
 from lessonkit.page import LessonError
 
 HOST = "127.0.0.1"
@@ -34,14 +35,17 @@ def jupyterlab(folder: Path, port: int = 0, patience: float = 120.0) -> Iterator
     Raises
     ------
     LessonError
-        It does not answer within `patience` seconds.
+        There is no such port, or it does not answer within `patience` seconds.
     """
     port, token = free_port(port), secrets.token_hex(16)
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.port={port}", f"--ServerApp.root_dir={folder}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
-    # Its settings keep it from asking the network for news and updates. The token is not for the list of processes.
-    environment = os.environ | {"JUPYTER_CONFIG_PATH": str(HERE / "jupyter"), "JUPYTER_TOKEN": token}
+    environment = os.environ | {
+        "JUPYTER_CONFIG_PATH": str(HERE / "jupyter"),  # which asks the network for no news and updates
+        "JUPYTER_TOKEN": token,  # which is not for the list of processes
+        "MATPLOTLIBRC": str(STYLE),  # so that a learner's figures are the lesson's
+    }
     quiet = subprocess.DEVNULL
     # In a session of its own, so that Ctrl-C in the terminal reaches us only and we stop it in order.
     process = subprocess.Popen(
@@ -73,7 +77,9 @@ def _await_answer(process: subprocess.Popen, address: str, patience: float) -> N
 
 
 def free_port(wanted: int) -> int:
-    """The port itself where it is free, else another one."""
+    """The port itself where it is free, else another one; LessonError for a number that is no port's."""
+    if not 0 <= wanted <= 65535:
+        raise LessonError(f"There is no port {wanted}: choose a number from 1024 to 65535, or leave it out")
     for port in (wanted, 0):
         with socket.socket() as probe:
             if os.name != "nt":

@@ -6,10 +6,14 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -24,9 +28,9 @@ def lesson(tmp_path) -> Lesson:
     return Lesson(write_lesson(tmp_path / "a lesson"))
 
 
-def start(lesson: Lesson) -> subprocess.Popen:
-    command = [sys.executable, "-m", "lessonkit", "-C", str(lesson.root), "course", "--no-browser"]
-    environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+def start(lesson: Lesson, *options: str, **environment: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "lessonkit", "-C", str(lesson.root), "course", *options]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"} | environment
     # On Windows only a process in a group of its own can be sent Ctrl-Break.
     group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8", **group)
@@ -55,7 +59,7 @@ def get(address: str, **headers: str) -> tuple[str, str]:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to stop the course with")
 def test_the_course_serves_both_keeps_a_learners_work_and_stops(lesson):
-    process = start(lesson)
+    process = start(lesson, "--no-browser")
     try:
         pages, lab, _ = addresses(process)
         assert "<h1>A small lesson of images</h1>" in get(pages)[0]
@@ -78,36 +82,44 @@ def test_the_course_serves_both_keeps_a_learners_work_and_stops(lesson):
     worked.write_text(json.dumps(mine), encoding="utf-8")
     for page in lesson.episodes:
         page.path.write_text(page.text.replace("## Where", "## Just where"), encoding="utf-8")
-    process = start(lesson)
+    # The disk was full when Jupyter saved a third one.
+    half = lesson.root / "notebooks" / "half.ipynb"
+    half.write_text('{"cells": [', encoding="utf-8")
+    # A browser that does nothing but write down what it was told to open, as the list of processes shows it.
+    opened = lesson.root / "opened.txt"
+    code = f"import sys; print(sys.argv[1], file=open({str(opened)!r}, 'a'))"
+    process = start(lesson, DISPLAY=":0", REGSEG_NO_BROWSER="", BROWSER=f'"{sys.executable}" -c "{code}" %s')
     try:
-        before = addresses(process)[2]
+        pages, notebooks, before = addresses(process)
+        asked = wait_for(lambda: opened.exists() and len(lines := opened.read_text().split()) == 2 and lines)
+        door = Path(unquote(urlsplit(asked[1]).path))
+        assert asked[0] == pages and notebooks in door.read_text(encoding="utf-8")
+        assert "token" not in asked[1] and stat.S_IMODE(door.stat().st_mode) == 0o600
     finally:
         assert stop(process) == 0
-    assert any("Kept with your changes" in line and "01-images.ipynb" in line for line in before)
-    assert json.loads(worked.read_text(encoding="utf-8")) == mine
+    assert not door.exists()
+    for path in (worked, half):
+        assert any(line.startswith("Kept with your changes") and path.name in line for line in before)
+    assert json.loads(worked.read_text(encoding="utf-8")) == mine and half.read_text(encoding="utf-8") == '{"cells": ['
     assert "Just where" in other.read_text(encoding="utf-8")
     downloads = lesson.root / "build" / "site" / "notebooks"
     assert "my own answer" not in (downloads / worked.name).read_text(encoding="utf-8")
 
 
-def test_the_site_is_built_again_only_when_something_changed(lesson, monkeypatch):
-    built = []
+def wait_for(found: Callable[[], object], patience: float = 60.0) -> object:
+    """What a function returns once that is true."""
+    deadline = time.monotonic() + patience
+    while not (something := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return something
 
-    def build(_: Lesson, out: Path) -> None:
-        out.mkdir(parents=True, exist_ok=True)
-        built.append(out)
 
-    monkeypatch.setattr(course.site, "build", build)
-    folder = course.up_to_date_site(lesson)
-    assert folder == lesson.root / "build" / "site"
-    course.up_to_date_site(lesson)
-    assert len(built) == 1
-    for name in ("episodes/01-images.md", "fig/01-square.png", "config.yaml", "links.md"):
-        path = lesson.root / name
-        path.write_bytes(path.read_bytes() + b"\n")
-        course.up_to_date_site(lesson)
-        course.up_to_date_site(lesson)
-    assert len(built) == 5
+def test_a_number_that_is_no_port_is_one_sentence(lesson):
+    command = [sys.executable, "-m", "lessonkit", "-C", str(lesson.root), "course", "--no-browser", "--lab-port=99999"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    said = "There is no port 99999: choose a number from 1024 to 65535, or leave it out\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
 
 
 def test_a_taken_port_is_replaced(tmp_path):
@@ -132,7 +144,7 @@ def test_the_server_names_types_hides_folders_and_answers_wrong_addresses(tmp_pa
     (tmp_path / "404.html").write_text('<base href="/repo/">lost', encoding="utf-8")
     with course.website(tmp_path, 0) as address:
         types = {name: get(address + name)[1] for name in ("a.js", "a.wasm", "a.svg", "a.css")}
-        for wrong in ("nothing/here.html", "sub/", "../../etc/passwd"):
+        for wrong in ("nothing/here.html", "sub/", "../../etc/passwd", "%00"):
             with pytest.raises(HTTPError) as error:
                 get(address + wrong)
             assert error.value.code == 404

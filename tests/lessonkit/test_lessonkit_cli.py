@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from importlib import import_module
 
 import pytest
@@ -54,6 +57,23 @@ def test_a_mistake_of_the_author_is_one_message_and_no_traceback(lesson):
     done = subprocess.run([sys.executable, "-m", "lessonkit", "run"], cwd=lesson, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "episodes/01-a.md:1: this 'callout' div is never closed: end it by ':::'\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="on Windows Ctrl-C goes to all programs of a terminal")
+def test_ctrl_c_is_one_line_and_changes_nothing(lesson):
+    page, started = lesson / "episodes" / "01-a.md", lesson / "started"
+    endless = f"open({str(started)!r}, 'w').close()\nwhile True: pass"
+    page.write_text(page.read_text(encoding="utf-8").replace("6 * 7", endless), encoding="utf-8")
+    before = page.read_bytes()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lessonkit", "run"], cwd=lesson, stderr=subprocess.PIPE, text=True
+    )
+    while not started.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[1].strip() == "Interrupted."
+    assert process.returncode == 130 and page.read_bytes() == before
 
 
 @pytest.mark.parametrize("command", ["run", "notebooks", "site", "check"])
