@@ -168,7 +168,7 @@ local function prediction(blocks, first, last, level)
       heading(level + 1, pandoc.Header(level, words, pandoc.Attr(header.identifier)))}
     .. flatten(question, level + 1, level + 1) .. part("choices", {choices}) .. pandoc.Blocks{raw("</div>")}
     .. part("answer", blocks_between)
-    .. pandoc.Blocks{raw('<div class="box spoiler compare"><p class="kind">Compare</p>')} .. part("sentences", sentences)
+    .. pandoc.Blocks{raw('<div class="box discussion compare"><p class="kind">Compare</p>')} .. part("sentences", sentences)
     .. pandoc.Blocks{raw("</div></section>")}
 end
 

@@ -93,7 +93,7 @@ for (const prediction of document.documentElement.dataset.view === "learner" ? a
     return button;
   });
   const give = make("button", { type: "button", className: "give", textContent: "Show me" });
-  const veil = make("p", { className: "veil", textContent: "What answers this is veiled. Choose first." });
+  const veil = make("p", { className: "veil", textContent: "The answer is veiled. Choose first." });
   choices.after(give, said);
   prediction.querySelector(".compare").before(veil);
 
@@ -107,7 +107,7 @@ for (const prediction of document.documentElement.dataset.view === "learner" ? a
     order.forEach((line) => line.classList.remove("mine"));
     if (mine) { sentences.prepend(sentenceOf.get(chosen)); sentences.firstElementChild.classList.add("mine"); }
     give.textContent = open ? "Ask me again" : "Show me";
-    said.textContent = mine ? "You chose. What answers is open below; the sentence on your choice stands first." : open ? "What answers is open below." : "";
+    said.textContent = mine ? "Noted. Below, the sentence on your choice stands first." : open ? "The answer is open below." : "";
   };
   const note = (chosen) => {
     if (chosen === undefined) forget(key); else remember(key, chosen);
