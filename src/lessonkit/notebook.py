@@ -26,13 +26,13 @@ WELCOME = """# {title}
 This notebook goes with [{lesson}]({source}). Run its cells from top to bottom.
 Where you meet an **exercise**, write your answer in the place of `...`; the last line of its cell checks it."""
 FIRST_CELL = """\
-# Finds the package of the course; on Colab and Binder installs it first.
+# Finds the package of the course; on Colab and Binder installs it first. What the kernel has loaded stays as it is.
 import importlib.util
 import os
 
 if importlib.util.find_spec("regseg") is None:
     if {{"COLAB_RELEASE_TAG", "BINDER_LAUNCH_HOST"}} & os.environ.keys():
-        %pip install --quiet git+{source}@{branch}
+        %pip install --quiet "{package} @ git+{source}@{branch}"
     else:
         raise ImportError("This kernel does not have the course. How to set it up: "
                           "{setup}")"""
@@ -119,7 +119,8 @@ def _cells(lesson: Lesson, page: Page) -> list[NotebookNode]:
     links = _Links(addresses, page)
     welcome = WELCOME.format(title=page.title, lesson=lesson.config["title"], source=addresses.source)
     setup = addresses.published("setup", "learners/setup.md")
-    first = FIRST_CELL.format(source=addresses.source, branch=addresses.branch, setup=setup)
+    package = lesson.pyproject.get("name", "regseg-course") + (f"[{','.join(page.extras)}]" if page.extras else "")
+    first = FIRST_CELL.format(package=package, source=addresses.source, branch=addresses.branch, setup=setup)
     cells = [nbformat.v4.new_markdown_cell(welcome), nbformat.v4.new_code_cell(first)]
 
     headed: set[Div] = set()

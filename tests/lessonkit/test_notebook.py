@@ -181,8 +181,13 @@ def test_the_first_cells_name_the_lesson_and_find_the_course(lesson):
     assert title.source.startswith(
         "# Voxels\n\nThis notebook goes with [Images in space](https://github.com/someone/images)"
     )
-    assert "%pip install --quiet git+https://github.com/someone/images@trunk\n" in first.source
+    assert '%pip install --quiet "regseg-course @ git+https://github.com/someone/images@trunk"\n' in first.source
     assert '"https://someone.github.io/images/setup.html"' in first.source
+
+
+def test_the_first_cell_installs_what_the_episode_declares(lesson):
+    lesson = rewrite(lesson, 'title: "Voxels"', 'title: "Voxels"\nextras: [bigdata, elastix]')
+    assert '"regseg-course[bigdata,elastix] @ git+https://' in made(lesson).cells[1].source
 
 
 @pytest.mark.parametrize(

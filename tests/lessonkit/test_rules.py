@@ -159,6 +159,7 @@ instructors:
 - instructor-notes.md
 profiles:
 """,
+    "pyproject.toml": "[project]\nname = 'lesson'\noptional-dependencies = {bigdata = ['zarr']}\n",
     "index.md": "---\nsite: sandpaper::sandpaper_site\n---\n\nStart with [the first episode](episodes/01-images.md).\n",
     "links.md": "[notes]: https://example.org/notes\n",
     "README.md": "See [how to set up](learners/setup.md) and [the settings](config.yaml).\n",
@@ -238,6 +239,8 @@ BROKEN = [
     (E01, "teaching: 45", "teaching: 90", "teaching", "from 1 to 60"),
     (E01, "exercises: 30", "exercises: half", "exercises", "whole minutes"),
     (E01, "exercises: 30\n", "", 1, "'exercises'"),
+    (E01, "exercises: 30\n", "exercises: 30\nextras: [bigdata, cuda]\n", "extras", "no group of packages named 'cuda'"),
+    (E01, "exercises: 30\n", "exercises: 30\nextras: bigdata\n", "extras", "must be a list of names"),
     (PEOPLE, 'title: "People"', "- a list", 2, "must be lines of 'key: value'"),
     (PEOPLE, 'title: "People"', "date: 2026-13-45", 2, "not valid YAML"),
     (PEOPLE, 'title: "People"\n---', 'title: "People"', 1, "not closed by a line of ---"),
@@ -343,6 +346,7 @@ def test_each_fault_is_found_where_it_stands_and_alone(tmp_path, file, old, new,
 # Changes that are no faults.
 FINE = [
     (PEOPLE, "Anna is a physicist.", "Anna's colour, Anna’s color, MNI152, SimpleITK and 2D `xzzq` $\\xzzq_1$."),
+    (E01, "exercises: 30\n", "exercises: 30\nextras: [bigdata]\n"),
     (PEOPLE, "Anna", "![](../episodes/fig/axes.svg){alt=''} Anna"),
     (PEOPLE, "Anna", "See [Voxel](../learners/reference.md), <https://a.b/xzzq>. Anna"),
     (PEOPLE, "Anna", "See [Setup](setup.html#first-steps) and [how to write](mailto:anna@example.org). Anna"),

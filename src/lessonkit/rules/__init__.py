@@ -47,7 +47,7 @@ def _findings(each: Page, addresses: Addresses) -> Iterator[Finding]:
         yield from rule(each)
     yield from links.images(each, addresses)
     if each.kind == "episode":
-        yield from house.episode(each)
+        yield from house.episode(each, addresses.lesson)
         yield from predictions.predictions(each)
 
 

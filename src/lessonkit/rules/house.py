@@ -7,6 +7,7 @@ import re
 import symtable
 from collections.abc import Iterator
 
+from lessonkit.lesson import Lesson
 from lessonkit.page import Cell, Div, Finding, Page
 
 NOT_RUN = ("bash", "yaml", "py")
@@ -16,10 +17,20 @@ CORE_CHALLENGES = 5
 ORIGINS = re.compile(r"\b(real|template|synthetic|modelled|drawing)\b", re.I)
 
 
-def episode(page: Page) -> Iterator[Finding]:
+def episode(page: Page, lesson: Lesson) -> Iterator[Finding]:
     """All rules of the house, for one episode."""
+    yield from extras(page, lesson)
     for rule in (figures, tolerances, challenges, names):
         yield from rule(page)
+
+
+def extras(page: Page, lesson: Lesson) -> Iterator[Finding]:
+    """What the episode needs is a group of packages in pyproject.toml."""
+    groups = lesson.pyproject.get("optional-dependencies", {})
+    for extra in page.extras:
+        if extra not in groups:
+            there = f"use one of {', '.join(sorted(groups))}" if groups else "there is none"
+            yield page.line_of("extras"), f"pyproject.toml has no group of packages named '{extra}': {there}"
 
 
 def figures(page: Page) -> Iterator[Finding]:
