@@ -44,7 +44,7 @@ MARKUP = re.compile(
     r"(?P<code>^(?P<fence>`{3,}|~{3,}).*?^(?P=fence)[ ]*$|`[^`\n]+`)"
     r"|(?P<comment><!--.*?-->\n?)"
     r"|!\[(?P<caption>[^\]]*)\]\((?P<image>[^)\s]+)\)(?:\{[^}]*?alt=(?P<quote>['\"])(?P<alt>.*?)(?P=quote)[^}]*\})?"
-    r"|\]\((?P<href>[^)\s]+)(?=[)\s])"
+    r"|\]\((?P<href>[^)\s]+)(?=(?P<bare>\))|\s)"
     r"|(?P<heading>^\#+[ ][^\n]*?)[ ]*\{[^}]*\}[ ]*$",
     re.M | re.S,
 )
@@ -255,6 +255,12 @@ class _Links:
                 return self.addresses.in_repository(place.name) + place.fragment
         raise self.addresses.missing(self.page, href)
 
+    def meaning(self, href: str) -> str:
+        """The definition of a term that a link leads to, as the link's title: it shows without a network."""
+        place = self.addresses.where(self.page, href)
+        meaning = place.page.terms.get(place.fragment[1:], "") if place.page else ""
+        return f" {json.dumps(meaning, ensure_ascii=False)}" if meaning else ""
+
     def embedded(self, href: str) -> str:
         """A picture of fig/ as a data address, so that a notebook shows it wherever it is opened."""
         name = self.addresses.where(self.page, href).name
@@ -277,7 +283,7 @@ class _Links:
                 shown = f"![{found['alt'] or found['caption']}][{name}]"
                 return f"{shown}\n\n*{found['caption']}*" if found["alt"] and found["caption"] else shown
             if found["href"]:
-                return f"]({self.of(found['href'])}"
+                return f"]({self.of(found['href'])}{self.meaning(found['href']) if found['bare'] else ''}"
             return found["heading"] or ""
 
         text = MARKUP.sub(rewrite, DEFINITION.sub("", text)).strip("\n")

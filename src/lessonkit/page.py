@@ -30,6 +30,8 @@ TOLERANCE = re.compile(r"^<!--\s*tolerance:\s*(any|[\d.]+\s*%)(?:,\s*(?P<reason>
 DEFAULT_TOLERANCE = 0.001
 # The titles of the two divs of a prediction begin so.
 PREDICT, COMPARE = "Predict:", "Compare:"
+# An entry of a glossary: a named term, and what it means on the lines from the colon on.
+TERM = re.compile(r"^\[[^\]]+\]\{#([^\s}]+)\}\n+:[ ]+(.+(?:\n[ ]+\S.*)*)", re.M)
 CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.S)
 
 
@@ -385,6 +387,12 @@ class Page:
                     line = inline.map[0] + 1 + token.meta["line"]
                     found.append(Figure(str(token.attrs["src"]), token.content, alt[2] if alt else None, line))
         return found
+
+    @cached_property
+    def terms(self) -> dict[str, str]:
+        """The entries of a glossary by their anchors, as plain sentences."""
+        found = TERM.findall("\n".join(self.lines))
+        return {anchor: " ".join(re.sub(r"[*`]", "", meaning).split()) for anchor, meaning in found}
 
     @cached_property
     def tags(self) -> list[Tag]:

@@ -152,7 +152,7 @@ def test_the_notebook_of_an_episode(lesson):
         (
             "markdown",
             "## A voxel\n\n"
-            f"An index $i$ has a [place]({pages}/reference.html#place), see [setup]({pages}/setup.html), "
+            f'An index $i$ has a [place]({pages}/reference.html#place "Where."), see [setup]({pages}/setup.html), '
             f"[above]({pages}/01-voxels.html#voxel),\n[the web](https://example.org/a_b) and [SimpleITK].\n\n"
             "![Axes of two frames][frames.svg]\n\n*Two frames*\n\n"
             f"[SimpleITK]: https://simpleitk.org\n[frames.svg]: data:image/svg+xml;base64,{picture}",

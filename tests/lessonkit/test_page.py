@@ -199,3 +199,12 @@ def test_a_question_without_its_comparison_is_no_prediction(tmp_path):
     path = tmp_path / "01-x.md"
     path.write_text(PREDICTION.replace("### Compare: does", "### Compare: did"), encoding="utf-8")
     assert read(path).predictions == ()
+
+
+def test_a_glossary_tells_its_terms_in_plain_sentences(tmp_path):
+    path = tmp_path / "reference.md"
+    path.write_text(
+        "## Terms\n\n[Voxel]{#voxel}\n:   One *sample*\n    of `an image`.\n\n[Index]{#index}\n:   A number.\n",
+        encoding="utf-8",
+    )
+    assert read(path).terms == {"voxel": "One sample of an image.", "index": "A number."}
