@@ -76,7 +76,7 @@ def test_the_commands_for_windows_do_their_work(root, clone, environment):
     with running(course, clone, environment, patience=900) as addresses:
         assert_both_answer(addresses)
     subprocess.run(install_tests, cwd=clone, env=environment, check=True, timeout=1200)
-    subprocess.run([*test, "tests/test_evaluate.py"], cwd=clone, env=environment, check=True, timeout=300)
+    subprocess.run([*test, "tests/evaluate"], cwd=clone, env=environment, check=True, timeout=300)
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
