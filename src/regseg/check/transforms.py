@@ -154,13 +154,15 @@ def ct_in_a_tilted_grid(given) -> Verdict:
 
     if values.min() >= 0:
         return wrong("Nothing is below zero: this pixel type cannot hold the −1000 of air, so keep that of the scan.")
-    if resampled_like(sitk.sitkBSpline):
-        return wrong("B-spline interpolation overshoots at the skull: some values lie outside the original range.")
-    if resampled_like(sitk.sitkNearestNeighbor):
-        return wrong("Nearest neighbour is for labels: it makes stairs of the smooth borders of an intensity image.")
-    if resampled_like(sitk.sitkLinear, tilted.GetInverse()):
-        return wrong("The choices are right, and the transform is turned round: use it as it is.")
     if not resampled_like(sitk.sitkLinear):
+        if resampled_like(sitk.sitkBSpline):
+            return wrong("B-spline interpolation overshoots at the skull: some values lie outside the original range.")
+        if resampled_like(sitk.sitkNearestNeighbor):
+            return wrong(
+                "Nearest neighbour is for labels: it makes stairs of the smooth borders of an intensity image."
+            )
+        if resampled_like(sitk.sitkLinear, tilted.GetInverse()):
+            return wrong("The choices are right, and the transform is turned round: use it as it is.")
         return wrong("Resample `ct` into `grid` with `tilted` and an interpolator that mixes neighbours.")
     if np.all(values[outside] == 0):
         return wrong("What lies outside the image became 0, which is water: give air as the default value.")
