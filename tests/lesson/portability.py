@@ -44,12 +44,12 @@ def _rows() -> dict[str, dict[str, str]]:
 ROWS = _rows()
 
 
-def differences(row: str, episode: str, cache: Path) -> str:
+def differences(lesson: Path, episode: str, row: str, cache: Path) -> str:
     """What a fresh run of an episode on the computer `row` says otherwise than the record, in words; empty: nothing."""
     environment = os.environ | ROWS[row] | {"REGSEG_CACHE": str(cache)}
     if (fetched := store.folder() / "public").is_dir():
         shutil.copytree(fetched, cache / "public", dirs_exist_ok=True)
-    command = [sys.executable, "-m", "lessonkit", "-C", str(ROOT), "run", "--check", episode]
+    command = [sys.executable, "-m", "lessonkit", "-C", str(lesson), "run", "--check", episode]
     done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
     return (done.stdout + done.stderr).strip() if done.returncode else ""
 
@@ -58,16 +58,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the table, then each difference in words; 1 where there is one."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("episodes", nargs="*", metavar="EPISODE", help="such as 01-images (default: all)")
+    parser.add_argument("-C", dest="lesson", metavar="DIR", type=Path, default=ROOT, help="the folder of the lesson")
     parser.add_argument("--row", action="append", choices=ROWS, help="one row only; may be given again (default: all)")
     options = parser.parse_args(arguments)
-    episodes = options.episodes or [page.name for page in Lesson(ROOT).episodes]
+    episodes = options.episodes or [page.name for page in Lesson(options.lesson).episodes]
     found = []
     print(" " * 12, *episodes, sep="  ")
     for row in options.row or ROWS:
         print(f"{row:12}", end="", flush=True)
         with tempfile.TemporaryDirectory() as cache:
             for episode in episodes:
-                words = differences(row, episode, Path(cache))
+                words = differences(options.lesson, episode, row, Path(cache))
                 print(f"  {'differs' if words else 'agrees':{len(episode)}}", end="", flush=True)
                 found += [(row, episode, words)] * bool(words)
         print()

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import nbformat
-import portability
 import pytest
 
 from lessonkit.lesson import Lesson
@@ -47,13 +46,6 @@ def test_every_starter_waits_for_its_answer(executed):
 def test_an_episode_keeps_to_the_seconds_and_the_memory_of_the_house(executed):
     assert executed.usage.cpu_seconds < CPU_SECONDS
     assert executed.usage.memory < BYTES
-
-
-@pytest.mark.usefixtures("public_images")
-@pytest.mark.skipif("Nehalem-1" not in portability.ROWS, reason="this processor cannot play that one")
-def test_the_first_episode_agrees_on_another_processor(tmp_path):
-    """The cheapest cell of the table that `make check-run` prints."""
-    assert portability.differences("Nehalem-1", "01-images", tmp_path) == ""
 
 
 @pytest.mark.parametrize("path", EPISODES, ids=lambda path: path.stem)
