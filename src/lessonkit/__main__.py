@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
@@ -52,9 +51,6 @@ def _parser() -> argparse.ArgumentParser:
     course.add_argument("--port", type=int, default=8000, help="of the website (default: %(default)s)")
     course.add_argument("--lab-port", type=int, default=8888, help="of JupyterLab (default: %(default)s)")
     course.set_defaults(command=_course)
-
-    clean = commands.add_parser("clean", help="remove build/")
-    clean.set_defaults(command=_clean)
     return parser
 
 
@@ -105,10 +101,6 @@ def _course(lesson: Lesson, options: argparse.Namespace) -> None:
     from lessonkit.course import serve
 
     serve(lesson, open_browser=not options.no_browser, port=options.port, lab_port=options.lab_port)
-
-
-def _clean(lesson: Lesson, _: argparse.Namespace) -> None:
-    shutil.rmtree(lesson.root / "build", ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -121,10 +121,3 @@ def test_check_prints_each_problem(lesson, root, capsys):
     assert printed == [str(problem) for problem in rules.check(Lesson(lesson))]
     assert printed[0].startswith("config.yaml:1: ")
     assert command(root, "check") == 0
-
-
-def test_clean_removes_what_was_built_and_nothing_else(lesson):
-    (lesson / "build" / "site").mkdir(parents=True)
-    assert command(lesson, "clean") == 0
-    assert command(lesson, "clean") == 0
-    assert sorted(path.name for path in lesson.iterdir()) == ["config.yaml", "episodes"]
