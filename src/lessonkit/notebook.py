@@ -18,8 +18,11 @@ import nbformat.v4
 from nbformat import NotebookNode
 
 from lessonkit.addresses import Addresses
+from lessonkit.cells import Cell, Prose
+from lessonkit.divs import Div
 from lessonkit.lesson import Lesson, replace_file
-from lessonkit.page import COMPARE, DIVS, PREDICT, Cell, Div, LessonError, Page, Prediction, Prose
+from lessonkit.page import LessonError, Page
+from lessonkit.predictions import COMPARE, PREDICT, Prediction
 
 WELCOME = """# {title}
 
@@ -160,7 +163,7 @@ def _without_choices(block: Prose, asked: Prediction | None) -> str:
     """The text of a block; of a prediction's question without the choices, which become buttons."""
     if asked is None:
         return block.text
-    first, end = (line - block.line for line in asked.choice_lines)
+    first, end = (line - block.line for line in (asked.choices.line, asked.choices.end))
     lines = block.text.split("\n")
     return "\n".join(lines[:first] + lines[end:]).rstrip()
 
@@ -172,7 +175,7 @@ def _fold(page: Page, block: Prose | Cell | Prediction) -> Div | None:
     for each in page.predictions:
         if isinstance(block, Prose) and each.answers(block.line) and _answered(page, each, block):
             return each.compares
-    return next((div for div in block.divs if _shown(div) == "fold"), None)
+    return next((div for div in block.divs if div.shown == "fold"), None)
 
 
 def _answered(page: Page, prediction: Prediction, block: Prose) -> bool:
@@ -185,11 +188,7 @@ def _name(div: Div) -> str:
     """What a div is called: its label and its title."""
     if div.title.startswith((PREDICT, COMPARE)):
         return div.title
-    return ": ".join(filter(None, [DIVS[div.kind].label if div.kind in DIVS else div.kind, div.title]))
-
-
-def _shown(div: Div) -> str:
-    return DIVS[div.kind].shown if div.kind in DIVS else "box"
+    return ": ".join(filter(None, [div.label, div.title]))
 
 
 def _code(cell: Cell) -> list[NotebookNode]:
@@ -201,7 +200,7 @@ def _code(cell: Cell) -> list[NotebookNode]:
 
 def _buttons(prediction: Prediction) -> NotebookNode:
     """The cell that asks for a prediction."""
-    question, *choices = (re.sub(r"[`*]", "", text) for text in (prediction.title, *prediction.choices))
+    question, *choices = (re.sub(r"[`*]", "", text) for text in (prediction.title, *prediction.choices.points))
     if not prediction.title.startswith("`"):
         question = question[:1].upper() + question[1:]
     choices = "".join(f"    {json.dumps(choice, ensure_ascii=False)},\n" for choice in choices)
@@ -212,18 +211,18 @@ def _buttons(prediction: Prediction) -> NotebookNode:
 
 def _prose(block: Prose, headed: set[Div]) -> str:
     """A block's Markdown: text in a div is quoted, and where the div begins, headed by what it is."""
-    div = next((div for div in reversed(block.divs) if _shown(div) != "tabs"), None)
+    div = next((div for div in reversed(block.divs) if div.shown != "tabs"), None)
     if div is None:
         return block.text
     text, name = block.text, _name(div)
     if div not in headed:
         headed.add(div)
         body = text.partition("\n")[2].strip("\n") if div.title else text
-        if _shown(div) == "fold":  # its name is the summary above
+        if div.shown == "fold":  # its name is the summary above
             return body
         # An exercise is looked for in the table of contents, a callout is not.
         text = f"### {name}\n\n{body}" if div.kind == "challenge" else f"**{name}**\n\n{body}"
-    return text if _shown(div) == "fold" else "\n".join(f"> {line}".rstrip() for line in text.strip("\n").split("\n"))
+    return text if div.shown == "fold" else "\n".join(f"> {line}".rstrip() for line in text.strip("\n").split("\n"))
 
 
 def _details(fold: Div, blocks: list[Prose | Cell], headed: set[Div]) -> str:

@@ -20,9 +20,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from lessonkit import compare, kernel
+from lessonkit.cells import DEFAULT_TOLERANCE, Cell, Result
 from lessonkit.kernel import Usage
 from lessonkit.lesson import Lesson, replace_file
-from lessonkit.page import DEFAULT_TOLERANCE, Cell, Figure, LessonError, Page, Result
+from lessonkit.markdown import Figure
+from lessonkit.page import LessonError, Page
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lessonkit.page import DEFAULT_TOLERANCE, Cell, LessonError, Page, Prose, Result
+from lessonkit.cells import DEFAULT_TOLERANCE, Cell, Prose, Result
+from lessonkit.page import LessonError, Page
 
 TEXT = """\
 ---
@@ -188,9 +189,9 @@ def test_a_prediction_knows_its_choices_and_what_answers_it(tmp_path):
     page = read(path)
     (prediction,) = page.predictions
     assert prediction.title == "does it move?"
-    assert prediction.choices == ("yes, it does", "`no`")
-    first, end = prediction.choice_lines
-    assert page.lines[first - 1 : end - 1] == ["- yes, it", "  does", "- `no`"]
+    assert prediction.choices.points == ["yes, it does", "`no`"]
+    choices = page.lines[prediction.choices.line - 1 : prediction.choices.end - 1]
+    assert [line for line in choices if line] == ["- yes, it", "  does", "- `no`"]
     answer = [line for number, line in enumerate(page.lines, start=1) if prediction.answers(number) and line]
     assert answer == ["```python", "move()", "```", "Because."]
 

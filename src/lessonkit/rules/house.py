@@ -7,8 +7,10 @@ import re
 import symtable
 from collections.abc import Iterator
 
+from lessonkit.cells import Cell
+from lessonkit.divs import Div
 from lessonkit.lesson import Lesson
-from lessonkit.page import Cell, Div, Finding, Page
+from lessonkit.page import Finding, Page
 
 NOT_RUN = ("bash", "yaml", "py")
 FURTHER = "Further practice"

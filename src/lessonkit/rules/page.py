@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lessonkit.page import DIVS, Div, Finding, Heading, Page
+from lessonkit.divs import DIVS, Div
+from lessonkit.markdown import Heading
+from lessonkit.page import Finding, Page
 
 ONCE = ("questions", "objectives", "keypoints")
 LONGEST = 60  # minutes

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from lessonkit.page import COMPARE, PREDICT, Finding, Page, Prediction
+from lessonkit.page import Finding, Page
+from lessonkit.predictions import COMPARE, PREDICT, Prediction, titled
 
 SENTENCE = re.compile(r"\*\*(?P<choice>.+?)\*\*:\s+\S")
 
@@ -21,28 +22,28 @@ def predictions(page: Page) -> Iterator[Finding]:
         return
     asked = {prediction.asks for prediction in page.predictions}
     compared = {prediction.compares for prediction in page.predictions}
-    for div in page.titled("discussion", PREDICT):
+    for div in titled(page.divs, PREDICT):
         if div not in asked:
             title = div.title.removeprefix(PREDICT).strip()
             what = f"add '::: spoiler' with the heading '{COMPARE} {title}' behind what answers it"
             yield div.line, f"this prediction is never compared: {what}"
-    for div in page.titled("spoiler", COMPARE):
+    for div in titled(page.divs, COMPARE):
         if div not in compared:
             yield (
                 div.line,
                 f"no prediction before this has its title: make both '{PREDICT} …' and '{COMPARE} …' the same",
             )
     for prediction in page.predictions:
-        yield from _choices(page, prediction)
+        yield from _choices(prediction)
         yield from _between(page, prediction)
 
 
-def _choices(page: Page, prediction: Prediction) -> Iterator[Finding]:
-    choices, line = prediction.choices, prediction.asks.line
+def _choices(prediction: Prediction) -> Iterator[Finding]:
+    choices, points = prediction.choices.points, prediction.sentences.points
     if not 2 <= len(choices) <= 4 or len(set(choices)) < len(choices):
-        yield line, "a prediction has two to four different choices: end it with a list of them, one '- ' each"
+        what = "a prediction has two to four different choices: end it with a list of them, one '- ' each"
+        yield prediction.asks.line, what
         return
-    points = [point for _, points in page.lists(prediction.compares) for point in points]
     sentences = [found["choice"] if (found := SENTENCE.match(point)) else point for point in points]
     for choice in choices:
         if sentences.count(choice) != 1:

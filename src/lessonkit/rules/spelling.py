@@ -9,7 +9,8 @@ from importlib.resources import files
 
 from spellchecker import SpellChecker
 
-from lessonkit.page import ALT, CODE_SPAN, Finding, Page, blank
+from lessonkit.markdown import ALT, CODE_SPAN, blank
+from lessonkit.page import Finding, Page
 
 WORD = re.compile(r"[^\W\d_²³]+(?:['’][^\W\d_]+)*")
 # A word with a digit, an underscore or an inner capital is the name of something: T1, SimpleITK, LPS.

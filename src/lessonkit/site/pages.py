@@ -16,7 +16,9 @@ from pygments.lexers import get_lexer_by_name
 from pygments.styles import get_style_by_name
 from pygments.util import ClassNotFound
 
-from lessonkit.page import COMPARE, DIVS, PREDICT, LessonError, Page
+from lessonkit.divs import DIVS
+from lessonkit.page import LessonError, Page
+from lessonkit.predictions import COMPARE, PREDICT
 
 WRITER = Path(__file__).with_name("page.lua")
 CODE = re.compile(r'<code data-language="([^"]*)">(.*?)</code>', re.S)
