@@ -5,7 +5,7 @@
     warped = sitk.Resample(moving, fixed, result.transform)
 
 elastix (S. Klein, M. Staring et al., IEEE Trans. Med. Imaging 29(1), 196-205, 2010) comes as two packages, both made by
-the project ITKElastix from the same sources. They find the same transform, to the last digits where all goes alike.
+the project ITKElastix from the same sources. They find nearly the same transform.
 
 - `itkwasm-elastix`, compiled to WebAssembly, is the default: 75 MB on disk with all it needs, on any NumPy, a third of
   the other's memory (420 MiB for a head at 2 mm), but two to three times its CPU-seconds. It takes no mask and no
