@@ -156,7 +156,7 @@ def missing_slice(given) -> Verdict:
     before = int(np.argmax(np.diff(heights)))
     truth = (heights[before] + heights[before + 1]) / 2
     if close(answer, truth, 0.01):
-        return right("The reader only warns; the gap is yours to find.")
+        return right("Its two neighbours lie 6 mm apart, and all others 3 mm.")
     if close(answer, before + 1) or close(answer, before):
         return wrong("That is the number of a slice: give its height in mm, from the position that its file states.")
     if close(answer, heights[before], 0.01) or close(answer, heights[before + 1], 0.01):
