@@ -92,3 +92,8 @@ def test_make_course_starts_and_starts_again(clone, environment):
 def test_the_code_passes_the_linter_and_is_formatted(root, command):
     found = subprocess.run([sys.executable, "-m", "ruff", *command, root], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout
+
+
+def test_the_carpentries_updater_leaves_our_workflows_alone(root):
+    """It removes every .yaml of that folder."""
+    assert [path.name for path in (root / ".github" / "workflows").iterdir() if path.suffix != ".yml"] == []
