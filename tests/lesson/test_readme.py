@@ -8,6 +8,7 @@ import pytest
 
 from lessonkit.addresses import Addresses
 from lessonkit.lesson import Lesson
+from lessonkit.page import Page
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +32,15 @@ def test_the_readme_lists_the_episodes_with_their_minutes(root, lesson):
 def test_the_setup_page_says_where_each_notebook_opens(root, lesson):
     links = Addresses(lesson)
 
-    def row(name: str, title: str) -> str:
-        number, path = name[:2], f"notebooks/{name}.ipynb"
+    def row(page: Page) -> str:
+        number, path = page.name[:2], f"notebooks/{page.name}.ipynb"
         there = links.services(path)
         read = f"[notebook {number}]({links.source}/blob/{links.branch}/{path})"
-        return (
-            f"| {number} {title} | {read} | [Binder {number}]({there['binder']}) | [Colab {number}]({there['colab']}) |"
-        )
+        run = f"[Binder {number}]({there['binder']}) | [Colab {number}]({there['colab']})"
+        return f"| {number} {page.title} | {read} | {run} | {', '.join(f'`{extra}`' for extra in page.extras)} |"
 
     assert table((root / "learners" / "setup.md").read_text(encoding="utf-8"), "| episode |") == [
-        row(page.name, page.title) for page in lesson.episodes
+        row(page) for page in lesson.episodes
     ]
 
 
