@@ -107,13 +107,11 @@ class Addresses:
             return Place("page", site_name(page), fragment, page)
         # A symbolic link stays one: episodes/fig is not resolved.
         target = Path(os.path.normpath(page.path.parent / unquote(path)))
-        other = self.pages.get(target)
-        if other is None and target.suffix == ".html":
-            other = self._by_name.get(target.stem)
-        if other is not None:
+        on_site = path.removesuffix(".html") if path.endswith(".html") else ""
+        if other := self.pages.get(target) or self._by_name.get(on_site):
             return Place("page", site_name(other), fragment, other)
-        if target.suffix == ".html" and target.stem in MADE:
-            return Place("made", target.stem, fragment)
+        if on_site in MADE:
+            return Place("made", on_site, fragment)
         if asset := self._asset(target):
             return Place("asset", asset)
         if target.exists() and target.is_relative_to(self.lesson.root):

@@ -281,6 +281,7 @@ BROKEN = [
     (PEOPLE, "Anna", "See [the end](#the-end). Anna", "Anna", "anchor #the-end"),
     (PEOPLE, "Anna", "So\nsee [the notes][unknown]. Anna", "Anna", "leads nowhere"),
     (PEOPLE, "Anna", "See [the end](end.md). Anna", "Anna", "does not exist"),
+    (PEOPLE, "Anna", "See [how to begin](../learners/setup.html). Anna", "Anna", "does not exist"),
     (PEOPLE, "Anna", "See [all pages](aio.html). Anna", "Anna", "does not exist"),
     (PEOPLE, "Anna", "See [the settings](../config.yaml). Anna", "Anna", "no page of the site"),
     (PEOPLE, "Anna", "<video src='fig/a.mp4'></video>\n\nAnna", "<video", "instructor pages"),
