@@ -207,21 +207,21 @@ def mapped(transform: sitk.Transform, points: np.ndarray) -> np.ndarray:
 
 def streamed_solve(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
     """The course's own, block after block."""
-    result = plan(folder).compute(progress=False)
-    return result.transform, {"failed blocks": float(sum(block.status == "failed" for block in result.report))}
+    result = registered(folder)
+    return result.transform, {"failed blocks": float(len(result.failed))}
 
 
-def plan(folder: Path, stages: Any = None, client: Any = None) -> Any:
-    """The course's schedule for a pair, of the streamed solve if no other stages are wanted."""
+def registered(folder: Path, stages: Any = None, client: Any = None) -> Any:
+    """What the course finds for a pair, by the streamed solve if no other stages are wanted."""
     from regseg import distributed
 
-    return distributed.register(
+    plan = distributed.plan(
         folder / "fixed.zarr",
         folder / "moving.zarr",
         stages or distributed.streamed_solve(),
         initial=sitk.ReadTransform(folder / "initial.tfm"),
-        client=client,
     )
+    return distributed.run(plan, client=client, progress=False)
 
 
 def elastix(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
@@ -336,7 +336,7 @@ def on_workers(folder: Path, count: int, kill: bool = False) -> tuple[dict[str, 
             victim = next(iter(client.run(os.getpid).values()))
             Timer(4, os.kill, (victim, signal.SIGTERM)).start()
         began = time.perf_counter()
-        result = plan(folder, client=client).compute(progress=False)
+        result = registered(folder, client=client)
         seconds = time.perf_counter() - began
         spent = sum(client.run(time.process_time).values()) + time.process_time() - before
         peaks = [*client.run(peak_memory).values(), peak_memory()]
@@ -349,7 +349,7 @@ def with_blocks(folder: Path, width: float) -> np.ndarray:
     from regseg import distributed
 
     stages = distributed.streamed_solve(block_size=width)
-    return carried(plan(folder, stages).compute(progress=False).transform, folder)
+    return carried(registered(folder, stages).transform, folder)
 
 
 def carried(transform: sitk.Transform, folder: Path) -> np.ndarray:
@@ -365,10 +365,10 @@ def chunked_warp(folder: Path) -> dict[str, float]:
     volumes.save(moving, folder / "moving_float.zarr")
     initial = sitk.ReadTransform(folder / "initial.tfm")
     stages = distributed.streamed_solve()[:3]
-    schedule = distributed.register(folder / "fixed.zarr", folder / "moving_float.zarr", stages, initial=initial)
-    result = schedule.compute(progress=False)
+    plan = distributed.plan(folder / "fixed.zarr", folder / "moving_float.zarr", stages, initial=initial)
+    result = distributed.run(plan, progress=False)
     began = time.process_time()
-    warped = distributed.write_warped(schedule, result, folder / "warped.zarr", progress=False)
+    warped = distributed.write_warped(plan, result, folder / "warped.zarr", fill=0, progress=False)
     spent = time.process_time() - began
     fixed = sitk.ReadImage(folder / "fixed.mha")
     whole = sitk.GetArrayFromImage(sitk.Resample(moving, fixed, result.transform, sitk.sitkLinear, 0.0))
@@ -389,7 +389,7 @@ def memory_of(folder: Path, finest: float) -> dict[str, float]:
     stages = distributed.streamed_solve()
     if finest < 1:  # one more stage, with blocks of as many voxels
         stages += (replace(stages[-1], spacing=finest, block_size=24.0, iterations=1),)
-    plan(folder, stages).compute(progress=False)
+    registered(folder, stages)
     return peak_memory()
 
 
@@ -415,9 +415,8 @@ def reduction(folder: Path) -> dict[str, float]:
     block_transforms.vote = timed(block_transforms.vote)
     solve = timed(distributed.Solve(8, 0.01, 200))
     stage = distributed.Stage(distributed.ElastixBlocks(iterations=16), solve, spacing=1, block_size=96, overlap=24)
-    schedule = plan(folder, [stage])
-    schedule.compute(progress=False)
-    return {"CPU (µs per point)": 1e6 * sum(spent) / int(np.prod(schedule.lattice.size))}
+    result = registered(folder, [stage])
+    return {"CPU (µs per point)": 1e6 * sum(spent) / int(np.prod(result.field.lattice.size))}
 
 
 def load(name: str) -> None:

@@ -2,10 +2,15 @@
 
 import json
 import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import zarr
 
 from regseg import volumes
 from regseg.grid import Box, Grid
@@ -129,6 +134,53 @@ def test_a_success_replaces_what_was_there(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["scan.zarr"]
 
 
+def test_two_writers_of_one_file_do_not_mix(tmp_path):
+    """The one that ends last stays, whole."""
+    path, grid = tmp_path / "scan.zarr", Grid.of(scan())
+    with volumes.create(path, [grid], "int16") as (slow,):
+        slow.write(scan() + 1, Box((0, 0, 0), (70, 50, 20)))
+        volumes.save(scan(), path)
+        assert same(volumes.open_volume(path).read(), scan())
+        slow.write((scan() + 1)[:, :, 20:], Box((0, 0, 20), (70, 50, 40)))
+    assert same(volumes.open_volume(path).read(), scan() + 1)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["scan.zarr"]
+
+
+KILLED_WRITER = """
+import os, shutil, signal, sys
+from regseg import volumes
+def removed(event, arguments):
+    if event == "shutil.rmtree":
+        os.kill(os.getpid(), signal.SIGKILL)
+before = volumes.open_volume(sys.argv[1]).read()
+sys.addaudithook(removed)
+volumes.save(before + 1, sys.argv[1])
+"""
+
+
+def test_a_writer_killed_while_it_replaces_leaves_no_half(tmp_path):
+    """Killed when it removes the old file: which has another name by then, and the new one is whole."""
+    path = volumes.save(scan(), tmp_path / "scan.zarr").path
+    call = [sys.executable, "-c", KILLED_WRITER, str(path)]
+    assert subprocess.run(call, check=False).returncode == -signal.SIGKILL
+    assert same(volumes.open_volume(path).read(), scan() + 1)
+
+
+def test_every_chunk_is_written_so_that_a_lost_one_shows(tmp_path):
+    volume = volumes.save(scan() * 0, tmp_path / "empty.zarr", chunk=16)
+    assert volume.array.nchunks_initialized == volume.array.nchunks
+
+
+def test_a_level_can_be_read_before_it_is_written(tmp_path):
+    for image in scan((70, 50, 41)), scan((33, 47, 150), kind=np.float32), scan((90, 33), kind=np.uint8):
+        sitk.WriteImage(image, tmp_path / "scan.mha")
+        volumes.save(image, tmp_path / "scan.zarr")
+        for level in volumes.levels(tmp_path / "scan.zarr"):
+            read = volumes.read_level(tmp_path / "scan.mha", level.level, slab=16)
+            np.testing.assert_array_equal(read, level.array[:])
+            assert read.dtype == level.array.dtype
+
+
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 
@@ -164,6 +216,85 @@ def test_colours_and_what_is_no_image_are_refused(tmp_path):
     with pytest.raises(volumes.VolumeError, match="cannot be read"):
         volumes.save(tmp_path / "notes.mha", tmp_path / "notes.zarr")
     assert not (tmp_path / "notes.zarr").exists()
+
+
+@pytest.fixture
+def relabelled(tmp_path):
+    """Writes a small volume whose label is changed by a function; returns its path."""
+
+    def write(change) -> Path:
+        path = volumes.save(scan((8, 8, 8)), tmp_path / "other.zarr").path
+        label = path / "zarr.json"
+        content = json.loads(label.read_text())
+        change(content["attributes"]["ome"]["multiscales"][0])
+        label.write_text(json.dumps(content))
+        return path
+
+    return write
+
+
+def in_micrometres(image):
+    for axis in image["axes"]:
+        axis["unit"] = "micrometer"
+
+
+def without_unit(image):
+    for axis in image["axes"]:
+        del axis["unit"]
+
+
+def the_other_way_round(image):
+    image["axes"].reverse()
+
+
+def with_time(image):
+    image["axes"].insert(0, {"name": "t", "type": "time"})
+
+
+def moved_as_a_whole(image):
+    image["coordinateTransformations"] = [{"type": "scale", "scale": [2.0, 2.0, 2.0]}]
+
+
+def by_a_file(image):
+    image["datasets"][0]["coordinateTransformations"] = [{"type": "scale", "path": "scales"}]
+
+
+def nowhere(image):
+    image["datasets"][0]["coordinateTransformations"] = []
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (in_micrometres, "lengths are in micrometer: only millimeter is read"),
+        (without_unit, "lengths are in no unit: only millimeter is read"),
+        (the_other_way_round, "axes are x, y, z: only z, y, x, or y, x"),
+        (with_time, "axes are t, z, y, x: only z, y, x"),
+        (moved_as_a_whole, "coordinateTransformations are not one scale, or one scale and one translation"),
+        (by_a_file, "holds no OME-Zarr image"),
+        (nowhere, "coordinateTransformations are not one scale"),
+    ],
+)
+def test_what_lies_elsewhere_than_it_seems_is_refused(relabelled, change, why):
+    """The standard allows it, and to read it as millimetres along z, y, x would be silently wrong."""
+    with pytest.raises(volumes.VolumeError, match=why):
+        volumes.open_volume(relabelled(change))
+
+
+def test_zarr_of_format_2_is_not_opened(tmp_path):
+    """It is OME-Zarr 0.4, and its filters may run code."""
+    group = zarr.create_group(tmp_path / "old.zarr", zarr_format=2)
+    group.attrs["multiscales"] = []
+    with pytest.raises(volumes.VolumeError, match="no OME-Zarr volume at .*, but Zarr of format 2: write it anew"):
+        volumes.open_volume(tmp_path / "old.zarr")
+
+
+def test_a_damaged_label_is_named(tmp_path):
+    volumes.save(scan((8, 8, 8)), tmp_path / "small.zarr")
+    label = tmp_path / "small.zarr" / "zarr.json"
+    label.write_text(label.read_text()[:100])
+    with pytest.raises(volumes.VolumeError, match="small.zarr is damaged: a zarr.json in it cannot be read"):
+        volumes.open_volume(tmp_path / "small.zarr")
 
 
 # --- other readers ---------------------------------------------------------------------------------------------------

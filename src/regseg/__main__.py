@@ -4,23 +4,31 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from regseg import data, register_large
+from regseg import data
 from regseg.data import page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 0, or 1 after a message that says what went wrong."""
+    """Run the command; return 0, or another number after a message that says what went wrong."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     parser = argparse.ArgumentParser(prog="regseg", description="Registration and segmentation: the course's tools.")
     subjects = parser.add_subparsers(required=True, metavar="SUBJECT")
     _add_data(subjects.add_parser("data", help="list, fetch and find the images of the course"))
-    register_large.add_arguments(subjects.add_parser("register-large", help="register images larger than memory"))
-    options = parser.parse_args(arguments)
+    large = subjects.add_parser("register-large", help="register images larger than memory")
     try:
-        options.run(options)
+        if arguments[:1] == ["register-large"]:
+            # Only then: dask and zarr take a second to import, and come with the extra `bigdata`.
+            from regseg.distributed import command
+
+            command.add_arguments(large)
+        options = parser.parse_args(arguments)
+        return options.run(options) or 0
     except (ValueError, RuntimeError, OSError, ImportError) as error:
         print(f"regseg: {error}", file=sys.stderr)
         return 1
-    return 0
+    except KeyboardInterrupt:
+        print("regseg: interrupted", file=sys.stderr)
+        return 130  # as a shell has it
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:

@@ -2,15 +2,19 @@
 
 The files follow OME-Zarr 0.5 (https://ngff.openmicroscopy.org/0.5): axes z, y, x in mm, a scale and a translation for
 each level of resolution. That version has no direction matrix, so it stands beside them, under "regseg"; a reader
-that does not know of it sees an oblique image straight. A file appears whole or not at all.
+that does not know of it sees an oblique image straight. What the format allows beyond that (other units, other axes,
+more transformations) is refused, and not guessed. A file appears whole or not at all.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
+import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +27,6 @@ from regseg.grid import Box, Grid
 # Formats of which SimpleITK reads a region without the rest (measured in episode 03). A NIfTI file of vectors is not
 # among them: asked for a region, its reader crashes.
 _STREAMED = (".mha", ".mhd", ".nii", ".nii.gz", ".vtk", ".mrc", ".h5", ".hdf5")
-
 
 COARSEST = 16  # voxels along the longest axis of the coarsest level
 
@@ -77,27 +80,54 @@ def open_volume(path: str | Path, level: int = 0) -> Volume:
     Raises
     ------
     VolumeError
-        There is no such file, no such level, or it holds no image.
+        There is no such file, no such level, or it holds no image; or its axes are not z, y, x in millimetres with a
+        scale and a translation for each level.
     """
     path = Path(path).absolute()  # for workers in other folders
     try:
-        group = zarr.open_group(path, mode="r")
+        # Only format 3 is OME-Zarr 0.5. An array of format 2 may name filters that run code from it.
+        group = zarr.open_group(path, mode="r", zarr_format=3)
         image = group.attrs["ome"]["multiscales"][0]
         dataset = image["datasets"][level]
         array = group[dataset["path"]]
+        grid = _grid(group, image, dataset, array.shape)
     except FileNotFoundError:
-        raise VolumeError(f"There is no OME-Zarr volume at {path}.") from None
+        older = ", but Zarr of format 2: write it anew as OME-Zarr 0.5" if (path / ".zattrs").is_file() else ""
+        raise VolumeError(f"There is no OME-Zarr volume at {path}{older}.") from None
     except IndexError:
         raise VolumeError(f"{path} has no level {level}.") from None
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         raise VolumeError(f"{path} is Zarr, but holds no OME-Zarr image (version 0.5).") from None
-    space = [i for i, axis in enumerate(image["axes"]) if axis["type"] == "space"]
-    steps = {step["type"]: step[step["type"]] for step in dataset["coordinateTransformations"]}
-    spacing = tuple(float(steps["scale"][i]) for i in space[::-1])
-    origin = tuple(float(steps.get("translation", [0.0] * array.ndim)[i]) for i in space[::-1])
-    straight = np.eye(len(space)).ravel().tolist()
+    except json.JSONDecodeError:
+        raise VolumeError(f"{path} is damaged: a zarr.json in it cannot be read.") from None
+    return Volume(path, level, grid, array)
+
+
+def _grid(group: zarr.Group, image: dict, dataset: dict, shape: tuple[int, ...]) -> Grid:
+    """Where the voxels of a level lie, as the file says it; VolumeError where it says it in a way not read here."""
+    names = [axis["name"] for axis in image["axes"]]
+    space = names[1:] if names[0] == "c" else names  # the component of a vector comes first
+    units = [axis.get("unit") for axis in image["axes"] if axis["name"] in space]
+    steps = {step["type"]: step.get(step["type"]) for step in dataset["coordinateTransformations"]}
+    refused = f"{group.store_path.store.root} is OME-Zarr, but "
+    if space not in (["z", "y", "x"], ["y", "x"]):
+        raise VolumeError(f"{refused}its axes are {', '.join(names)}: only z, y, x, or y, x, are read here.")
+    if set(units) != {"millimeter"}:
+        raise VolumeError(
+            f"{refused}its lengths are in {' and '.join(sorted({unit or 'no unit' for unit in units}))}: only "
+            "millimeter is read here. Convert the scales and translations in its zarr.json, and say so there."
+        )
+    if image.get("coordinateTransformations") or list(steps) not in (["scale"], ["scale", "translation"]):
+        raise VolumeError(
+            f"{refused}its coordinateTransformations are not one scale, or one scale and one translation, for each "
+            "level: others are not read here."
+        )
+    dimension = len(space)
+    spacing = tuple(map(float, steps["scale"][: -dimension - 1 : -1]))
+    origin = tuple(map(float, steps.get("translation", [0.0] * dimension)[: -dimension - 1 : -1]))
+    straight = np.eye(dimension).ravel().tolist()
     direction = tuple(group.attrs.get("regseg", {}).get("direction", straight))
-    return Volume(path, level, Grid(array.shape[::-1][: len(space)], spacing, origin, direction), array)
+    return Grid(shape[: -dimension - 1 : -1], spacing, origin, direction)
 
 
 def levels(path: str | Path) -> list[Volume]:
@@ -105,6 +135,15 @@ def levels(path: str | Path) -> list[Volume]:
     first = open_volume(path)
     count = len(zarr.open_group(first.path, mode="r").attrs["ome"]["multiscales"][0]["datasets"])
     return [first, *(open_volume(path, level) for level in range(1, count))]
+
+
+def demand_writable(path: str | Path) -> None:
+    """Raise VolumeError where `create` would write no OME-Zarr file, so that it is known before the work is done."""
+    path = Path(path)
+    if path.suffix != ".zarr":
+        raise VolumeError(f"The name of an OME-Zarr volume ends in .zarr, not like {path.name}.")
+    if path.is_symlink() or path.exists() and not (path / "zarr.json").is_file():
+        raise VolumeError(f"{path} exists and is not Zarr; it is left alone. Choose another name.")
 
 
 @contextmanager
@@ -120,27 +159,26 @@ def create(
     VolumeError
         The path is not one of a Zarr file, or something else stands there.
     """
+    demand_writable(path)
     path = Path(path).absolute()
-    if path.suffix != ".zarr":
-        raise VolumeError(f"The name of an OME-Zarr volume ends in .zarr, not like {path.name}.")
-    if path.exists() and not (path / "zarr.json").is_file():
-        raise VolumeError(f"{path} exists and is not Zarr; it is left alone. Choose another name.")
-    partial = path.with_name(f"{path.stem}.partial.zarr")
-    shutil.rmtree(partial, ignore_errors=True)
+    # Two writers of one file write beside each other, and the last one to end stays.
+    partial, old = (path.with_name(f"{path.stem}.{what}-{uuid.uuid4().hex[:8]}.zarr") for what in ("partial", "old"))
     vector = components > 1
     group = zarr.create_group(partial)
-    datasets = []
+    arrays, datasets = [], []
     for level, grid in enumerate(grids):
-        group.create_array(
+        array = group.create_array(
             str(level),
             shape=(components,) * vector + grid.size[::-1],
             chunks=(components,) * vector + tuple(min(chunk, n) for n in grid.size[::-1]),
             dtype=dtype,
+            config={"write_empty_chunks": True},  # so that a chunk that is not there is one that was lost
         )
         steps = [
             {"type": "scale", "scale": [1.0] * vector + list(grid.spacing[::-1])},
             {"type": "translation", "translation": [0.0] * vector + list(grid.origin[::-1])},
         ]
+        arrays.append(array)
         datasets.append({"path": str(level), "coordinateTransformations": steps})
     names = "zyx"[-grids[0].dimension :]
     axes = [{"name": "c", "type": "channel"}] * vector
@@ -149,10 +187,14 @@ def create(
     group.attrs["ome"] = {"version": "0.5", "multiscales": [image]}
     group.attrs["regseg"] = {"direction": list(grids[0].direction)}
     try:
-        yield [Volume(partial, level, grid, group[str(level)]) for level, grid in enumerate(grids)]
-        if path.exists():
-            shutil.rmtree(path)
+        yield [
+            Volume(partial, level, grid, array) for level, (grid, array) in enumerate(zip(grids, arrays, strict=True))
+        ]
+        # The old file is removed under another name: whenever we are killed, no half of a file has the name of a whole.
+        with suppress(FileNotFoundError):
+            path.rename(old)
         partial.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -169,37 +211,39 @@ def save(source: sitk.Image | str | Path, path: str | Path, *, chunk: int = 64, 
     VolumeError
         The file cannot be read, or a voxel holds more than one number.
     """
-    grid, dtype = _header(source)
-    grids, steps = [grid], []
-    while max(grids[-1].size) > coarsest:
-        steps.append(halving(grids[-1]))
-        grids.append(grids[-1].shrink(steps[-1]))
+    grid, dtype = header(source)
+    grids = pyramid(grid, coarsest)
     with create(path, grids, dtype, chunk=chunk) as written:
         for box, image in _slabs(source, grid, chunk):
             written[0].write(image, box)
-        for finer, coarser, factors in zip(written, written[1:], steps, strict=False):
+        for finer, coarser in pairwise(written):
+            factors = coarser.grid.factors(finer.grid)
             for block in split(coarser.grid.size, coarser.chunk, (0,) * grid.dimension):
                 fine = block.core.scale(factors).clip(finer.grid.box)
-                means = pool(finer.array[fine.slices], factors)
-                coarser.array[block.core.slices] = means if dtype.startswith("float") else np.rint(means)
+                coarser.array[block.core.slices] = _means(finer.array[fine.slices], factors)
     return open_volume(path)
 
 
-def halving(grid: Grid) -> tuple[int, ...]:
-    """By how much each axis shrinks from this level to the next: by 2, or by 1 where it is twice as coarse already."""
-    return tuple(2 if step < 2 * min(grid.spacing) else 1 for step in grid.spacing)
+def pyramid(grid: Grid, coarsest: int = COARSEST) -> list[Grid]:
+    """The grids of all levels that `save` makes of an image on this grid, the finest first.
+
+    An axis shrinks by 2 from a level to the next, or by 1 where it is twice as coarse as the finest one already.
+    """
+    grids = [grid]
+    while max(grids[-1].size) > coarsest:
+        finest = min(grids[-1].spacing)
+        grids.append(grids[-1].shrink([2 if step < 2 * finest else 1 for step in grids[-1].spacing]))
+    return grids
 
 
-@contextmanager
-def _readable(source: sitk.Image | str | Path) -> Iterator[None]:
-    try:
-        yield
-    except RuntimeError as error:
-        raise VolumeError(f"{source} cannot be read as an image: is it there, and whole?") from error
+def header(source: sitk.Image | str | Path) -> tuple[Grid, str]:
+    """Where the voxels of an image lie, and numpy's name for their type. Of a file only the header is read.
 
-
-def _header(source: sitk.Image | str | Path) -> tuple[Grid, str]:
-    """The grid, and numpy's name for the type of the numbers."""
+    Raises
+    ------
+    VolumeError
+        The file cannot be read, or a voxel holds more than one number.
+    """
     if isinstance(source, sitk.Image):
         grid, components, pixel = Grid.of(source), source.GetNumberOfComponentsPerPixel(), source.GetPixelID()
     elif str(source).endswith(".zarr"):
@@ -214,6 +258,41 @@ def _header(source: sitk.Image | str | Path) -> tuple[Grid, str]:
     if components != 1:
         raise VolumeError(f"A voxel of this image holds {components} numbers; save one component at a time.")
     return grid, sitk.GetArrayFromImage(sitk.Image([1] * grid.dimension, pixel)).dtype.name
+
+
+def read_level(source: str | Path, level: int, *, slab: int = 64) -> np.ndarray:
+    """The voxels (z, y, x) of a level as `save` would make it, of a file that has none: read by slabs, nothing written.
+
+    Raises
+    ------
+    VolumeError
+        The file cannot be read, or a voxel holds more than one number.
+    """
+    grid, _ = header(source)
+    grids = pyramid(grid)[: level + 1]
+    # Slabs of whole coarse voxels, so that each of them shrinks for itself.
+    whole = grids[-1].factors(grid)[-1]
+    parts = []
+    for _, image in _slabs(source, grid, max(slab // whole, 1) * whole):
+        values = sitk.GetArrayViewFromImage(image)
+        for finer, coarser in pairwise(grids):
+            values = _means(values, coarser.factors(finer))
+        parts.append(values.copy())
+    return np.concatenate(parts)
+
+
+def _means(values: np.ndarray, factors: Sequence[int]) -> np.ndarray:
+    """The means over boxes of so many voxels, in the type of the voxels."""
+    means = pool(values, factors)
+    return (np.rint(means) if np.issubdtype(values.dtype, np.integer) else means).astype(values.dtype)
+
+
+@contextmanager
+def _readable(source: sitk.Image | str | Path) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise VolumeError(f"{source} cannot be read as an image: is it there, and whole?") from error
 
 
 def _slabs(source: sitk.Image | str | Path, grid: Grid, chunk: int) -> Iterator[tuple[Box, sitk.Image]]:

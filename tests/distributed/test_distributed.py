@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +9,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import zarr
-from known_warp import OBLIQUE, Diary, Pattern, errors, grid_around_zero, image_of, points_of, swirl, write_pair
+from known_warp import OBLIQUE, Pattern, errors, grid_around_zero, image_of, points_of, swirl, write_pair
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from regseg import volumes
 from regseg.blocks import Block, split
@@ -29,9 +27,9 @@ from regseg.distributed import (
     Solve,
     Stage,
     Votes,
-    register,
+    plan,
+    run,
     votes,
-    warp,
     write_field,
     write_warped,
 )
@@ -49,15 +47,6 @@ GRIDS = {
     "3-D, oblique": grid_around_zero((48, 44, 40), (2.0, 2.0, 2.0), OBLIQUE[3]),
     "3-D, oblique, 1 x 1 x 3 mm": grid_around_zero((72, 72, 24), (1.0, 1.0, 3.0), OBLIQUE[3]),
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """The tests compare results, and one thread gives the same one each time."""
-    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    yield
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
 def some_field(lattice: Grid, amplitude: float = 3.0, seed: int = 0) -> Field:
@@ -111,13 +100,15 @@ AFFINE.SetMatrix((1.05, 0.1, 0, -0.1, 0.95, 0.05, 0, 0.02, 1.0))
 AFFINE.SetTranslation((3.0, -2.0, 1.5))
 
 
-def plan_to_warp(folder: Path, moving: sitk.Image):
-    """A schedule and a result with a wild field, between two grids that have nothing in common."""
+def ready_to_warp(folder: Path, moving: sitk.Image):
+    """A plan and a result with a wild field, between two grids that have nothing in common."""
     fixed, moving_file = folder / "fixed.mha", folder / "moving.mha"
     sitk.WriteImage(image_of(Pattern(3, 25), FIXED), str(fixed))
     sitk.WriteImage(moving, str(moving_file))
-    schedule = register(fixed, moving_file, [IDLE], initial=AFFINE, workdir=folder / "work")
-    return schedule, Result(some_field(schedule.lattice, 1.5), AFFINE)
+    planned = plan(fixed, moving_file, [IDLE], initial=AFFINE)
+    result = run(planned, progress=False)
+    result.field = some_field(planned.lattice, 1.5)
+    return planned, result
 
 
 def resampled(moving: sitk.Image, result: Result, interpolator: int) -> np.ndarray:
@@ -128,8 +119,8 @@ def resampled(moving: sitk.Image, result: Result, interpolator: int) -> np.ndarr
 
 def test_the_warp_by_chunks_is_that_of_simpleitk(tmp_path):
     moving = image_of(lambda points: Pattern(3, 200)(points) + 50, MOVING)
-    schedule, result = plan_to_warp(tmp_path, moving)
-    written = write_warped(schedule, result, tmp_path / "warped.zarr", progress=False)
+    planned, result = ready_to_warp(tmp_path, moving)
+    written = write_warped(planned, result, tmp_path / "warped.zarr", fill=0, progress=False)
     wanted = resampled(moving, result, sitk.sitkLinear)
     assert len(list(split(FIXED.size, written.chunk, (0, 0, 0)))) == 4
     assert 0.2 < (wanted == 0).mean() < 0.8  # the border of the moving image runs through the fixed one
@@ -143,8 +134,8 @@ def test_a_warped_label_map_has_only_its_own_labels(tmp_path, kind):
     labels = np.array([0, 3, 7, min(np.iinfo(kind).max, 614_454_277)], kind)
     array = labels[np.random.default_rng(0).integers(0, 4, [n // 5 for n in MOVING.size[::-1]])]
     moving = MOVING.image(np.kron(array, np.ones((5, 5, 5), kind)))
-    schedule, result = plan_to_warp(tmp_path, moving)
-    written = write_warped(schedule, result, tmp_path / "labels.zarr", labels=True, progress=False).array[:]
+    planned, result = ready_to_warp(tmp_path, moving)
+    written = write_warped(planned, result, tmp_path / "labels.zarr", labels=True, progress=False).array[:]
     assert written.dtype == kind
     assert set(np.unique(written)) == set(labels)
     # A point halfway between two voxels may go to either.
@@ -152,32 +143,57 @@ def test_a_warped_label_map_has_only_its_own_labels(tmp_path, kind):
 
 
 def test_the_written_field_is_the_transform(tmp_path):
-    schedule, result = plan_to_warp(tmp_path, image_of(Pattern(3, 25), MOVING))
-    written = write_field(schedule, result, tmp_path / "field.zarr", spacing=4, progress=False)
+    planned, result = ready_to_warp(tmp_path, image_of(Pattern(3, 25), MOVING))
+    written = write_field(planned, result, tmp_path / "field.zarr", spacing=4, progress=False)
     assert min(written.grid.spacing) == 4
     points = points_of(written.grid)
     found = sitk.GetArrayFromImage(written.read())
     np.testing.assert_allclose(found, follow(result.transform, points) - points, atol=1e-4)
 
 
-def test_a_chunk_that_fails_leaves_the_old_file_alone(tmp_path, monkeypatch):
-    schedule, result = plan_to_warp(tmp_path, image_of(Pattern(3, 25), MOVING))
-    before = write_warped(schedule, result, tmp_path / "warped.zarr", progress=False).array[:]
+def test_a_chunk_that_fails_leaves_the_old_file_alone(tmp_path):
+    planned, result = ready_to_warp(tmp_path, image_of(Pattern(3, 25), MOVING))
+    before = write_warped(planned, result, tmp_path / "warped.zarr", progress=False).array[:]
     files = sorted(each.name for each in tmp_path.iterdir())
-    whole = warp._warp
-
-    def broken(out, block, *arguments, **options):
-        if block.index == (1, 0, 0):
-            raise RuntimeError("codec error")
-        whole(out, block, *arguments, **options)
-
-    monkeypatch.setattr(warp, "_warp", broken)
-    result.field = Field.zero(schedule.lattice)
+    for chunk in result.workdir.glob("moving-*.zarr/0/c/**/*"):
+        if chunk.is_file():
+            chunk.write_bytes(b"not what a codec wrote")
     for path in "warped.zarr", "new.zarr":
-        with pytest.raises(RegistrationError, match=r"Chunk \(1, 0, 0\) of .* could not be written: codec error"):
-            write_warped(schedule, result, tmp_path / path, progress=False)
+        with pytest.raises(RegistrationError, match=r"Chunk \(0, 0, 0\) of .* could not be written"):
+            write_warped(planned, result, tmp_path / path, progress=False)
     np.testing.assert_array_equal(volumes.open_volume(tmp_path / "warped.zarr").array[:], before)
     assert sorted(each.name for each in tmp_path.iterdir()) == files
+
+
+@pytest.mark.parametrize(("fill", "wanted"), [(None, -1000), (-2000, -2000)])
+def test_air_is_around_a_ct_and_not_water(tmp_path, fill, wanted):
+    """Where the moving image ends, for 0 HU would be tissue; and the caller may name another value."""
+    ct = sitk.Cast(image_of(lambda points: 1040 * Pattern(3, 25).inside(points) - 1000, MOVING), sitk.sitkInt16)
+    planned, result = ready_to_warp(tmp_path, ct)
+    written = write_warped(planned, result, tmp_path / "warped.zarr", fill=fill, progress=False).array[:]
+    outside = resampled(ct + 2000, result, sitk.sitkLinear) == 0
+    assert 0.2 < outside.mean() < 0.8
+    np.testing.assert_allclose(written[outside], wanted, atol=1)
+
+
+def test_a_value_that_the_type_has_not_is_no_fill(tmp_path):
+    planned, result = ready_to_warp(tmp_path, sitk.Cast(image_of(Pattern(3, 25), MOVING), sitk.sitkUInt8))
+    for wrong in -1000, 0.5, np.nan:
+        with pytest.raises(ValueError, match="of type uint8, which has no .* to fill with"):
+            write_warped(planned, result, tmp_path / "warped.zarr", fill=wrong, progress=False)
+
+
+def test_no_output_takes_the_place_of_an_input(tmp_path):
+    moving = volumes.save(image_of(Pattern(3, 25), MOVING), tmp_path / "warped.zarr")
+    sitk.WriteImage(image_of(Pattern(3, 25), FIXED), str(tmp_path / "fixed.mha"))
+    planned = plan(tmp_path / "fixed.mha", moving.path, [IDLE])
+    result = run(planned, progress=False)
+    (tmp_path / "link").symlink_to(tmp_path)
+    for path in tmp_path / "warped.zarr", tmp_path / "link" / "warped.zarr":
+        for write in write_warped, write_field:
+            with pytest.raises(ValueError, match="is an image that is registered here"):
+                write(planned, result, path, progress=False)
+    assert volumes.open_volume(moving.path).grid.matches(MOVING)
 
 
 # --- votes and their reduction ---------------------------------------------------------------------------------------
@@ -201,8 +217,8 @@ def mock_run(folder: Path, grid: Grid, method, reduction, **stage) -> tuple[Resu
         sitk.WriteImage(image if name != "mask.mha" else image > 0, str(folder / name))
     paths = folder / "fixed.mha", folder / "moving.mha"
     stage = Stage(method, reduction, spacing=4, **{"block_size": 32, "overlap": 8, **stage})
-    schedule = register(*paths, [stage], mask=folder / "mask.mha", workdir=folder / "work")
-    return schedule.compute(progress=False), [block for block, _ in schedule.blocks(stage)]
+    planned = plan(*paths, [stage], mask=folder / "mask.mha")
+    return run(planned, progress=False), [block for block, _ in planned.blocks(stage)]
 
 
 @pytest.mark.parametrize("name", GRIDS)
@@ -331,30 +347,39 @@ def test_the_field_levels_off_beyond_the_last_vote():
     assert 4 < found[0].max() < 12  # the last vote says 4 mm, and running straight on would reach 39 mm
 
 
-def test_a_changed_function_is_another_registration(tmp_path):
+def threads() -> set[int]:
+    """How many threads BLAS and SimpleITK may use now."""
+    of_blas = {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+    return of_blas | {sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()}
+
+
+def test_methods_and_reductions_have_one_thread_and_others_keep_theirs(tmp_path):
+    """For a sum that several threads cut in pieces is another one in the last digit."""
+    seen = []
+
+    def method(pair):
+        seen.append(threads())
+        return MockMethod()(pair)
+
     def reduction(votes, field):
-        return field.values + 0 * votes.weight + 1
+        seen.append(threads())
+        return MockReduction()(votes, field)
 
-    mock_run(tmp_path, GRIDS["2-D"], MockMethod(), reduction)
-    again = register_again(tmp_path, reduction)
-    assert {each.message for each in again.compute(progress=False).report} == {"by an earlier run"}
-
-    def reduction(votes, field):
-        return field.values + 0 * votes.weight + 2
-
-    with pytest.raises(RegistrationError, match="holds another registration"):
-        register_again(tmp_path, reduction).compute(progress=False)
-
-
-def register_again(folder, reduction):
-    """The plan of `mock_run` once more, with another reduction perhaps."""
-    stage = Stage(MockMethod(), reduction, spacing=4, block_size=32, overlap=8)
-    paths = folder / "fixed.mha", folder / "moving.mha"
-    return register(*paths, [stage], mask=folder / "mask.mha", workdir=folder / "work")
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(3)
+    try:
+        with threadpool_limits(2, user_api="blas"):
+            mock_run(tmp_path, GRIDS["2-D"], method, reduction)
+            assert threads() == {2, 3}
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+    assert len(seen) > 2
+    assert set().union(*seen) == {1}
 
 
 def test_a_stage_must_be_possible():
-    for wrong in {"spacing": 0}, {"block_size": 0}, {"overlap": -1}, {"iterations": 0}:
+    wrong_ones = {"spacing": 0}, {"block_size": 0}, {"overlap": -1}, {"iterations": 0}
+    for wrong in *wrong_ones, {"spacing": np.nan}, {"block_size": np.nan}, {"overlap": np.nan}:
         with pytest.raises(ValueError, match="only the overlap may be 0"):
             Stage(MockMethod(), Solve(8), **{"spacing": 1, **wrong})
 
@@ -448,32 +473,34 @@ def two_stages(method=None, block_size: float = 40) -> tuple[Stage, ...]:
 
 
 def scene(folder: Path, name: str, truth=swirl, grey=Pattern.__call__, **options):
-    """A pair of images with a known warp, a schedule for it, and what errors() needs to judge the result."""
+    """A pair of images with a known warp, a plan for it, and what errors() needs to judge the result."""
     grid = GRIDS[name]
     pattern = Pattern(grid.dimension, 0.42 * min(n * step for n, step in zip(grid.size, grid.spacing, strict=True)))
     fixed, moving = folder / "fixed.mha", folder / "moving.mha"
     if not fixed.exists():
         write_pair(folder, grid, grid, pattern, truth, grey=grey)
     stages = options.pop("stages", two_stages())
-    return register(fixed, moving, stages, **{"workdir": folder / "work", **options}), (truth, grid, pattern)
+    return plan(fixed, moving, stages, **options), (truth, grid, pattern)
 
 
 @pytest.mark.parametrize("name", GRIDS)
 def test_a_smooth_warp_is_found(tmp_path, name):
     """Of 3 to 4 mm, to less than a tenth of a millimetre."""
-    schedule, known = scene(tmp_path, name)
-    result = schedule.compute(progress=False)
-    assert errors(Result(schedule.start, schedule.initial), *known).mean() > 2.5
+    planned, known = scene(tmp_path, name)
+    result = run(planned, progress=False)
+    assert errors(Result(planned.start, planned.initial, tmp_path), *known).mean() > 2.5
     found = errors(result, *known)
     assert found.mean() < 0.1
     assert np.percentile(found, 95) < 0.25
     costs = [cost for _, _, cost in result.costs]
     assert costs[-1] < 0.25 * costs[0]
+    before, after = result.similarity
+    assert 1 < before < after - 0.05
 
 
 def test_a_translation_is_found(tmp_path):
-    schedule, known = scene(tmp_path, "3-D, oblique", truth=lambda points: np.broadcast_to((3.0, -2, 1), points.shape))
-    assert errors(schedule.compute(progress=False), *known).mean() < 0.05
+    planned, known = scene(tmp_path, "3-D, oblique", truth=lambda points: np.broadcast_to((3.0, -2, 1), points.shape))
+    assert errors(run(planned, progress=False), *known).mean() < 0.05
 
 
 def shaded(pattern, points):
@@ -488,8 +515,8 @@ def inverted(pattern, points):
 
 @pytest.mark.parametrize(("grey", "allowed"), [(shaded, 0.2), (inverted, 0.5)])
 def test_another_scanner_and_another_contrast_do_no_harm(tmp_path, grey, allowed):
-    schedule, known = scene(tmp_path, "3-D, oblique", grey=grey)
-    assert errors(schedule.compute(progress=False), *known).mean() < allowed
+    planned, known = scene(tmp_path, "3-D, oblique", grey=grey)
+    assert errors(run(planned, progress=False), *known).mean() < allowed
 
 
 def test_what_a_mask_leaves_out_does_not_count(tmp_path):
@@ -505,8 +532,8 @@ def test_what_a_mask_leaves_out_does_not_count(tmp_path):
     for options in {"mask": tmp_path / "mask.nii.gz"}, {}:
         folder = tmp_path / str(len(options))
         folder.mkdir()
-        schedule, (truth, _, pattern) = scene(folder, "3-D, oblique", grey=half_nonsense, **options)
-        result = schedule.compute(progress=False)
+        planned, (truth, _, pattern) = scene(folder, "3-D, oblique", grey=half_nonsense, **options)
+        result = run(planned, progress=False)
         points = points_of(grid)[::3, ::3, ::3].reshape(-1, 3)
         points = points[(pattern.inside(points) > 0.9) & (points[:, 0] < -8)]
         wrong = follow(result.field.transform, points) - points - truth(points)
@@ -520,7 +547,7 @@ def test_an_initial_transform_is_taken_into_account(tmp_path):
     pattern = Pattern(3, 35)
     grid = GRIDS["3-D, oblique"]
     paths = write_pair(tmp_path, grid, grid_around_zero((64, 60, 40), (1.5, 1.5, 2.5)), pattern, swirl, initial=AFFINE)
-    result = register(*paths, two_stages(), initial=AFFINE, workdir=tmp_path / "work").compute(progress=False)
+    result = run(plan(*paths, two_stages(), initial=AFFINE), progress=False)
     assert errors(result, swirl, grid, pattern).mean() < 0.15
     point = (5.0, -7.0, 3.0)
     np.testing.assert_allclose(
@@ -531,22 +558,36 @@ def test_an_initial_transform_is_taken_into_account(tmp_path):
 def test_a_result_can_be_gone_on_from(tmp_path):
     """Two runs of one stage each are one run of both."""
     whole, _ = scene(tmp_path, "2-D")
-    coarse, _ = scene(tmp_path, "2-D", stages=two_stages()[:1], workdir=tmp_path / "coarse")
-    first = coarse.compute(progress=False)
-    fine, _ = scene(tmp_path, "2-D", stages=two_stages()[1:], workdir=tmp_path / "fine", start=first.field)
-    wanted = whole.compute(progress=False).field.values
-    found = fine.compute(progress=False).field.values
+    coarse, _ = scene(tmp_path, "2-D", stages=two_stages()[:1])
+    first = run(coarse, progress=False)
+    fine, _ = scene(tmp_path, "2-D", stages=two_stages()[1:], start=first.field)
+    wanted = run(whole, progress=False).field.values
+    found = run(fine, progress=False).field.values
     # All but the joint histogram goes from one run to the next, and it is counted anew.
     assert np.abs(found - wanted).mean() < 0.02
+
+
+def test_an_initial_transform_of_several_parts_is_one(tmp_path):
+    """As `ImageRegistrationMethod.Execute` returns it; and what is found can be written, which a nest could not."""
+    scene(tmp_path, "3-D, oblique")
+    turn, shift = sitk.Euler3DTransform((5, 5, 5), 0.01, 0.02, 0.03), sitk.TranslationTransform(3, (0.3, 0.2, 0.1))
+    nest = sitk.CompositeTransform([sitk.CompositeTransform([turn]), shift])
+    planned, _ = scene(tmp_path, "3-D, oblique", stages=[IDLE], initial=nest)
+    result = run(planned, progress=False)
+    point = (3.0, -4.0, 5.0)
+    np.testing.assert_allclose(result.transform.TransformPoint(point), nest.TransformPoint(point), atol=1e-9)
+    sitk.WriteTransform(result.transform, str(tmp_path / "found.h5"))
+    read = sitk.ReadTransform(str(tmp_path / "found.h5"))
+    np.testing.assert_allclose(read.TransformPoint(point), nest.TransformPoint(point), atol=1e-9)
 
 
 def test_half_as_large_blocks_give_the_same_field(tmp_path):
     fields = []
     for size in 48, 24:
         stages = two_stages(block_size=size)
-        schedule, (_, _, pattern) = scene(tmp_path, "3-D, oblique", stages=stages, workdir=tmp_path / str(size))
-        fields.append(schedule.compute(progress=False).field.values)
-    inside = pattern.inside(points_of(schedule.lattice)) > 0.5
+        planned, (_, _, pattern) = scene(tmp_path, "3-D, oblique", stages=stages)
+        fields.append(run(planned, progress=False).field.values)
+    inside = pattern.inside(points_of(planned.lattice)) > 0.5
     assert np.linalg.norm(fields[0] - fields[1], axis=0)[inside].mean() < 0.02
 
 
@@ -561,9 +602,9 @@ def two_blocks(folder: Path, method, truth, grey=Pattern.__call__) -> tuple[floa
     wider = grid_around_zero((56, 36, 36), (2.0, 2.0, 2.0), OBLIQUE[3])
     paths = write_pair(folder, LONG, wider, pattern, truth, grey=grey)
     stage = Stage(method, Solve(16, 0.01, 200), spacing=2, block_size=56, overlap=12)
-    schedule = register(*paths, [stage], workdir=folder / "work")
-    assert len(schedule.blocks(stage)) == 2
-    result = schedule.compute(progress=False)
+    planned = plan(*paths, [stage])
+    assert len(planned.blocks(stage)) == 2
+    result = run(planned, progress=False)
     return errors(result, truth, LONG, pattern).mean(), str(result)
 
 
@@ -596,13 +637,13 @@ def test_blocks_registered_by_elastix(tmp_path):
 
 
 def test_background_is_skipped_and_reported(tmp_path):
-    schedule, _ = scene(tmp_path, "2-D", stages=two_stages(block_size=12)[:1])
-    result = schedule.compute(progress=False)
+    planned, _ = scene(tmp_path, "2-D", stages=two_stages(block_size=12)[:1])
+    result = run(planned, progress=False)
     corner = [each for each in result.report if each.index == (0, 0)]
     assert {(each.status, each.message) for each in corner} == {("skipped", "background")}
     assert {each.status for each in result.report} == {"done", "skipped"}
-    table = str(schedule)
-    skipped = sum(not wanted for _, wanted in schedule.blocks(schedule.stages[0]))
+    table = str(planned)
+    skipped = sum(not wanted for _, wanted in planned.blocks(planned.stages[0]))
     assert table.splitlines()[1].split()[4:6] == ["64", str(skipped)]
 
 
@@ -657,15 +698,17 @@ FLATTENS.SetMatrix((1, 0, 0, 0, 1, 0, 0, 0, 0))
         ({"initial": BSPLINE}, "must be linear, and BSplineTransform is not"),
         ({"initial": FLATTENS}, "singular: it flattens the image"),
         ({"stages": []}, "Give a list of stages, even of one"),
+        ({"lattice_spacing": 0}, "A lattice of 0 mm cannot be"),
+        ({"lattice_spacing": float("nan")}, "A lattice of nan mm cannot be"),
         ({"fixed": "thin"}, "A lattice of .* cells is too coarse for this image: give a lattice_spacing"),
     ],
 )
 def test_a_plan_that_cannot_work_is_explained(tmp_path, change, message):
     files = some_files(tmp_path)
     change = {name: files.get(value, value) if isinstance(value, str) else value for name, value in change.items()}
-    options = {"fixed": files["fine"], "moving": files["fine"], "stages": [IDLE], "workdir": tmp_path / "work"}
+    options = {"fixed": files["fine"], "moving": files["fine"], "stages": [IDLE]}
     with pytest.raises(ValueError, match=message):
-        register(**options | change)
+        plan(**options | change)
 
 
 @pytest.mark.parametrize(
@@ -680,14 +723,14 @@ def test_a_run_without_a_single_block_is_explained(tmp_path, change, message):
     options = {"fixed": "fine", "moving": "fine", **change}
     options = {name: files[value] for name, value in options.items()}
     with pytest.raises(RegistrationError, match=message):
-        register(**options, stages=[IDLE], workdir=tmp_path / "work").compute(progress=False)
+        run(plan(**options, stages=[IDLE]), progress=False)
 
 
 def test_a_field_from_another_lattice_is_refused(tmp_path):
     fine = some_files(tmp_path)["fine"]
     start = Field.zero(GRIDS["3-D, oblique"])
     with pytest.raises(ValueError, match="lies on another lattice: give the lattice_spacing it was made with"):
-        register(fine, fine, [IDLE], start=start)
+        plan(fine, fine, [IDLE], start=start)
 
 
 @pytest.mark.parametrize(
@@ -704,7 +747,7 @@ def test_a_spoiled_region_costs_its_blocks_and_no_more(tmp_path, spoil, message)
     sitk.WriteImage(grid.image(array), str(fixed))
     method = GaussNewton()
     stages = [Stage(method, Solve(20), 4, 32, 0, 3), Stage(method, Solve(12), 1, 32, 0, 3)]
-    result = register(fixed, moving, stages, workdir=tmp_path / "work").compute(progress=False)
+    result = run(plan(fixed, moving, stages), progress=False)
     failed = {(each.index, each.message) for each in result.report if each.status == "failed"}
     assert ((1, 1), message) in failed
     assert f"block (1, 1) failed: {message}" in str(result)
@@ -728,106 +771,16 @@ class Backwards:
 
 def test_a_step_in_the_wrong_direction_is_undone_and_noted(tmp_path):
     stages = [Stage(GaussNewton(), Backwards(Solve(20)), spacing=4, iterations=4), *two_stages()]
-    schedule, known = scene(tmp_path, "2-D", stages=stages[:1])
-    result = schedule.compute(progress=False)
+    planned, known = scene(tmp_path, "2-D", stages=stages[:1])
+    result = run(planned, progress=False)
     np.testing.assert_array_equal(result.field.values, 0)
     assert result.notes == ["stage 0 stopped early: iteration 0 made the images less alike and was undone"]
     assert result.notes[0] in str(result)
     (_, _, before), (_, _, after) = result.costs
     assert after > 1.05 * before
     # The stages after it go on from the field before the wrong step.
-    schedule, known = scene(tmp_path, "2-D", stages=stages, workdir=tmp_path / "all")
-    assert errors(schedule.compute(progress=False), *known).mean() < 0.1
-
-
-# --- runs that are interrupted ---------------------------------------------------------------------------------------
-
-
-def interrupted_scene(folder: Path, method, workdir: str = "work"):
-    """16 blocks of a small image, 12 of them not background, and two iterations."""
-    stage = Stage(method, Solve(20), spacing=2, block_size=24, iterations=2)
-    return scene(folder, "2-D", stages=[stage], workdir=folder / workdir)[0]
-
-
-class Interrupt:
-    """Interrupts the run at one block, once, as Ctrl-C does."""
-
-    def __init__(self, method, number: int):
-        self.method, self.left, self.seen = method, number, []
-
-    def __call__(self, pair: BlockPair) -> Votes:
-        """The votes of the method."""
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
-        self.seen.append(pair.cells.index)
-        return self.method(pair)
-
-
-def test_an_interrupted_run_goes_on_from_the_blocks_it_has(tmp_path):
-    undisturbed = interrupted_scene(tmp_path, GaussNewton(), "undisturbed").compute(progress=False)
-    wanted = sum(each.status == "done" for each in undisturbed.report)
-    method = Interrupt(GaussNewton(), number=wanted // 2 + 3)  # in the second iteration
-    with pytest.raises(KeyboardInterrupt):
-        interrupted_scene(tmp_path, method).compute(progress=False)
-    result = interrupted_scene(tmp_path, method).compute(progress=False)
-    assert len(method.seen) == wanted  # each block of each iteration once
-    np.testing.assert_array_equal(result.field.values, undisturbed.field.values)
-    earlier = [each for each in result.report if each.message == "by an earlier run"]
-    assert len(earlier) == wanted // 2 + 2
-    # A third run has nothing left to do.
-    np.testing.assert_array_equal(
-        interrupted_scene(tmp_path, method).compute(progress=False).field.values, result.field.values
-    )
-    assert len(method.seen) == wanted
-
-
-KILLED_RUN = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-import test_distributed as tests
-folder = Path(sys.argv[2])
-method = tests.Diary(tests.Unnamed(), folder / "diary", kill_after=15)
-tests.interrupted_scene(folder, method).compute(progress=False)
-"""
-
-
-class Unnamed:
-    """A method as a learner may write it: an object that tells nothing about itself."""
-
-    def __call__(self, pair: BlockPair) -> Votes:
-        """The votes of GaussNewton."""
-        return GaussNewton()(pair)
-
-
-def test_a_killed_process_goes_on_from_the_blocks_it_has(tmp_path):
-    undisturbed = interrupted_scene(tmp_path, GaussNewton(), "undisturbed").compute(progress=False)
-    wanted = sum(each.status == "done" for each in undisturbed.report)
-    call = [sys.executable, "-c", KILLED_RUN, str(TESTS), str(tmp_path)]
-    assert subprocess.run(call, check=False).returncode == -signal.SIGKILL
-    method = Diary(Unnamed(), tmp_path / "diary", kill_after=15)
-    assert 15 == len(method.lines) < wanted
-    result = interrupted_scene(tmp_path, method).compute(progress=False)
-    assert len(method.lines) == wanted
-    np.testing.assert_array_equal(result.field.values, undisturbed.field.values)
-
-
-def test_the_work_folder_of_another_registration_is_refused(tmp_path):
-    first = interrupted_scene(tmp_path, MockMethod())
-    first.compute(progress=False)
-    refusal = pytest.raises(RegistrationError, match="holds another registration, or this one with other settings")
-    with refusal:
-        interrupted_scene(tmp_path, MockMethod(seconds=0.001)).compute(progress=False)
-    # Another file.
-    other = tmp_path / "other.mha"
-    sitk.WriteImage(image_of(Pattern(2, 30), GRIDS["2-D"]), str(other))
-    with refusal:
-        register(other, tmp_path / "moving.mha", first.stages, workdir=tmp_path / "work").compute(progress=False)
-    # The same file, written again.
-    other.replace(tmp_path / "fixed.mha")
-    with refusal:
-        interrupted_scene(tmp_path, MockMethod()).compute(progress=False)
+    planned, known = scene(tmp_path, "2-D", stages=stages)
+    assert errors(run(planned, progress=False), *known).mean() < 0.1
 
 
 # --- no task reads a whole volume ------------------------------------------------------------------------------------
@@ -876,14 +829,13 @@ def test_no_task_reads_a_whole_volume(tmp_path, largest_read):
     paths = tmp_path / "fixed.zarr", tmp_path / "moving.zarr"
     turned = sitk.Euler3DTransform((0, 0, 0), 0, 0, 0.1)
 
-    def run(method) -> float:
+    def largest_part(method) -> float:
         stage = Stage(method, MockReduction(), spacing=1, block_size=32)
-        options = {"initial": turned, "mask": tmp_path / "mask.zarr", "workdir": tmp_path / type(method).__name__}
-        schedule = register(*paths, [stage], **options)
-        result = schedule.compute(progress=False)
-        write_warped(schedule, result, tmp_path / "warped.zarr", progress=False)
-        write_field(schedule, result, tmp_path / "field.zarr", spacing=4, progress=False)
+        planned = plan(*paths, [stage], initial=turned, mask=tmp_path / "mask.zarr")
+        result = run(planned, progress=False)
+        write_warped(planned, result, tmp_path / "warped.zarr", progress=False)
+        write_field(planned, result, tmp_path / "field.zarr", spacing=4, progress=False)
         return largest_read()
 
-    assert run(MockMethod()) < 0.3  # the largest is for a chunk of 64 x 64 x 48 of the warped image, turned
-    assert run(Greedy(paths[1])) == 1
+    assert largest_part(MockMethod()) < 0.3  # the largest is for a chunk of 64 x 64 x 48 of the warped image, turned
+    assert largest_part(Greedy(paths[1])) == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import combinations_with_replacement
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -263,7 +264,7 @@ def reported(done: int, skipped: int, failed: int) -> Result:
     lattice = Grid((4, 4), (4.0, 4.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
     kinds = ["done"] * done + ["skipped"] * skipped + ["failed"] * failed
     report = [BlockReport(0, 0, (number, 0), kind) for number, kind in enumerate(kinds)]
-    return Result(Field.zero(lattice), sitk.Transform(2, sitk.sitkIdentity), report)
+    return Result(Field.zero(lattice), sitk.AffineTransform(2), Path(), report)
 
 
 @exercise("10-report")

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 
-from regseg.distributed.plan import Plan
+from regseg.distributed.planning import Plan
 from regseg.distributed.result import Result
 
 # Colours of Okabe and Ito; each status has a hatching too, for eyes and printers without colour.
@@ -19,12 +19,12 @@ _LOOK = {
 }
 
 
-def draw_blocks(schedule: Plan, stage: int = -1, result: Result | None = None, ax: Axes | None = None) -> Axes:
+def draw_blocks(plan: Plan, stage: int = -1, result: Result | None = None, ax: Axes | None = None) -> Axes:
     """Draw the blocks of a stage on the middle slice of the fixed image, and the halo of one of them, dashed.
 
     Parameters
     ----------
-    schedule : Plan
+    plan : Plan
         The registration.
     stage : int
         Which one; the last without it.
@@ -33,19 +33,19 @@ def draw_blocks(schedule: Plan, stage: int = -1, result: Result | None = None, a
     ax : Axes, optional
         Where to draw; without it a new figure.
     """
-    stage = range(len(schedule.stages))[stage]
-    values = schedule.coarse.array[:]
+    stage = range(len(plan.stages))[stage]
+    values = plan.coarse
     middle = values.shape[0] // 2
     picture = values[middle] if values.ndim == 3 else values
     ax = ax or plt.subplots(figsize=(6, 6 * picture.shape[0] / picture.shape[1]), layout="constrained")[1]
-    step = schedule.lattice.spacing
+    step = plan.lattice.spacing
     extent = (0, picture.shape[1] * step[0], picture.shape[0] * step[1], 0)
     ax.imshow(picture, cmap="gray", extent=extent, interpolation="nearest")
     became = {}
     if result:
         became = {each.index: each.status for each in result.report if (each.stage, each.iteration) == (stage, 0)}
     used, example = set(), None
-    for block, wanted in schedule.blocks(schedule.stages[stage]):
+    for block, wanted in plan.blocks(plan.stages[stage]):
         if values.ndim == 3 and not block.core.start[2] <= middle < block.core.stop[2]:
             continue
         status = became.get(block.index, "planned" if wanted else "skipped")

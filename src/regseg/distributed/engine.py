@@ -1,11 +1,13 @@
-"""Running a schedule: map, reduce, map, reduce, to the last stage."""
+"""Carrying out a plan: map, reduce, map, reduce, to the last stage."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import re
+import shutil
+import tempfile
 import time
+import weakref
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,44 +16,125 @@ import numpy as np
 from dask.distributed import Client
 
 from regseg.blocks import Block
-from regseg.distributed import cluster
-from regseg.distributed.pair import BlockError, Linear, Ranges, cut, linear
-from regseg.distributed.plan import BlockMethod, Plan, Stage
+from regseg.distributed import cluster, store
+from regseg.distributed.field import Field
+from regseg.distributed.pair import BlockError, Linear, Ranges, cut, linear, pull
+from regseg.distributed.planning import Plan, at_least
 from regseg.distributed.result import BlockReport, RegistrationError, Result
-from regseg.distributed.store import load_field, load_votes, save_field, save_votes, stamp, votes_file, write_whole
+from regseg.distributed.stages import BlockMethod, Stage
 from regseg.distributed.votes import Votes
 from regseg.grid import Grid
 from regseg.volumes import Volume
 
 _GROWTH = 1.2  # a cost that grows by more than this from one iteration to the next: the step went the wrong way
+_GREYS = 16  # bins along each axis of the histogram for the similarity: at the lattice there are few voxels to count
 
 
-class Run:
-    """One computation of a plan, as far as it has got: the result so far, and what the blocks have shared last."""
+def run(
+    plan: Plan,
+    *,
+    workdir: str | Path | None = None,
+    resume: bool = False,
+    client: Client | str | None = None,
+    progress: bool = True,
+) -> Result:
+    """Carry out a plan: register its images, here or on a cluster.
 
-    def __init__(self, plan: Plan, progress: bool) -> None:
+    On one computer the field is the same to the last bit wherever its blocks were done, as every process counts with
+    one thread. Processors of another kind round in another way, and find nearly the same field.
+
+    Images that are not OME-Zarr with the levels of `volumes.save` are copied to the work folder first, in chunks.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to do.
+    workdir : str or Path, optional
+        A folder that all workers see under the same path, for this run alone. Without it, a temporary one.
+    resume : bool
+        Go on from what an earlier run has left in the work folder. It must have been a run of the same plan: other
+        images, another initial transform, other stages or another version of this package are refused. That a method
+        or a reduction of your own still does the same is your word.
+    client : Client or str, optional
+        A dask client, the address of a scheduler, or None to work here, one block after the other. A first worker must
+        come within dask's time limit for connections, half a minute; `client.wait_for_workers(1)` waits for longer.
+    progress : bool
+        Show a bar.
+
+    Raises
+    ------
+    RegistrationError
+        No block could be registered, the cluster cannot be used, or the work folder belongs to another run.
+    ValueError
+        There is nothing to resume without a work folder.
+    """
+    if resume and workdir is None:
+        raise ValueError("To go on from an earlier run, give its workdir.")
+    folder = Path(workdir or tempfile.mkdtemp(prefix="regseg-")).absolute()
+    result = Result(plan.start, plan.initial, folder)
+    if workdir is None:
+        weakref.finalize(result, shutil.rmtree, folder, ignore_errors=True)
+    with ExitStack() as stack:
+        stack.enter_context(store.claim(folder))
+        client = stack.enter_context(cluster.connected(client))
+        stack.enter_context(cluster.one_thread())
+        store.begin(folder, _facts(plan), resume)
+        if progress:
+            cluster.tell_dashboard(client)
+        _Run(plan, result, client, progress).compute()
+    return result
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    """All by which a registration can be told from another one, in words that are the same in the next process."""
+
+    def name(function: object) -> str:
+        return getattr(function, "__qualname__", type(function).__qualname__)
+
+    code = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        code.update(file.read_bytes())
+    return {
+        "images": [[str(each.path), each.stamp] for each in (plan.fixed, plan.moving, plan.mask) if each],
+        "initial transform": [each.tolist() for each in linear(plan.initial)],
+        "start": store.state(plan.start, None),
+        "lattice": repr(plan.lattice),
+        "stages": [
+            [name(each.method), name(each.reduction), each.spacing, each.block_size, each.overlap, each.iterations]
+            for each in plan.stages
+        ],
+        "version of regseg.distributed": code.hexdigest(),
+    }
+
+
+class _Run:
+    """A run as far as it has got: the result so far, and what the blocks have shared last."""
+
+    def __init__(self, plan: Plan, result: Result, client: Client | None, progress: bool) -> None:
         self.plan = plan
+        self.result = result
+        self.client = client
         self.progress = progress
-        self.result = Result(plan.start, plan.initial)
         self.shared: np.ndarray | None = None
+        self.fixed, self.moving, self.mask = (
+            each.open(result.workdir) if each else None for each in (plan.fixed, plan.moving, plan.mask)
+        )
 
-    def compute(self) -> Result:
-        """Do all stages; see `Schedule.compute`."""
-        _claim(self.plan)
-        with cluster.connected(self.plan.client) as client:
-            if self.progress:
-                cluster.tell_dashboard(client)
-            for number, stage in enumerate(self.plan.stages):
-                if number and stage.method != self.plan.stages[number - 1].method:
-                    self.shared = None  # what one method shares means nothing to another
-                self._stage(number, stage, client)
-        return self.result
+    def compute(self) -> None:
+        """Do all stages; the result is what it was given."""
+        stages = self.plan.stages
+        self._note_missing_chunks()
+        for number, stage in enumerate(stages):
+            if number and stage.method != stages[number - 1].method:
+                self.shared = None  # what one method shares means nothing to another
+            self._stage(number, stage)
+        self.result.similarity = self._similarity(self.plan.start), self._similarity(self.result.field)
 
-    def _stage(self, number: int, stage: Stage, client: Client | None) -> None:
+    def _stage(self, number: int, stage: Stage) -> None:
         """Repeat map and reduce, and take a step back where one made things worse."""
         result, before = self.result, None
         for iteration in range(stage.iterations):
-            votes = self._map(number, stage, iteration, client)
+            votes = self._map(number, stage, iteration)
             self.shared = votes.shared
             if votes.cost is not None:
                 result.costs.append((number, iteration, votes.cost))
@@ -72,30 +155,44 @@ class Run:
                 )
             result.field = replace(result.field, values=np.asarray(values, np.float32))
 
-    def _map(self, number: int, stage: Stage, iteration: int, client: Client | None) -> Votes:
+    def _map(self, number: int, stage: Stage, iteration: int) -> Votes:
         """Let all blocks vote; return the sum of their votes, with the mean of their costs."""
-        plan = self.plan
-        folder = plan.workdir / f"stage-{number}" / f"iteration-{iteration}"
+        plan, field = self.plan, self.result.field
+        folder = self.result.workdir / f"stage-{number}" / f"iteration-{iteration}"
         folder.mkdir(parents=True, exist_ok=True)
-        save_field(self.result.field, folder / "field.npy")
-        images = plan.levels(stage)
-        job = Job(stage.method, *images, plan.lattice, linear(plan.initial), plan.ranges, self.shared, folder)
+        store.save_field(field, folder / "field.npy")
+        fine, fine_of_moving = plan.levels(stage)
+        job = Job(
+            stage.method,
+            self.fixed[fine],
+            self.moving[fine_of_moving],
+            self.mask[fine] if self.mask else None,
+            plan.lattice,
+            linear(plan.initial),
+            plan.ranges,
+            self.shared,
+            folder,
+            store.state(field, self.shared),
+        )
         blocks, tasks, outcomes = plan.blocks(stage), {}, {}
         for block, wanted in blocks:
             if not wanted:
                 outcomes[block.index] = ("skipped", "background")
-            elif votes_file(folder, block).is_file():
+            elif job.votes_of(block):
                 outcomes[block.index] = ("done", "by an earlier run")
             else:
                 tasks[block.index] = (job, block)
         label = f"stage {number}, iteration {iteration}"
-        for index, outcome in cluster.run(vote_in, tasks, client, label=label, progress=self.progress):
+        for index, outcome in cluster.run(vote_in, tasks, self.client, label=label, progress=self.progress):
             outcomes[index] = ("failed", _explain(outcome)) if isinstance(outcome, BaseException) else outcome
         total, done = Votes.none(plan.lattice.box), 0
         for block, _ in blocks:  # in their order, so that the sums round alike however the run went
             self.result.report.append(BlockReport(number, iteration, block.index, *outcomes[block.index]))
             if outcomes[block.index][0] == "done":
-                total.add(load_votes(votes_file(folder, block)))
+                votes = job.votes_of(block)
+                if votes is None:
+                    raise RegistrationError(f"The votes of block {block.index} are gone from {folder}: start again.")
+                total.add(votes)
                 done += 1
         if not done:
             failed = [message for status, message, *_ in outcomes.values() if status == "failed"]
@@ -104,6 +201,32 @@ class Run:
         if total.cost is not None:
             total.cost /= done
         return total
+
+    def _note_missing_chunks(self) -> None:
+        """Zarr reads a chunk that is not there as zeros: the file may have been written so, or may have lost it."""
+        finest = [self.plan.levels(stage) for stage in self.plan.stages]
+        for volume in self.fixed[min(n for n, _ in finest)], self.moving[min(n for _, n in finest)]:
+            missing = volume.array.nchunks - volume.array.nchunks_initialized
+            if missing:
+                self.result.notes.append(
+                    f"{missing} of {volume.array.nchunks} chunks of {volume.path}, level {volume.level}, are not there "
+                    "and were read as 0"
+                )
+
+    def _similarity(self, field: Field) -> float:
+        """See `Result.similarity`."""
+        plan = self.plan
+        moving = self.moving[at_least(plan.moving.grids, min(plan.lattice.spacing))]
+        values, inside = pull(moving, plan.lattice, plan.lattice.box, field, linear(plan.initial), 1, 0.0)
+        inside &= plan.foreground
+        counts, *_ = np.histogram2d(plan.coarse[inside], values[inside], _GREYS, plan.ranges)
+
+        def entropy(counts: np.ndarray) -> float:
+            share = counts[counts > 0] / counts.sum()
+            return float(-(share * np.log(share)).sum())
+
+        together = entropy(counts)
+        return (entropy(counts.sum(axis=0)) + entropy(counts.sum(axis=1))) / together if together else 1.0
 
 
 @dataclass(frozen=True)
@@ -119,6 +242,11 @@ class Job:
     ranges: Ranges
     shared: np.ndarray | None
     folder: Path
+    state: str
+
+    def votes_of(self, block: Block) -> Votes | None:
+        """What lies in the folder for this iteration, if there is anything."""
+        return store.load_votes(store.votes_file(self.folder, block), self.state)
 
 
 def vote_in(job: Job, block: Block) -> tuple[str, str, float]:
@@ -128,7 +256,9 @@ def vote_in(job: Job, block: Block) -> tuple[str, str, float]:
     """
     began = time.process_time()
     try:
-        field = load_field(job.lattice, job.folder / "field.npy")
+        if not job.folder.is_dir():
+            raise BlockError(f"its worker does not see {job.folder}: all must see all files under the same path")
+        field = store.load_field(job.lattice, job.folder / "field.npy")
         pair = cut(job.fixed, job.moving, job.mask, block, field, job.initial, job.ranges, job.shared)
         votes = job.method(pair)
         if not isinstance(votes, Votes):
@@ -138,7 +268,7 @@ def vote_in(job: Job, block: Block) -> tuple[str, str, float]:
             )
         if not (np.isfinite(votes.matrix).all() and np.isfinite(votes.vector).all()):
             raise BlockError("diverged: its votes are NaN or infinite")
-        save_votes(votes, votes_file(job.folder, block))
+        store.save_votes(votes, store.votes_file(job.folder, block), job.state)
     except OSError:
         raise
     except Exception as error:
@@ -152,37 +282,3 @@ def _explain(error: BaseException) -> str:
     if isinstance(error, MemoryError) or type(error).__name__ == "KilledWorker":
         return f"out of memory, or its worker died again and again ({error}): use smaller blocks, or larger workers"
     return f"{type(error).__name__}: {error}"
-
-
-def _claim(plan: Plan) -> None:
-    """Make sure that what lies in the work folder belongs to this registration."""
-    images = (plan.fixed, plan.moving, plan.mask or [])
-    known = {
-        "images": [[str(levels[0].path), stamp(levels[0].path)] for levels in images if levels],
-        "initial": [each.tolist() for each in linear(plan.initial)],
-        "start": hashlib.sha256(plan.start.values.tobytes()).hexdigest(),
-        "lattice": repr(plan.lattice),
-        "stages": [_describe(stage) for stage in plan.stages],
-    }
-    file = plan.workdir / "registration.json"
-    text = json.dumps(known, indent=2)
-    if file.is_file() and file.read_text(encoding="utf-8") != text:
-        raise RegistrationError(
-            f"The work folder {plan.workdir} holds another registration, or this one with other settings. Give "
-            "another folder, or delete this one."
-        )
-    write_whole(file, lambda out: out.write(text.encode()))
-
-
-def _describe(stage: Stage) -> dict[str, Any]:
-    """A stage in words that are the same in the next process: a function by its code, an object by its values."""
-
-    def words_of(each: Any) -> str:
-        code = getattr(each, "__code__", None)
-        if code is None:
-            return repr(each)
-        plain = [value for value in code.co_consts if not hasattr(value, "co_code")]
-        return f"{each.__qualname__} {code.co_code.hex()} {plain}"
-
-    words = {name: words_of(each) for name, each in vars(stage).items()}
-    return {name: re.sub(r"0x[0-9a-fA-F]+", "…", each) for name, each in words.items()}  # no addresses in memory

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from regseg.distributed.block_transforms import ElastixBlocks, SimpleITKBlocks
 from regseg.distributed.gauss_newton import GaussNewton
-from regseg.distributed.plan import BlockMethod, Stage
 from regseg.distributed.solve import Solve
+from regseg.distributed.stages import BlockMethod, Stage
 
 
 def streamed_solve(
@@ -19,14 +19,14 @@ def streamed_solve(
     ----------
     spacing : float
         The finest voxels looked at. Knots, windows and coarser voxels are in proportion to it, and so should be the
-        lattice_spacing of `register`, 4 times as large: smaller for something finer than a head, larger for a head in
+        lattice_spacing of `plan`, 4 times as large: smaller for something finer than a head, larger for a head in
         larger voxels.
     block_size : float, optional
         Width of a block at the finest level; half as much more at the level before it. Without it, 64 voxels.
     overlap : float, optional
         Width of the halo; at least three windows of the method, 7.5 voxels. Without it, 8 voxels.
     """
-    block_size, overlap = block_size or 64 * spacing, overlap or 8 * spacing
+    block_size, overlap = _chosen(block_size, 64 * spacing), _chosen(overlap, 8 * spacing)
     method = GaussNewton(window=2.5 * spacing)
 
     def stage(knots: float, voxels: float, size: float, iterations: int) -> Stage:
@@ -43,7 +43,8 @@ def elastix_blocks(
 
     Without other sizes, blocks are 64 voxels wide and their halo 16.
     """
-    return _blended(ElastixBlocks(knots=10 * spacing), spacing, block_size or 64 * spacing, overlap or 16 * spacing)
+    block_size, overlap = _chosen(block_size, 64 * spacing), _chosen(overlap, 16 * spacing)
+    return _blended(ElastixBlocks(knots=10 * spacing), spacing, block_size, overlap)
 
 
 def simpleitk_blocks(
@@ -54,7 +55,11 @@ def simpleitk_blocks(
     Without other sizes, blocks are 48 voxels wide and their halo 8.
     """
     method = SimpleITKBlocks(8 * spacing, other_contrast)
-    return _blended(method, spacing, block_size or 48 * spacing, overlap or 8 * spacing)
+    return _blended(method, spacing, _chosen(block_size, 48 * spacing), _chosen(overlap, 8 * spacing))
+
+
+def _chosen(length: float | None, default: float) -> float:
+    return default if length is None else length  # 0 is a length too, which Stage takes or refuses
 
 
 def _blended(method: BlockMethod, spacing: float, block_size: float, overlap: float) -> tuple[Stage, ...]:

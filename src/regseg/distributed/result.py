@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import SimpleITK as sitk
 
@@ -33,34 +34,46 @@ class Result:
     ----------
     field : Field
         The displacement that comes before the initial transform.
-    initial : Transform
+    initial : AffineTransform
         The initial transform.
+    workdir : Path
+        The work folder. A temporary one goes with the result.
     report : list[BlockReport]
         What became of each block, in each iteration.
     costs : list[tuple[int, int, float]]
         (stage, iteration, how unlike the images were before it) where the method says so.
     notes : list[str]
         What else a reader should know, one sentence each.
+    similarity : tuple[float, float]
+        How much the two images tell of each other, through the initial transform alone and at the end: their
+        normalised mutual information (C. Studholme et al., Pattern Recognition 32(1), 1999) in the foreground, in the
+        resolution of the lattice. 1 is nothing; 2 is all.
     """
 
     field: Field
-    initial: sitk.Transform
+    initial: sitk.AffineTransform
+    workdir: Path
     report: list[BlockReport] = field(default_factory=list)
     costs: list[tuple[int, int, float]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    similarity: tuple[float, float] | None = None
 
     @property
     def transform(self) -> sitk.CompositeTransform:
         """From points of the fixed image to points of the moving one: first the field, then the initial transform."""
         return sitk.CompositeTransform([self.initial, self.field.transform])
 
+    @property
+    def failed(self) -> list[BlockReport]:
+        """The blocks in which something should have been registered, and was not."""
+        return [each for each in self.report if each.status == "failed"]
+
     def __str__(self) -> str:
         """A few lines: how many blocks did what, and why blocks failed."""
         count = {status: sum(each.status == status for each in self.report) for status in ("done", "skipped", "failed")}
         failed = [
             f"stage {each.stage}, iteration {each.iteration}, block {each.index} failed: {each.message}"
-            for each in self.report
-            if each.status == "failed"
+            for each in self.failed
         ]
         return "\n".join([", ".join(f"{n} {status}" for status, n in count.items()), *failed, *self.notes])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse.linalg import LinearOperator, cg
 
 from regseg.distributed.field import Field, cubic
 from regseg.distributed.votes import Votes, pairs_of
@@ -67,36 +68,29 @@ class Solve:
         noise = 1.0 if votes.cost is None else max(votes.cost / _CLEAN, 1.0)
         price = self.bending * noise**2 * self.knots ** (len(bases) - 4)
 
-        def apply(c: np.ndarray) -> np.ndarray:
+        def apply(flat: np.ndarray) -> np.ndarray:
+            c = flat.reshape(now.shape)
             u = _along(c, bases)
             forces = np.zeros_like(u)
             for element, (i, j) in zip(matrix, pairs, strict=True):
                 forces[i] += element * u[j]
                 if i != j:
                     forces[j] += element * u[i]
-            return _along(forces, back) + price * _bend(c)
+            return (_along(forces, back) + price * _bend(c)).ravel()
 
         # Jacobi's preconditioner: the diagonal of the system. 30 is about that of K, whose rows are all alike inside.
         squares = [basis.T**2 for basis in bases]
         own = np.stack([e for e, (i, j) in zip(matrix, pairs, strict=True) if i == j])
-        diagonal = _along(own, squares) + price * 30
-        residual = _along(vector, back) - price * _bend(now)
-        c = np.zeros_like(residual)
-        z = residual / diagonal
-        direction, size = z, (residual * z).sum()
-        # Far inside a gap the coefficients hardly cost anything and are found last: a looser stop leaves zeros there.
-        stop = 1e-12 * size
-        for _ in range(self.iterations):
-            if size <= stop:
-                break
-            pushed = apply(direction)
-            step = size / (direction * pushed).sum()
-            c += step * direction
-            residual -= step * pushed
-            z = residual / diagonal
-            size, before = (residual * z).sum(), size
-            direction = z + size / before * direction
-        return c
+        diagonal = (_along(own, squares) + price * 30).ravel()
+        shape = now.size, now.size
+        c, _ = cg(
+            LinearOperator(shape, apply, dtype=now.dtype),
+            (_along(vector, back) - price * _bend(now)).ravel(),
+            rtol=1e-8,  # coefficients far inside a gap hardly cost anything: a looser stop leaves zeros there
+            maxiter=self.iterations,
+            M=LinearOperator(shape, lambda residual: residual / diagonal, dtype=now.dtype),
+        )
+        return c.reshape(now.shape)
 
 
 def _fit(basis: np.ndarray) -> np.ndarray:

@@ -1,41 +1,109 @@
 """The work folder: what a registration keeps on disk while it runs, so that a killed run can go on.
 
 Each iteration has a folder with the field that it starts from and the votes of each block. A worker writes the votes of
-its block itself, whole or not at all, and the client only hears how it went. So a file that is there is a block that is
-done, and nothing large passes through dask's scheduler.
+its block itself, whole or not at all, and the client only hears how it went. So nothing large passes through dask's
+scheduler. Votes are about what was still missing when they were cast: they name the field that they were cast for, and
+for any other one they count as not there.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+from zipfile import BadZipFile
 
+import locket
 import numpy as np
 
 from regseg.blocks import Block
 from regseg.distributed.field import Field
+from regseg.distributed.result import RegistrationError
 from regseg.distributed.votes import Votes
 from regseg.grid import Box, Grid
 
+_LOCK = ".lock"
+
 
 def write_whole(file: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Write a file that appears whole or not at all."""
+    """Write a file that appears whole or not at all, even where the power fails."""
     # Two workers may do the same block, when one was believed dead: each writes under a name of its own.
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    with partial.open("wb") as out:
-        write(out)
-    partial.replace(file)
+    partial = file.with_name(f".{uuid.uuid4().hex[:8]}.{file.name}")
+    try:
+        with partial.open("wb") as out:
+            write(out)
+            out.flush()
+            os.fsync(out.fileno())
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
-def stamp(path: Path) -> str:
-    """A word that stands for a file as it is: it changes when the file is written again, or is another one."""
-    file = path / "zarr.json" if path.is_dir() else path
-    written = file.stat().st_mtime_ns if file.exists() else None
-    return hashlib.sha256(f"{path} {written}".encode()).hexdigest()[:12]
+@contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Keep a folder, made if need be, for this run alone; the lock of a process that dies goes with it.
+
+    Raises
+    ------
+    RegistrationError
+        Another run has it, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = locket.lock_file(str(folder / _LOCK), timeout=0)
+        lock.acquire()
+    except locket.LockError:
+        raise RegistrationError(
+            f"Another run works in {folder}: wait until it has ended, or choose another folder."
+        ) from None
+    except OSError as error:
+        raise RegistrationError(f"{folder} cannot be written ({error.strerror}): choose another folder.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def begin(folder: Path, facts: dict[str, Any], resume: bool) -> None:
+    """Write down what is registered in a folder, or make sure that it is what an earlier run began there.
+
+    Raises
+    ------
+    RegistrationError
+        The folder holds another registration, or this one and nobody said to resume it, or other files.
+    """
+    file = folder / "registration.json"
+    if file.is_file():
+        if not resume:
+            raise RegistrationError(
+                f"{folder} holds a run that was begun earlier: go on from it with resume=True (--resume), or delete it."
+            )
+        try:
+            before = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            raise RegistrationError(f"{file} is damaged: delete the folder, and start anew.") from None
+        other = [name for name in facts if facts[name] != before.get(name)]
+        if other:
+            raise RegistrationError(
+                f"{folder} holds another registration, or this one with other settings; what differs: "
+                f"{', '.join(other)}. Give another folder, or delete this one."
+            )
+    elif any(each.name != _LOCK for each in folder.iterdir()):
+        raise RegistrationError(f"{folder} is not empty, and holds no registration: give a folder of its own.")
+    write_whole(file, lambda out: out.write(json.dumps(facts, indent=2).encode()))
+
+
+def state(field: Field, shared: np.ndarray | None) -> str:
+    """A word for all that the blocks of an iteration are told: other votes answer another word."""
+    content = hashlib.sha256(field.values.tobytes())
+    content.update(b"" if shared is None else shared.tobytes())
+    return content.hexdigest()
 
 
 def save_field(field: Field, file: Path) -> None:
@@ -59,19 +127,25 @@ def votes_file(folder: Path, block: Block) -> Path:
     return folder / f"block-{'-'.join(map(str, block.index))}.npz"
 
 
-def save_votes(votes: Votes, file: Path) -> None:
-    """Write the votes of a block."""
+def save_votes(votes: Votes, file: Path, cast_for: str) -> None:
+    """Write the votes of a block, and the state that they were cast for."""
     cost = np.nan if votes.cost is None else votes.cost
     arrays = {"matrix": votes.matrix.astype(np.float32), "vector": votes.vector.astype(np.float32), "cost": cost}
     if votes.shared is not None:
         arrays["shared"] = votes.shared
-    write_whole(file, lambda out: np.savez(out, start=votes.box.start, stop=votes.box.stop, **arrays))
+    box = {"start": votes.box.start, "stop": votes.box.stop}
+    write_whole(file, lambda out: np.savez(out, cast_for=cast_for, **box, **arrays))
 
 
-def load_votes(file: Path) -> Votes:
-    """Read the votes of a block."""
-    with np.load(file) as content:
-        box = Box(tuple(content["start"].tolist()), tuple(content["stop"].tolist()))
-        cost = float(content["cost"])
-        shared = content.get("shared", None)
-        return Votes(box, content["matrix"], content["vector"], None if np.isnan(cost) else cost, shared)
+def load_votes(file: Path, cast_for: str) -> Votes | None:
+    """Read the votes of a block; None where there are none, or cannot be read, or were cast for another state."""
+    with (
+        suppress(FileNotFoundError, EOFError, BadZipFile, ValueError, KeyError),
+        file.open("rb") as stream,
+        np.load(stream) as content,
+    ):
+        if content["cast_for"] == cast_for:
+            box = Box(tuple(content["start"].tolist()), tuple(content["stop"].tolist()))
+            cost, shared = float(content["cost"]), content.get("shared", None)
+            return Votes(box, content["matrix"], content["vector"], None if np.isnan(cost) else cost, shared)
+    return None

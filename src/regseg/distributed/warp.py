@@ -7,36 +7,68 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from dask.distributed import Client
 
 from regseg import volumes
 from regseg.blocks import Block, split
 from regseg.distributed import cluster
 from regseg.distributed.field import Field
+from regseg.distributed.images import nearest
 from regseg.distributed.pair import Linear, displacements, linear, pull
-from regseg.distributed.plan import Plan, nearest
+from regseg.distributed.planning import Plan
 from regseg.distributed.result import RegistrationError, Result
 from regseg.distributed.store import load_field, save_field
 from regseg.grid import Grid
 from regseg.volumes import Volume
 
 
+def demand_writable(plan: Plan, path: str | Path) -> None:
+    """Raise ValueError where nothing can be written at a path, or where an input of the registration would be lost."""
+    volumes.demand_writable(path)
+    path = Path(path).resolve()
+    for each in filter(None, (plan.fixed, plan.moving, plan.mask)):
+        if path in (each.path.resolve(), *each.path.resolve().parents):
+            raise ValueError(f"{path} is an image that is registered here: choose another place for what is written.")
+
+
+def demand_fill(plan: Plan, fill: float | None) -> None:
+    """Raise ValueError where the moving image's type has no such number."""
+    kind = plan.moving.dtype
+    if fill is None or not np.issubdtype(kind, np.integer):
+        return
+    if not (float(fill).is_integer() and np.iinfo(kind).min <= fill <= np.iinfo(kind).max):
+        raise ValueError(f"The moving image's voxels are of type {kind}, which has no {fill} to fill with.")
+
+
 def write_warped(
-    schedule: Plan, result: Result, path: str | Path, *, labels: bool = False, progress: bool = True
+    plan: Plan,
+    result: Result,
+    path: str | Path,
+    *,
+    fill: float | None = None,
+    labels: bool = False,
+    client: Client | str | None = None,
+    progress: bool = True,
 ) -> Volume:
     """Write the moving image, resampled onto the fixed image's grid, as OME-Zarr.
 
-    The file is written chunk by chunk, on the schedule's client, and nobody ever holds a whole image.
+    The file is written chunk by chunk, here or on a cluster, and nobody ever holds a whole image.
 
     Parameters
     ----------
-    schedule : Plan
+    plan : Plan
         The registration.
     result : Result
         What it gave.
     path : str or Path
         Where to write, ending in .zarr. What stands there is replaced once the new file is whole.
+    fill : float, optional
+        The value of voxels that lie outside the moving image. Without it, the low end of that image's grey range: its
+        background, which is air in a CT (0 HU would be water) and black in an MR. For labels, 0.
     labels : bool
         Take the nearest voxel, as a label map needs, instead of interpolating linearly.
+    client : Client or str, optional
+        As for `run`.
     progress : bool
         Show a bar.
 
@@ -44,14 +76,25 @@ def write_warped(
     ------
     RegistrationError
         A chunk could not be written. What stood at the path before is still there.
+    ValueError
+        The path cannot be written, or is that of an image which is registered; or the image's type has no such fill.
     """
-    moving = schedule.moving[0]
-    task = partial(_warp, moving=moving, order=0 if labels else 1)
-    return _write(schedule, result, path, schedule.fixed[0].grid, moving.array.dtype.name, 1, task, progress)
+    demand_fill(plan, fill)
+    if fill is None:
+        low = plan.ranges[1][0]
+        fill = 0 if labels else np.rint(low) if np.issubdtype(plan.moving.dtype, np.integer) else low
+    task = partial(_warp, moving=plan.moving.open(result.workdir)[0], order=0 if labels else 1, fill=fill)
+    return _write(plan, result, path, plan.fixed.grids[0], plan.moving.dtype, 1, task, client, progress)
 
 
 def write_field(
-    schedule: Plan, result: Result, path: str | Path, *, spacing: float = 4.0, progress: bool = True
+    plan: Plan,
+    result: Result,
+    path: str | Path,
+    *,
+    spacing: float = 4.0,
+    client: Client | str | None = None,
+    progress: bool = True,
 ) -> Volume:
     """Write the displacement from points of the fixed image to points of the moving one, as OME-Zarr of vectors.
 
@@ -61,7 +104,7 @@ def write_field(
 
     Parameters
     ----------
-    schedule, result, path, progress
+    plan, result, path, client, progress
         As for `write_warped`.
     spacing : float
         In mm; the field gets the voxels of the fixed image's level nearest to it.
@@ -70,31 +113,36 @@ def write_field(
     ------
     RegistrationError
         A chunk could not be written. What stood at the path before is still there.
+    ValueError
+        The path cannot be written, or is that of an image which is registered.
     """
-    grid = nearest(schedule.fixed, spacing).grid
-    return _write(schedule, result, path, grid, "float32", grid.dimension, _displace, progress)
+    grid = plan.fixed.grids[nearest(plan.fixed.grids, spacing)]
+    return _write(plan, result, path, grid, "float32", grid.dimension, _displace, client, progress)
 
 
+@cluster.one_thread()
 def _write(
-    schedule: Plan,
+    plan: Plan,
     result: Result,
     path: str | Path,
     grid: Grid,
     dtype: str,
     components: int,
     task: Callable[[Volume, Block, Field, Linear], None],
+    client: Client | str | None,
     progress: bool,
 ) -> Volume:
+    demand_writable(plan, path)
     # The field travels by file, as it does between the iterations, and not with each task.
-    file = schedule.workdir / "result.npy"
+    file = result.workdir / "result.npy"
     save_field(result.field, file)
     with (
+        cluster.connected(client) as client,
         volumes.create(path, [grid], dtype, components=components) as [out],
-        cluster.connected(schedule.client) as client,
     ):
         # Blocks are chunks, so that no two workers write into the same file.
         blocks = split(grid.size, out.chunk, (0,) * grid.dimension)
-        common = (task, out, schedule.lattice, file, linear(result.initial))
+        common = (task, out, plan.lattice, file, linear(result.initial))
         tasks = {block.index: (block, *common) for block in blocks}
         for index, outcome in cluster.run(_with_field, tasks, client, label=Path(path).name, progress=progress):
             if isinstance(outcome, BaseException):
@@ -106,8 +154,8 @@ def _with_field(block: Block, task: Callable, out: Volume, lattice: Grid, file: 
     task(out, block, load_field(lattice, file), initial)
 
 
-def _warp(out: Volume, block: Block, field: Field, initial: Linear, moving: Volume, order: int) -> None:
-    values, _ = pull(moving, out.grid, block.core, field, initial, order)
+def _warp(out: Volume, block: Block, field: Field, initial: Linear, moving: Volume, order: int, fill: float) -> None:
+    values, _ = pull(moving, out.grid, block.core, field, initial, order, fill)
     out.array[block.core.slices] = np.rint(values) if np.issubdtype(out.array.dtype, np.integer) else values
 
 

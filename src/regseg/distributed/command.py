@@ -1,0 +1,170 @@
+"""The command `regseg register-large`: registration larger than memory, without a line of Python."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import SimpleITK as sitk
+from dask.distributed import Client, LocalCluster
+from dask.utils import parse_bytes
+
+from regseg import distributed
+from regseg.distributed import Plan, Result, cluster, store, warp
+
+_SMALLEST = 300_000_000  # bytes: what Python and its libraries take in a worker, and a little more
+_BLOCKS_FAILED = 3  # the exit status of a run whose results are written, but are a guess where blocks failed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    parser.description = (
+        "Register two images that need not fit in memory. FOLDER gets warped.zarr (the moving image on the fixed "
+        "image's grid), field.zarr (the displacement in mm), transform.h5 (for SimpleITK) and report.csv (what became "
+        "of each block). While it runs FOLDER has work/ too, from which a run that was killed, or in which blocks have "
+        "failed, goes on with --resume. The exit status is 0, 1 where nothing was written, and 3 where blocks failed."
+    )
+    parser.add_argument("fixed", metavar="FIXED", help="OME-Zarr, or any file that SimpleITK reads")
+    parser.add_argument("moving", metavar="MOVING", help="the same")
+    parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="where the results go")
+    parser.add_argument(
+        "--initial", metavar="FILE", help="linear transform from fixed to moving, as SimpleITK writes it"
+    )
+    parser.add_argument("--mask", metavar="FILE", help="on the fixed image's grid, above 0.5 where voxels count")
+    parser.add_argument(
+        "--method",
+        choices=list(distributed.RECIPES),
+        default="solve",
+        help="the streamed solve (default), or blocks by elastix (extra `elastix-native`) or SimpleITK, blended",
+    )
+    parser.add_argument("--spacing", type=float, metavar="MM", help="finest voxels looked at; default 1, SimpleITK 2")
+    parser.add_argument(
+        "--block-size", type=float, metavar="MM", help="width of a block; default 64 voxels, SimpleITK 48"
+    )
+    parser.add_argument("--overlap", type=float, metavar="MM", help="width of its halo; default 8 voxels, elastix 16")
+    parser.add_argument("--lattice", type=float, metavar="MM", help="cells of the field; default 4 voxels")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=_count, default=1, metavar="N", help="processes on this computer; default 1")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a dask cluster that runs already")
+    parser.add_argument("--memory", metavar="SIZE", help="limit of each worker on this computer, such as 2GiB")
+    parser.add_argument(
+        "--fill", type=float, metavar="VALUE", help="of voxels outside the moving image; default its background"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from what an earlier run has left in FOLDER/work")
+    parser.add_argument("--plan", action="store_true", help="only print what would be done, and write nothing")
+    parser.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} workers cannot be: give 1 or more")
+    return int(text)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command; return its exit status. What goes wrong raises an error with a message for the user."""
+    sizes = {"spacing": options.spacing, "block_size": options.block_size, "overlap": options.overlap}
+    stages = distributed.RECIPES[options.method](**{name: size for name, size in sizes.items() if size is not None})
+    lattice = 4 * stages[-1].spacing if options.lattice is None else options.lattice
+    plan = distributed.plan(
+        options.fixed,
+        options.moving,
+        stages,
+        initial=_read_transform(options.initial),
+        mask=options.mask,
+        lattice_spacing=lattice,
+    )
+    print(plan)
+    if options.plan:
+        return 0
+    _demand_outputs(plan, options)
+    output, work = options.output, options.output / "work"
+    with ExitStack() as stack:
+        stack.enter_context(store.claim(output))
+        for left in output.glob("[fw]*.partial-????????.zarr"):  # by a run that was killed while it wrote
+            shutil.rmtree(left)
+        client = stack.enter_context(cluster.connected(_local_cluster(options, stack) or options.scheduler))
+        try:
+            result = distributed.run(plan, workdir=work, resume=options.resume, client=client)
+        except KeyboardInterrupt:
+            print(f"What is done lies in {work}: start again with --resume to go on from it.", file=sys.stderr)
+            raise
+        print(result)
+        before, after = result.similarity
+        print(f"normalised mutual information of the two images: {before:.3f} before, {after:.3f} now (1 is none)")
+        distributed.write_field(plan, result, output / "field.zarr", spacing=lattice, client=client)
+        distributed.write_warped(plan, result, output / "warped.zarr", fill=options.fill, client=client)
+        _write_transform(result, output / "transform.h5")
+        _write_report(result, output / "report.csv")
+    print(f"Written to {output}.")
+    if not result.failed:
+        shutil.rmtree(work)
+        return 0
+    wanted = sum(each.status != "skipped" for each in result.report)
+    print(
+        f"regseg: {len(result.failed)} of {wanted} blocks failed, and there the field is a guess; report.csv says why. "
+        f"Mend the cause, and go on with --resume; or, where an image has changed, delete {work} and start anew.",
+        file=sys.stderr,
+    )
+    return _BLOCKS_FAILED
+
+
+def _read_transform(file: str | None) -> sitk.Transform | None:
+    if file is None:
+        return None
+    if not Path(file).is_file():
+        raise ValueError(f"There is no transform at {file}.")
+    try:
+        return sitk.ReadTransform(file)
+    except RuntimeError:
+        raise ValueError(f"{file} cannot be read as a transform: give one that SimpleITK has written.") from None
+
+
+def _demand_outputs(plan: Plan, options: argparse.Namespace) -> None:
+    """Raise ValueError, before the work, where an output could not be written, or an input would be lost."""
+    output = options.output
+    for name in "warped.zarr", "field.zarr":
+        warp.demand_writable(plan, output / name)
+    warp.demand_fill(plan, options.fill)
+    for name in "transform.h5", "report.csv":
+        if (output / name).is_dir():
+            raise ValueError(f"{output / name} is a folder: it is left alone. Choose another output.")
+    inputs = [Path(each).resolve() for each in (options.fixed, options.moving, options.mask, options.initial) if each]
+    for lost in output / "work", output / "transform.h5":
+        if any(lost.resolve() in (each, *each.parents) for each in inputs):
+            raise ValueError(f"{lost} is, or holds, an input, and would be replaced: choose another output.")
+
+
+def _local_cluster(options: argparse.Namespace, stack: ExitStack) -> Client | None:
+    """A client of so many processes on this computer, which end with the stack; None where one process is enough."""
+    if options.workers == 1 and options.memory is None:
+        return None
+    if options.memory is not None and parse_bytes(options.memory) < _SMALLEST:
+        raise ValueError(f"A worker with {options.memory} could not even start: give at least {_SMALLEST // 10**6} MB.")
+    local = LocalCluster(
+        n_workers=options.workers,
+        threads_per_worker=1,
+        memory_limit=options.memory or "auto",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+    )
+    return stack.enter_context(Client(stack.enter_context(local)))
+
+
+def _write_transform(result: Result, file: Path) -> None:
+    store.write_whole(file, lambda out: sitk.WriteTransform(result.transform, out.name))
+
+
+def _write_report(result: Result, file: Path) -> None:
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(["stage", "iteration", "block", "status", "message", "cpu_seconds"])
+    for each in result.report:
+        block = " ".join(map(str, each.index))
+        writer.writerow([each.stage, each.iteration, block, each.status, each.message, f"{each.cpu_seconds:.3f}"])
+    store.write_whole(file, lambda out: out.write(table.getvalue().encode()))

@@ -1,0 +1,189 @@
+"""From two images and some stages to a plan, which can be looked at before anything is registered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from regseg.blocks import Block, split
+from regseg.distributed.field import Field
+from regseg.distributed.images import Source, at_least, nearest
+from regseg.distributed.pair import Ranges, linear
+from regseg.distributed.stages import Stage
+from regseg.grid import Grid
+
+
+@dataclass(repr=False)
+class Plan:
+    """A registration that is planned, to be looked at, and to be done by `run`. Made by `plan`.
+
+    Attributes
+    ----------
+    fixed, moving, mask : Source
+        The images; no mask is None.
+    initial : AffineTransform
+        From points of the fixed image to points of the moving one, where the registration starts.
+    stages : tuple[Stage, ...]
+        What is done, in order.
+    start : Field
+        The field at the start; its lattice is the one of the whole registration.
+    coarse : array
+        The fixed image at the resolution of the lattice: a voxel for each cell, shape (z, y, x).
+    foreground : array
+        Where there is something to register, for each cell, shape (z, y, x).
+    ranges : Ranges
+        The grey ranges of the fixed and of the moving image, without the outermost thousandths.
+    """
+
+    fixed: Source
+    moving: Source
+    mask: Source | None
+    initial: sitk.AffineTransform
+    stages: tuple[Stage, ...]
+    start: Field
+    coarse: np.ndarray
+    foreground: np.ndarray
+    ranges: Ranges
+
+    @property
+    def lattice(self) -> Grid:
+        """The lattice of the votes and of the field."""
+        return self.start.lattice
+
+    def levels(self, stage: Stage) -> tuple[int, int]:
+        """The levels of the fixed image (and of the mask) and of the moving image that a stage looks at."""
+        as_fine_as_the_lattice = self.fixed.grids[: self.fixed.grids.index(self.lattice) + 1]
+        return at_least(as_fine_as_the_lattice, stage.spacing), at_least(self.moving.grids, stage.spacing)
+
+    def blocks(self, stage: Stage) -> list[tuple[Block, bool]]:
+        """The blocks of a stage, counted in cells of the lattice, each with whether there is anything to register."""
+        # As many blocks as come closest to the size, and all of the same: a sliver at the border would be mostly halo.
+        counts = [
+            max(round(n * step / stage.block_size), 1)
+            for n, step in zip(self.lattice.size, self.lattice.spacing, strict=True)
+        ]
+        size = [-(-n // count) for n, count in zip(self.lattice.size, counts, strict=True)]
+        halo = [int(np.ceil(stage.overlap / step)) for step in self.lattice.spacing]
+        found = split(self.lattice.size, size, halo)
+        return [(block, bool(self.foreground[block.core.slices].mean() > 0.01)) for block in found]
+
+    def __str__(self) -> str:
+        """A table of the stages."""
+        lines = ["stage  voxels (mm)         blocks  skipped  largest block (voxels)  iterations"]
+        for number, stage in enumerate(self.stages):
+            grid, blocks = self.fixed.grids[self.levels(stage)[0]], self.blocks(stage)
+            factors = self.lattice.factors(grid)
+            largest = max((b.padded.scale(factors).clip(grid.box).size for b, _ in blocks), key=np.prod)
+            cells = [
+                f"{number:5}",
+                f"{' x '.join(f'{step:.3g}' for step in grid.spacing):18}",
+                f"{len(blocks):6}",
+                f"{sum(not wanted for _, wanted in blocks):7}",
+                f"{' x '.join(map(str, largest)):22}",
+                f"{stage.iterations:10}",
+            ]
+            lines.append("  ".join(cells))
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def plan(
+    fixed: str | Path,
+    moving: str | Path,
+    stages: Sequence[Stage],
+    *,
+    initial: sitk.Transform | None = None,
+    mask: str | Path | None = None,
+    start: Field | None = None,
+    lattice_spacing: float = 4.0,
+) -> Plan:
+    """Plan the registration of two images that need not fit in memory. Nothing is written, and nothing registered.
+
+    To see where there is anything to register, the images are looked at in the resolution of the lattice. OME-Zarr with
+    the levels of `volumes.save` has that at hand; any other file is read once from end to end, a slab at a time.
+
+    Parameters
+    ----------
+    fixed : str or Path
+        Path of the fixed image: OME-Zarr, or any file that SimpleITK reads. 2-D or 3-D.
+    moving : str or Path
+        Path of the moving image.
+    stages : Sequence[Stage]
+        What to do, coarse to fine; `recipes` has some ready.
+    initial : Transform, optional
+        A linear transform from fixed to moving, in mm; a composite of linear ones is welcome. Without it, the identity.
+    mask : str or Path, optional
+        Path of an image on the fixed image's grid, above 0.5 where voxels count.
+    start : Field, optional
+        The field of an earlier result, to go on from.
+    lattice_spacing : float
+        Width of a cell of the lattice in mm, rounded to a level of resolution of the fixed image.
+
+    Raises
+    ------
+    ValueError
+        Dimensions differ, the mask has another grid, the initial transform is not linear or is singular, a length
+        cannot be, or there is no stage. VolumeError, a ValueError too: an image cannot be read.
+    """
+    if not isinstance(stages, Sequence) or not stages:
+        raise ValueError("Give a list of stages, even of one; distributed.streamed_solve() returns some.")
+    if initial is not None and not isinstance(initial, sitk.Transform):
+        raise ValueError(
+            "The initial transform must be a SimpleITK transform; sitk.ReadTransform reads one from a file."
+        )
+    if not (isfinite(lattice_spacing) and lattice_spacing > 0):
+        raise ValueError(f"A lattice of {lattice_spacing} mm cannot be: give a width above 0.")
+    fixed, moving = Source.of(fixed), Source.of(moving)
+    mask = Source.of(mask) if mask else None
+    dimension = fixed.grids[0].dimension
+    initial = initial or sitk.Transform(dimension, sitk.sitkIdentity)
+    for name, found in ("moving image", moving.grids[0].dimension), ("initial transform", initial.GetDimension()):
+        if found != dimension:
+            raise ValueError(f"The fixed image has {dimension} dimensions and the {name} has {found}.")
+    if mask and not mask.grids[0].matches(fixed.grids[0]):
+        raise ValueError("The mask lies on another grid than the fixed image: resample it onto that grid first.")
+    matrix, shift = linear(initial)
+    level = nearest(fixed.grids, lattice_spacing)
+    lattice = fixed.grids[level]
+    if min(lattice.size) < 2:
+        raise ValueError(
+            f"A lattice of {lattice.size} cells is too coarse for this image: "
+            "give a lattice_spacing of a tenth of its size."
+        )
+    if start is not None and start.lattice != lattice:
+        raise ValueError("The field to start from lies on another lattice: give the lattice_spacing it was made with.")
+    coarse = fixed.values(level)
+    return Plan(
+        fixed,
+        moving,
+        mask,
+        sitk.AffineTransform(matrix.ravel().tolist(), shift.tolist()),
+        tuple(stages),
+        start or Field.zero(lattice),
+        coarse,
+        mask.values(level) > 0 if mask else _foreground(coarse),
+        (
+            _grey_range(coarse, fixed.path),
+            _grey_range(moving.values(at_least(moving.grids, lattice_spacing)), moving.path),
+        ),
+    )
+
+
+def _foreground(values: np.ndarray) -> np.ndarray:
+    """Which voxels are brighter than Otsu's threshold between background and object."""
+    image = sitk.GetImageFromArray(values.astype(np.float32))
+    return sitk.GetArrayFromImage(sitk.OtsuThreshold(image, 0, 1)) > 0
+
+
+def _grey_range(values: np.ndarray, path: Path) -> tuple[float, float]:
+    values = values[np.isfinite(values)]
+    low, high = np.percentile(values, [0.1, 99.9]) if values.size else (0.0, 0.0)
+    if not high > low:
+        raise ValueError(f"{path} shows one grey value only, or NaN: there is nothing to register.")
+    return float(low), float(high)
