@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from lessonkit import course, site
 from lessonkit.lesson import Lesson
 
 WIDTHS = {"desk": (1280, 900), "phone": (390, 844)}
+THEMES = ("light", "dark")
 
 
 @pytest.fixture(scope="module", params=["small", "course"])
@@ -57,9 +59,15 @@ def listen(page, own: str) -> list[str]:
     return heard
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+def falls_to(page: str) -> tuple[str, str]:
+    """The width and the theme in which a page of the course is judged, by a lot that falls the same each time."""
+    return random.Random(page).choice([(width, theme) for width in WIDTHS for theme in THEMES])
+
+
+@pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_page_is_accessible_and_fits(browser, built, width, theme):
+    """The small lesson has each look on all pages; the course has many pages of a kind, and each in one look."""
     size = dict(zip(("width", "height"), WIDTHS[width], strict=True))
     wrong = []
     with (
@@ -73,8 +81,9 @@ def test_every_page_is_accessible_and_fits(browser, built, width, theme):
             page.goto(address + name)
             page.evaluate("document.querySelectorAll('main details').forEach((details) => { details.open = true; })")
             page.evaluate("document.querySelectorAll('.give').forEach((button) => { button.click(); })")
-            found = Axe().run(page).response["violations"]
-            wrong += [f"{name}: {one['id']} at {[node['target'] for node in one['nodes']]}" for one in found]
+            if not built.parent.name.startswith("course") or falls_to(name) == (width, theme):
+                found = Axe().run(page).response["violations"]
+                wrong += [f"{name}: {one['id']} at {[node['target'] for node in one['nodes']]}" for one in found]
             if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 wrong.append(f"{name} is wider than the screen")
         assert wrong + heard == []
