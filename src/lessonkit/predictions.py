@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from lessonkit.divs import Div
 from lessonkit.markdown import List
 
-# The titles of a prediction's two divs begin so, and go on alike.
+# The titles of a prediction's two divs begin so, and go on alike; and the kind of each.
 PREDICT, COMPARE = "Predict:", "Compare:"
+KINDS = {PREDICT: "discussion", COMPARE: "spoiler"}
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,8 @@ def read(divs: list[Div], lists: list[List]) -> tuple[Prediction, ...]:
 
 
 def titled(divs: list[Div], word: str) -> list[Div]:
-    """The divs of a prediction's two kinds whose title begins with one of its two words."""
-    kind = {PREDICT: "discussion", COMPARE: "spoiler"}[word]
-    return [div for div in divs if div.kind == kind and div.title.startswith(word)]
+    """The divs of a word's kind whose title begins with it."""
+    return [div for div in divs if div.kind == KINDS[word] and div.title.startswith(word)]
 
 
 def _last(lists: list[List], div: Div) -> List:

@@ -222,6 +222,8 @@ HEAD = "![Synthetic MR image of a head.](fig/01-head.png){alt='A head, seen from
 KEYPOINTS = "::: keypoints\n\n- Images are physical objects.\n\n:::\n"
 NEW_CELL = "```python\n{}\n```\n\n```bash\n"
 
+ANSWERED = EPISODE[: EPISODE.index("```bash")].count("\n") + 1
+
 # A file; what is replaced in it, by what; the line to blame (its number, or what is first found on it); what is said.
 BROKEN = [
     # config.yaml
@@ -316,7 +318,7 @@ BROKEN = [
     (E01, 'answer = 4\ncheck.answer("01-4", answer)', "answer = 4", FOURTH, "must repeat the check"),
     # the house: predictions
     (E01, COMPARISON, "", "::: discussion", "never compared"),
-    (E01, PREDICTION, "", "::: spoiler", "no prediction before this has its title"),
+    (E01, PREDICTION, "", "::: spoiler", "before this has its title"),
     (E01, "::: spoiler", "::: callout", "::: callout", "is a '::: spoiler'"),
     (E01, "- nothing\n", "", "::: discussion", "two to four different choices"),
     (E01, "- nothing\n", "- nothing\n- two\n- three\n- four\n", "::: discussion", "two to four different choices"),
@@ -324,7 +326,15 @@ BROKEN = [
     (E01, "- **nothing**: the last value of a cell is shown.\n", "", "::: spoiler", "'nothing' has no sentence"),
     (E01, "- nothing\n", "- nothing\n- an error\n", "::: spoiler", "'an error' has no sentence"),
     (E01, "is shown.\n", "is shown.\n- **two**: no.\n", "::: spoiler", "'two' is none of the choices"),
-    (E01, "::: spoiler", "## The answer\n\n::: spoiler", "## The answer", "a heading does not belong"),
+    (E01, "::: spoiler", "## The answer\n\n::: spoiler", "## The answer", "a heading hides with the answer"),
+    (E01, "Think.\n", "Think.\n\n```python\n1 + 1\n```\n", "```python", "no cell of the notebook"),
+    (
+        E01,
+        "```bash\n",
+        (PREDICTION + COMPARISON).replace("is printed", "is run") + "```bash\n",
+        ANSWERED,
+        "nothing answers",
+    ),
     # the house: names and code
     (E01, "```bash\n", NEW_CELL.format("def f():\n    return answer"), "def f", "in the challenge 'Challenge 6'"),
     (E01, "```bash\n", NEW_CELL.format("a = 1\na += ("), "a += (", "not Python"),
