@@ -381,9 +381,11 @@ def test_a_folder_in_the_place_of_a_notebook_is_someones_work(lesson):
 
 
 def test_an_address_of_the_source_that_ends_in_git_is_an_address(lesson):
-    config = lesson.root / "config.yaml"
-    config.write_text(CONFIG.replace("someone/images'", "someone/images.git'"), encoding="utf-8")
-    assert text(Lesson(lesson.root), lesson.episodes[0]) == text(lesson, lesson.episodes[0])
+    plain = text(lesson, lesson.episodes[0])
+    ending = CONFIG.replace("someone/images'", "someone/images.git'")
+    (lesson.root / "config.yaml").write_text(ending, encoding="utf-8")
+    lesson = Lesson(lesson.root)
+    assert text(lesson, lesson.episodes[0]) == plain
 
 
 def test_a_copy_under_another_name_is_someones_work(lesson):
