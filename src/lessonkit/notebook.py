@@ -29,16 +29,21 @@ WELCOME = """# {title}
 This notebook goes with [{lesson}]({source}). Run its cells from top to bottom.
 Where you meet an **exercise**, write your answer in the place of `...`; the last line of its cell checks it."""
 FIRST_CELL = """\
-# Finds the package of the course; on Colab and Binder installs it first. What the kernel has loaded stays as it is.
+# Finds the package of the course; on Colab and Binder installs it first, beside the NumPy that runs already.
+import importlib.metadata
 import importlib.util
 import os
 
 if importlib.util.find_spec("regseg") is None:
-    if {{"COLAB_RELEASE_TAG", "BINDER_LAUNCH_HOST"}} & os.environ.keys():
-        %pip install --quiet "{package} @ git+{source}@{branch}"
-    else:
+    if not {{"COLAB_RELEASE_TAG", "BINDER_LAUNCH_HOST"}} & os.environ.keys():
         raise ImportError("This kernel does not have the course. How to set it up: "
-                          "{setup}")"""
+                          "{setup}")
+    %pip install --quiet "{package} @ git+{source}@{branch}"
+    import numpy
+
+    if numpy.__version__ != importlib.metadata.version("numpy"):
+        raise ImportError("The course needs a newer NumPy than the one that runs. It is installed now: "
+                          "restart the session (menu Runtime), and begin again with this cell.")"""
 
 PICTURES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg"}
 DEFINITION = re.compile(r"^\[([^\]^]+)\]:\s*(\S+).*$", re.M)

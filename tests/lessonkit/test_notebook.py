@@ -191,22 +191,29 @@ def test_the_first_cell_installs_what_the_episode_declares(lesson):
 
 
 @pytest.mark.parametrize(
-    ("variable", "answer"),
-    [("COLAB_RELEASE_TAG", "pip"), ("BINDER_LAUNCH_HOST", "pip"), ("AT_HOME", "ImportError: This kernel does not")],
+    ("there", "answer"),
+    [
+        ({"COLAB_RELEASE_TAG": "x"}, "pip install --quiet"),
+        ({"BINDER_LAUNCH_HOST": "x"}, "pip install --quiet"),
+        ({}, "ImportError: This kernel does not have the course."),
+        ({"COLAB_RELEASE_TAG": "x", "NEW_NUMPY": "x"}, "ImportError: The course needs a newer NumPy than the one"),
+    ],
 )
-def test_the_first_cell_without_the_course(lesson, variable, answer):
-    """In a kernel that lacks regseg: Colab and Binder install it, anywhere else a sentence says how."""
+def test_the_first_cell_without_the_course(lesson, there, answer):
+    """Colab and Binder install it, anywhere else a sentence says how; a NumPy that was replaced asks for a restart."""
     pretend = f"""\
-import importlib.util, os
+import importlib.metadata, importlib.util, os
 importlib.util.find_spec = lambda name: None
-os.environ["{variable}"] = "x"
+os.environ |= {there!r}
+if "NEW_NUMPY" in os.environ:
+    importlib.metadata.version = lambda name: "99"
 get_ipython().run_line_magic = lambda name, line, *_, **__: print(name, line)"""
     first = made(lesson).cells[1].source
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (pretend, first)])
     with fresh_kernel(notebook) as client:
         for at, cell in enumerate(notebook.cells):
             client.execute_cell(cell, at)
-    (output,) = notebook.cells[1].outputs
+    output = notebook.cells[1].outputs[-1]
     found = output.text if output.output_type == "stream" else f"{output.ename}: {output.evalue}"
     assert found.startswith(answer)
 
