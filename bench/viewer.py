@@ -19,11 +19,10 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
-from nbclient import execute
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from lessonkit import lab, testing
+from lessonkit import kernel, lab, testing
 from measure import write_results
 
 PRESSES = 20
@@ -120,8 +119,11 @@ def measure(page: Page, address: str, name: str) -> tuple[list[float], list[floa
 
 def static_pictures(notebook: Path) -> int:
     """How many pictures a run without a browser records: what a page without a kernel can show."""
-    cells = execute(nbformat.read(notebook, as_version=4)).cells
-    return sum("image/png" in output.get("data", {}) for cell in cells for output in cell.outputs)
+    ran = nbformat.read(notebook, as_version=4)
+    with kernel.fresh_kernel(ran) as client:
+        for n, cell in enumerate(ran.cells):
+            client.execute_cell(cell, n)
+    return sum("image/png" in output.get("data", {}) for cell in ran.cells for output in cell.outputs)
 
 
 def pixels(png: bytes, part: tuple[int, int, int, int]) -> np.ndarray:
