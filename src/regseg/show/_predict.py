@@ -11,7 +11,7 @@ from regseg.show._still import Still
 
 _STYLE = """<style>
 .regseg-predict button { height: auto; max-width: 100%; padding: 4px 12px; border: 1px solid transparent;
-  line-height: 1.4; text-align: left; white-space: normal; }
+  margin: 2px 4px 2px 0; line-height: 1.4; text-align: left; white-space: normal; }
 .regseg-predict strong { font-weight: 600; }
 .regseg-predict button.mod-active { border-color: currentColor; font-weight: 600; }
 .regseg-predict button.mod-active::before { content: "✓ "; }
