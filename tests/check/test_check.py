@@ -91,6 +91,12 @@ def test_no_answer_raises_and_none_of_the_odd_ones_is_right(name):
         assert "cannot judge" not in verdict.sentence, (odd, verdict)
 
 
+def test_a_label_map_of_which_simpleitk_dies_is_refused():
+    label_map = sitk.LabelImageToLabelMap(sitk.Image([2, 2, 2], sitk.sitkUInt8))
+    for given in (label_map, (label_map, 3)):
+        assert "hand over sitk.LabelMapToLabel(answer)" in judge("01-radiograph", given).sentence
+
+
 def test_a_function_that_still_returns_dots_is_not_yet_an_answer():
     assert judge("01-brightest", lambda _scan: ...) == NOT_YET
 

@@ -56,6 +56,8 @@ def judge(name: str, given: Any) -> Verdict:
         return wrong(f"There is no exercise called {name!r}" + (f"; did you mean {near[0]!r}?" if near else "."))
     if _is_open(given):
         return NOT_YET
+    if any(map(_is_label_map, given if isinstance(given, tuple | list) else [given])):
+        return wrong("A label map is a list of objects, not of voxels: hand over sitk.LabelMapToLabel(answer).")
     try:
         return EXERCISES[name](given)
     except CannotRead as problem:
@@ -77,6 +79,11 @@ class _StillOpen(Exception):
 
 def _is_open(given: Any) -> bool:
     return given is Ellipsis or (isinstance(given, tuple | list) and any(item is Ellipsis for item in given))
+
+
+def _is_label_map(given: Any) -> bool:
+    """Whether this is an image of the kind that SimpleITK cannot be asked for voxels without ending Python."""
+    return isinstance(given, sitk.Image) and given.GetPixelIDTypeAsString().startswith("label")
 
 
 def numbers(given: Any, count: int) -> np.ndarray:
