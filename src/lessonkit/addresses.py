@@ -55,7 +55,7 @@ class Addresses:
     @cached_property
     def source(self) -> str:
         """The address of the repository."""
-        return str(self.lesson.config["source"]).rstrip("/").removesuffix(".git")
+        return self.lesson.setting("source").rstrip("/").removesuffix(".git")
 
     @cached_property
     def branch(self) -> str:

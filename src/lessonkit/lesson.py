@@ -50,6 +50,12 @@ class Lesson:
             raise LessonError(f"this file {what}", "config.yaml", line)
         return values
 
+    def setting(self, key: str) -> str:
+        """A value that config.yaml cannot do without."""
+        if not self.config.get(key):
+            raise LessonError(f"'{key}' is missing: give it a value", "config.yaml")
+        return str(self.config[key])
+
     @cached_property
     def pyproject(self) -> dict:
         """The table [project] of pyproject.toml; empty where there is none."""
@@ -104,5 +110,5 @@ class Lesson:
     @cached_property
     def links(self) -> str:
         """links.md: reference links that the Workbench appends to every page."""
-        path = self.root / "links.md"
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
+        page = Page(self.root / "links.md", "repository", self.root)
+        return page.text if page.path.is_file() else ""

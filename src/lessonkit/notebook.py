@@ -125,7 +125,7 @@ def _worked_in(path: Path) -> bool:
 def _cells(lesson: Lesson, page: Page) -> list[NotebookNode]:
     addresses = Addresses(lesson)
     links = _Links(addresses, page)
-    welcome = WELCOME.format(title=page.title, lesson=lesson.config["title"], source=addresses.source)
+    welcome = WELCOME.format(title=page.title, lesson=lesson.setting("title"), source=addresses.source)
     setup = addresses.published("setup", "learners/setup.md")
     package = lesson.pyproject.get("name", "regseg-course") + (f"[{','.join(page.extras)}]" if page.extras else "")
     first = FIRST_CELL.format(package=package, source=addresses.source, branch=addresses.branch, setup=setup)
@@ -141,7 +141,7 @@ def _cells(lesson: Lesson, page: Page) -> list[NotebookNode]:
                 case Prediction():
                     cells.append(_buttons(block))
                 case Cell():
-                    cells += _code(block)
+                    cells.append(_code(block))
                 case Prose():
                     cells.append(nbformat.v4.new_markdown_cell(_prose(block, headed)))
     return cells
@@ -196,11 +196,11 @@ def _name(div: Div) -> str:
     return ": ".join(filter(None, [div.label, div.title]))
 
 
-def _code(cell: Cell) -> list[NotebookNode]:
+def _code(cell: Cell) -> NotebookNode:
     tags = ["exercise"] if cell.challenge else []
     if cell.result and cell.result.kind == "error":
         tags.append("raises-exception")  # Run All goes on behind it
-    return [nbformat.v4.new_code_cell(cell.source, metadata={"tags": tags} if tags else {})]
+    return nbformat.v4.new_code_cell(cell.source, metadata={"tags": tags} if tags else {})
 
 
 def _buttons(prediction: Prediction) -> NotebookNode:

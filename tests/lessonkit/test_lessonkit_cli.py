@@ -104,6 +104,24 @@ def test_a_broken_config_is_one_sentence(lesson, capsys):
         assert "config.yaml:1: this file is not valid YAML" in "".join(capsys.readouterr())
 
 
+@pytest.mark.parametrize(("key", "name"), [("title", "notebooks"), ("source", "notebooks"), ("license", "site")])
+def test_what_config_lacks_is_one_sentence(tmp_path, capsys, key, name):
+    lesson = write_lesson(tmp_path)
+    config = lesson / "config.yaml"
+    lines = config.read_text(encoding="utf-8").split("\n")
+    config.write_text("\n".join(line for line in lines if not line.startswith(key)), encoding="utf-8")
+    assert command(lesson, name) == 1
+    assert f"config.yaml:1: '{key}' is missing: give it a value" in capsys.readouterr().err
+
+
+def test_reference_links_that_are_not_utf_8_are_one_sentence(tmp_path, capsys):
+    lesson = write_lesson(tmp_path)
+    (lesson / "links.md").write_bytes(b"[caf\xe9]: https://example.org\n")
+    for name in ("run", "notebooks", "site", "check"):
+        assert command(lesson, name) == 1
+        assert "links.md:1: this file is not UTF-8" in capsys.readouterr().err
+
+
 def test_outside_a_lesson_it_says_where_to_go(tmp_path, capsys):
     assert command(tmp_path, "run") == 1
     assert "config.yaml is missing: run this in the folder of the lesson" in capsys.readouterr().err

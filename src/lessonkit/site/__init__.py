@@ -154,7 +154,7 @@ class _Site:
             page = body.page
             if page.kind == "home":
                 body = replace(body, contents=[*body.contents, {"id": "schedule", "title": "Schedule"}])
-                self.render("home.html", view, "index", self.lesson.config["title"], body=body, episodes=episodes)
+                self.render("home.html", view, "index", self.lesson.setting("title"), body=body, episodes=episodes)
             elif page.kind != "profile" and not (learner and page.kind == "instructor"):
                 self.render("page.html", view, page.name, page.title, body=body, neighbours=self.neighbours(page))
         self.render("profiles.html", view, "profiles", "Learner profiles", profiles=profiles)
