@@ -6,9 +6,9 @@
 --   figures     for the page of all images
 --   summary     the first paragraph, for the description of the page
 
--- What Python knows (lessonkit.page). The kinds of divs, by name: what a reader sees each called, and how it is shown.
+-- What Python knows. The kinds of divs, by name: what a reader sees each called, and how it is shown (lessonkit.divs).
 local divs
--- The words with which the titles of a prediction's two divs begin, and the name of the page.
+-- The words with which the titles of a prediction's two divs begin (lessonkit.predictions), and the name of the page.
 local predict
 local CODE = {
   python = "Python", py = "Python, not run", output = "Output", error = "Error", warning = "Warning", bash = "Terminal", sh = "Terminal",
@@ -154,20 +154,20 @@ local function prediction(blocks, first, last, level)
   local header, question = title(blocks[first])
   local _, sentences = title(blocks[last])
   local words = header.content:clone()
-  words:remove(1)
-  if words[1].t == "Space" then words:remove(1) end
+  words[1] = pandoc.Str(words[1].text:sub(#predict.asks + 1))
+  while words[1].t ~= "Code" and plain(words[1]):match("^%s*$") do words:remove(1) end
   if words[1].t == "Str" then words[1] = pandoc.Str((words[1].text:gsub("^%l", string.upper))) end
   local function part(class, content)
     return pandoc.Blocks{raw('<div class="' .. class .. '">')} .. flatten(content, level + 1, level + 1) .. pandoc.Blocks{raw("</div>")}
   end
   local choices = question:remove(#question)
-  local blocks_between = pandoc.Blocks{}
-  for at = first + 1, last - 1 do blocks_between:insert(blocks[at]) end
+  local between = pandoc.Blocks{}
+  for at = first + 1, last - 1 do between:insert(blocks[at]) end
   return pandoc.Blocks{
       raw(('<section class="prediction" data-key="%s/%s"><div class="box discussion"><p class="kind">Predict</p>'):format(predict.page, escape(header.identifier))),
       heading(level + 1, pandoc.Header(level, words, pandoc.Attr(header.identifier)))}
     .. flatten(question, level + 1, level + 1) .. part("choices", {choices}) .. pandoc.Blocks{raw("</div>")}
-    .. part("answer", blocks_between)
+    .. part("answer", between)
     .. pandoc.Blocks{raw('<div class="box discussion compare"><p class="kind">Compare</p>')} .. part("sentences", sentences)
     .. pandoc.Blocks{raw("</div></section>")}
 end
