@@ -46,6 +46,11 @@ def test_an_error_is_raised_here():
         memory.measure(lambda: 1 / 0)
 
 
+def test_a_result_that_cannot_travel_is_told():
+    with pytest.raises(TypeError, match="What the function returned, generator, cannot be sent back"):
+        memory.measure(lambda: (each for each in range(3)))
+
+
 @pytest.mark.parametrize(
     ("end", "cause"),
     [(lambda: os._exit(3), "exit code 3"), (lambda: os.kill(os.getpid(), signal.SIGSEGV), "segmentation fault")],

@@ -259,6 +259,14 @@ def by_a_file(image):
     image["datasets"][0]["coordinateTransformations"] = [{"type": "scale", "path": "scales"}]
 
 
+def by_a_way_out(image):
+    image["datasets"][0]["path"] = ".."
+
+
+def by_no_name(image):
+    image["datasets"][0]["path"] = ""
+
+
 def nowhere(image):
     image["datasets"][0]["coordinateTransformations"] = []
 
@@ -272,6 +280,8 @@ def nowhere(image):
         (with_time, "axes are t, z, y, x: only z, y, x"),
         (moved_as_a_whole, "coordinateTransformations are not one scale, or one scale and one translation"),
         (by_a_file, "holds no OME-Zarr image"),
+        (by_a_way_out, "holds no OME-Zarr image"),
+        (by_no_name, "holds no OME-Zarr image"),
         (nowhere, "coordinateTransformations are not one scale"),
     ],
 )

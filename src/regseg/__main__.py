@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, RuntimeError, OSError, ImportError) as error:
         print(f"regseg: {error}", file=sys.stderr)
         return 1
+    except MemoryError as error:
+        print(f"regseg: out of memory. Is the image as large as its header says? {error}".strip(), file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("regseg: interrupted", file=sys.stderr)
         return 130  # as a shell has it

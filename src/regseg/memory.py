@@ -115,7 +115,12 @@ def _child(task: Path, answer: Path) -> None:
     except Exception as problem:
         error = problem
     seconds, after = time.perf_counter() - start, psutil.Process().memory_info().rss
-    answer.write_bytes(cloudpickle.dumps((result, error, before, after, seconds)))
+    try:
+        content = cloudpickle.dumps((result, error, before, after, seconds))
+    except Exception as problem:
+        error = TypeError(f"What the function returned, {type(result).__name__}, cannot be sent back: {problem}")
+        content = cloudpickle.dumps((None, error, before, after, seconds))
+    answer.write_bytes(content)
 
 
 if __name__ == "__main__":

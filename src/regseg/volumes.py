@@ -96,10 +96,12 @@ def open_volume(path: str | Path, level: int = 0) -> Volume:
         raise VolumeError(f"There is no OME-Zarr volume at {path}{older}.") from None
     except IndexError:
         raise VolumeError(f"{path} has no level {level}.") from None
-    except (KeyError, TypeError, AttributeError):
-        raise VolumeError(f"{path} is Zarr, but holds no OME-Zarr image (version 0.5).") from None
     except json.JSONDecodeError:
         raise VolumeError(f"{path} is damaged: a zarr.json in it cannot be read.") from None
+    except VolumeError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise VolumeError(f"{path} is Zarr, but holds no OME-Zarr image (version 0.5).") from None
     return Volume(path, level, grid, array)
 
 

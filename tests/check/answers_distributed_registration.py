@@ -168,6 +168,7 @@ WRONG = {
     "10-block": [
         ("turned round", lambda: lambda *given: block_of(*given, turned=True)),
         ("cut the fraction off", lambda: lambda *given: block_of(*given, to_cell=np.floor)),
+        ("You round up", lambda: lambda *given: block_of(*given, to_cell=np.ceil)),
         ("sees the point in its halo", lambda: lambda *given: block_of(*given, box="padded")),
         ("belongs to block", lambda: lambda _point, lattice, _blocks: (7,) * lattice.dimension),
     ],

@@ -61,6 +61,14 @@ def test_one_command_from_two_files_to_a_warped_volume(pair, tmp_path, capsys):
     assert not (output / "work").exists()  # what is done needs no folder to go on from
 
 
+def test_two_workers_find_what_one_process_finds(pair, tmp_path):
+    for name, more in ("one", []), ("two", ["--workers", "2"]):
+        assert main(quick(pair, tmp_path / name, *more)) == 0
+    one, two = (sitk.ReadTransform(str(tmp_path / name / "transform.h5")) for name in ("one", "two"))
+    for point in (30.0, 30.0, 30.0), (12.0, 40.0, 25.0):
+        assert one.TransformPoint(point) == two.TransformPoint(point) != point
+
+
 def test_a_plan_writes_nothing(pair, tmp_path, capsys):
     files = {path: path.stat().st_mtime_ns for path in pair.iterdir()}
     assert main(arguments(pair, tmp_path / "out", "--plan", "--block-size", "32")) == 0

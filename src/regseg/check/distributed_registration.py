@@ -154,7 +154,7 @@ def block_of_a_point(given) -> Verdict:
     oblique = Grid((24, 30), (4.0, 5.0), (-20.0, 40.0), (0.8, -0.6, 0.6, 0.8))
     straight = Grid((20, 24, 18), (4.0, 4.0, 4.0), (-38.0, -46.0, -34.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
     cases = (  # a lattice, the width of its blocks, and places counted in its cells
-        (oblique, (8, 6), [(15, 24), (16, 3), (15.6, 23.6), (8.4, 5.7)]),
+        (oblique, (8, 6), [(15, 24), (16, 3), (15.6, 23.6), (8.4, 5.7), (7.3, 17.2)]),
         (straight, (5, 8, 6), [(10, 7, 12), (14.7, 15.6, 5.6)]),
     )
     for lattice, width, places in cases:
@@ -172,6 +172,8 @@ def block_of_a_point(given) -> Verdict:
                 return wrong("The index is turned round: blocks and lattices count x, y, z.")
             if index == tuple((np.floor(place).astype(int) // width).tolist()):
                 return wrong("You cut the fraction off: a cell reaches to both sides of its centre, so round.")
+            if index == tuple((np.ceil(place).astype(int) // width).tolist()):
+                return wrong("You round up: a cell reaches to both sides of its centre, so round to the nearest.")
             block = next((each for each in blocks if each.index == index), None)
             if block is not None and _inside(cell, block.padded):
                 return wrong("That block only sees the point in its halo: the one whose core holds it answers for it.")

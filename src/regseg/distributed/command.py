@@ -18,6 +18,8 @@ from regseg import distributed
 from regseg.distributed import Plan, Result, cluster, store, warp
 
 _SMALLEST = 300_000_000  # bytes: what Python and its libraries take in a worker, and a little more
+# A worker gets Ctrl-C like its parent, who ends it in good order: without this each prints a page of its own.
+_HEEDLESS = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)"
 _BLOCKS_FAILED = 3  # the exit status of a run whose results are written, but are a guess where blocks failed
 
 
@@ -152,6 +154,7 @@ def _local_cluster(options: argparse.Namespace, stack: ExitStack) -> Client | No
         memory_limit=options.memory or "auto",
         host="127.0.0.1",
         dashboard_address="127.0.0.1:0",
+        preload=_HEEDLESS,
     )
     return stack.enter_context(Client(stack.enter_context(local)))
 

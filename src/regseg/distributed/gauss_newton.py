@@ -62,8 +62,8 @@ class GaussNewton:
         m = self._grey(pair.moving, pair.ranges[1])
         counted = _histogram(f[pair.core], m[pair.core], sitk.GetArrayViewFromImage(pair.mask)[pair.core])
         known = counted if pair.shared is None else pair.shared
-        votes = self._compare(pair, f, _translate(m, known))
-        votes.add(self._compare(pair, _translate(f, known.T), m))
+        votes = sums(pair, *self._normalised(pair, f, _translate(m, known)))
+        votes.add(sums(pair, *self._normalised(pair, _translate(f, known.T), m)))
         return Votes(votes.box, votes.matrix, votes.vector, votes.cost, shared=counted)
 
     def _grey(self, image: sitk.Image, grey_range: tuple[float, float]) -> np.ndarray:
@@ -73,22 +73,6 @@ class GaussNewton:
         values -= low
         values /= high - low
         return values
-
-    def _compare(self, pair: BlockPair, f: np.ndarray, m: np.ndarray) -> Votes:
-        """The votes for two images of the same contrast."""
-        f, m, correlation = self._normalised(pair, f, m)
-        residual = (f - m)[pair.core]
-        weight = correlation[pair.core] * sitk.GetArrayViewFromImage(pair.mask)[pair.core] / (1 + residual**2)
-        slopes = _gradient((f + m) / 2, pair)
-        volume = np.prod(pair.field.lattice.spacing)
-        elements, vector = [], []
-        for i, j in pairs_of(len(slopes)):
-            if i == j:  # the pairs come as (0, 0), (0, 1), (0, 2), (1, 1) and so on
-                weighted = weight * slopes[i]
-                vector.append(_mean(weighted * residual, pair.factors) * volume)
-            elements.append(_mean(weighted * slopes[j], pair.factors) * volume)
-        cost = float((weight * residual**2).sum(dtype=float) / max(weight.sum(dtype=float), 1.0))
-        return Votes(pair.cells.core, np.stack(elements), np.stack(vector), cost)
 
     def _normalised(self, pair: BlockPair, f: np.ndarray, m: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Both images with local mean 0 and local standard deviation 1, and their local correlation, 0 at least.
@@ -111,6 +95,22 @@ class GaussNewton:
         f = (f - spread(mean_f)) * spread(1 / deviation_f)
         m = (m - spread(mean_m)) * spread(1 / deviation_m)
         return f, m, spread(correlation)
+
+
+def sums(pair: BlockPair, f: np.ndarray, m: np.ndarray, correlation: np.ndarray) -> Votes:
+    """The votes for two normalised images (z, y, x) of the block, and their local correlation: A and b of each cell."""
+    residual = (f - m)[pair.core]
+    weight = correlation[pair.core] * sitk.GetArrayViewFromImage(pair.mask)[pair.core] / (1 + residual**2)
+    slopes = _gradient((f + m) / 2, pair)
+    volume = np.prod(pair.field.lattice.spacing)
+    elements, vector = [], []
+    for i, j in pairs_of(len(slopes)):
+        if i == j:  # the pairs come as (0, 0), (0, 1), (0, 2), (1, 1) and so on
+            weighted = weight * slopes[i]
+            vector.append(_mean(weighted * residual, pair.factors) * volume)
+        elements.append(_mean(weighted * slopes[j], pair.factors) * volume)
+    cost = float((weight * residual**2).sum(dtype=float) / max(weight.sum(dtype=float), 1.0))
+    return Votes(pair.cells.core, np.stack(elements), np.stack(vector), cost)
 
 
 def _histogram(f: np.ndarray, m: np.ndarray, mask: np.ndarray) -> np.ndarray:
