@@ -95,8 +95,9 @@ def install_browser() -> None:
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium, driven by Playwright."""
-    from playwright.sync_api import Error, sync_playwright
+    from playwright.sync_api import Error, expect, sync_playwright
 
+    expect.set_options(timeout=60_000)  # a busy computer is slow, not wrong
     if find_browser() is None:
         install_browser()
     with sync_playwright() as playwright:

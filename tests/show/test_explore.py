@@ -252,7 +252,7 @@ def test_the_morning_after_the_pictures_are_there(run, jupyter):
 
     testing.end_kernels(jupyter[1])
     testing.open_notebook(page, jupyter[1], "viewer.ipynb")
-    expect(page.get_by_text("model not found")).to_have_count(2, timeout=testing.PATIENCE)
+    expect(page.get_by_text("model not found")).to_have_count(2)
     for error in page.get_by_text("model not found").all():
         expect(error).to_be_hidden()
     for picture in (still, pair):

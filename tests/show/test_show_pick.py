@@ -99,7 +99,7 @@ def test_picking_in_jupyterlab(browser, tmp_path):
         page = browser.new_page(viewport={"width": 1280, "height": 1400})
         testing.run_all(page, address, "pick.ipynb")
         viewers = page.locator(".regseg-explore")
-        expect(viewers).to_have_count(2, timeout=60_000)
+        expect(viewers).to_have_count(2)
         task = viewers.nth(0).locator(".task")
         expect(task).to_have_text("0 pairs. Next: click landmark 1 in the fixed image.")
         axial = [viewers.nth(n).locator("canvas").nth(0) for n in (0, 1)]
@@ -140,7 +140,7 @@ def test_picking_in_jupyterlab(browser, tmp_path):
         expect(task).to_contain_text("3 pairs")
         click(0, 9, 9)  # a half pair is not saved
         page.get_by_role("button", name="Save", exact=True).click()
-        expect(page.get_by_text("3 pairs saved in landmarks.csv.")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("3 pairs saved in landmarks.csv.")).to_be_visible()
 
         report = Axe().run(page, context=".jp-OutputArea-output .widget-vbox")
         assert report.violations_count == 0, report.generate_report()
