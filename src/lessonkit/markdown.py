@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt
@@ -63,73 +64,84 @@ class List:
     points: list[str]
 
 
+class Markdown:
+    """What stands in a text, read from its block `tokens`, which know their lines (`map`, from 0)."""
+
+    tokens: list[Token]
+
+    @cached_property
+    def inlines(self) -> list[Token]:
+        """The tokens that hold text: of paragraphs, headings, list items and table cells."""
+        return [token for token in self.tokens if token.type == "inline"]
+
+    @cached_property
+    def fences(self) -> list[Token]:
+        """The blocks of code."""
+        return [token for token in self.tokens if token.type == "fence"]
+
+    @cached_property
+    def headings(self) -> list[Heading]:
+        pairs = zip(self.tokens, self.tokens[1:], strict=False)
+        return [
+            Heading(int(opening.tag[1]), inline.content, opening.map[0] + 1)
+            for opening, inline in pairs
+            if opening.type == "heading_open"
+        ]
+
+    @cached_property
+    def links(self) -> list[Link]:
+        found = [Link(href, href, tag.line) for tag in self.tags if (href := tag.attributes.get("href")) is not None]
+        for inline in self.inlines:
+            for at, token in enumerate(inline.children):
+                if token.type == "link_open":
+                    kinds = [child.type for child in inline.children[at:]]
+                    inside = inline.children[at : at + kinds.index("link_close")]
+                    text = "".join(child.content for child in inside)
+                    found.append(Link(text, str(token.attrs["href"]), inline.map[0] + 1 + token.meta["line"]))
+        return found
+
+    @cached_property
+    def images(self) -> list[Figure]:
+        tags = [tag for tag in self.tags if tag.name == "img"]
+        found = [Figure(tag.attributes.get("src") or "", "", tag.attributes.get("alt"), tag.line) for tag in tags]
+        for inline in self.inlines:
+            for token in inline.children:
+                if token.type == "image":
+                    attributes = re.match(r"\{[^}]*\}", token.meta["after"])
+                    alt = ALT.search(attributes[0]) if attributes else None
+                    line = inline.map[0] + 1 + token.meta["line"]
+                    found.append(Figure(str(token.attrs["src"]), token.content, alt[2] if alt else None, line))
+        return found
+
+    @cached_property
+    def tags(self) -> list[Tag]:
+        return [
+            tag
+            for token in self.tokens
+            if token.type in ("html_block", "inline") and "<" in token.content
+            for tag in _tags(CODE_SPAN.sub(blank, token.content), token.map[0])
+        ]
+
+    @cached_property
+    def lists(self) -> list[List]:
+        """The outermost lists with bullets, each point in one line of text."""
+        found: list[List] = []
+        for token, paragraph, inline in zip(self.tokens, self.tokens[1:], self.tokens[2:], strict=False):
+            if token.type == "bullet_list_open" and token.level == 0:
+                found.append(List(token.map[0] + 1, token.map[1] + 1, []))
+            elif token.type == "list_item_open" and token.level == 1 and found and token.map[0] + 1 < found[-1].end:
+                text = inline.content if paragraph.type == "paragraph_open" else ""
+                # The fence of a div right below is no text of the point.
+                found[-1].points.append(" ".join(text.split("\n:::")[0].split()))
+        return found
+
+
 def parse(text: str) -> list[Token]:
-    """The block tokens of a text, which know their lines (`map`, from 0)."""
+    """The block tokens of a text."""
     parser = MarkdownIt().enable("table")
     for rule in (link, image, autolink):
         parser.inline.ruler.at(rule.__name__, _locating(rule))
     return [token for token in parser.parse(text) if token.map]
-
-
-def inlines(tokens: list[Token]) -> list[Token]:
-    """The tokens that hold text: of paragraphs, headings, list items and table cells."""
-    return [token for token in tokens if token.type == "inline"]
-
-
-def headings(tokens: list[Token]) -> list[Heading]:
-    pairs = zip(tokens, tokens[1:], strict=False)
-    return [
-        Heading(int(opening.tag[1]), inline.content, opening.map[0] + 1)
-        for opening, inline in pairs
-        if opening.type == "heading_open"
-    ]
-
-
-def links(tokens: list[Token]) -> list[Link]:
-    found = [Link(href, href, tag.line) for tag in tags(tokens) if (href := tag.attributes.get("href")) is not None]
-    for inline in inlines(tokens):
-        for at, token in enumerate(inline.children):
-            if token.type == "link_open":
-                kinds = [child.type for child in inline.children[at:]]
-                inside = inline.children[at : at + kinds.index("link_close")]
-                text = "".join(child.content for child in inside)
-                found.append(Link(text, str(token.attrs["href"]), inline.map[0] + 1 + token.meta["line"]))
-    return found
-
-
-def figures(tokens: list[Token]) -> list[Figure]:
-    raw = [tag for tag in tags(tokens) if tag.name == "img"]
-    found = [Figure(tag.attributes.get("src") or "", "", tag.attributes.get("alt"), tag.line) for tag in raw]
-    for inline in inlines(tokens):
-        for token in inline.children:
-            if token.type == "image":
-                attributes = re.match(r"\{[^}]*\}", token.meta["after"])
-                alt = ALT.search(attributes[0]) if attributes else None
-                line = inline.map[0] + 1 + token.meta["line"]
-                found.append(Figure(str(token.attrs["src"]), token.content, alt[2] if alt else None, line))
-    return found
-
-
-def tags(tokens: list[Token]) -> list[Tag]:
-    return [
-        tag
-        for token in tokens
-        if token.type in ("html_block", "inline") and "<" in token.content
-        for tag in _tags(CODE_SPAN.sub(blank, token.content), token.map[0])
-    ]
-
-
-def lists(tokens: list[Token]) -> list[List]:
-    """The outermost lists with bullets, each point in one line of text."""
-    found: list[List] = []
-    for token, paragraph, inline in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        if token.type == "bullet_list_open" and token.level == 0:
-            found.append(List(token.map[0] + 1, token.map[1] + 1, []))
-        elif token.type == "list_item_open" and token.level == 1 and found and token.map[0] + 1 < found[-1].end:
-            text = inline.content if paragraph.type == "paragraph_open" else ""
-            # The fence of a div right below is no text of the point.
-            found[-1].points.append(" ".join(text.split("\n:::")[0].split()))
-    return found
 
 
 def terms(text: str) -> dict[str, str]:

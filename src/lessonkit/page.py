@@ -17,7 +17,7 @@ from markdown_it.token import Token
 from lessonkit import cells, divs, markdown, predictions
 from lessonkit.cells import Blocks, Cell, Prose, Result
 from lessonkit.divs import Div
-from lessonkit.markdown import Figure, Heading, Link, List, Tag
+from lessonkit.markdown import Markdown
 from lessonkit.predictions import Prediction
 
 # What is to be said of a line (from 1).
@@ -36,7 +36,7 @@ class LessonError(Exception):
 
 
 @dataclass(frozen=True)
-class Page:
+class Page(Markdown):
     """One Markdown file of a lesson. All lines count from 1.
 
     Attributes
@@ -179,36 +179,6 @@ class Page:
         body = [""] * self.front_matter + self.lines[self.front_matter :]
         tokens = markdown.parse("\n".join(body) + "\n\n" + self.links_md)
         return [token for token in tokens if token.map[0] < len(body)]
-
-    @cached_property
-    def inlines(self) -> list[Token]:
-        """The tokens that hold text."""
-        return markdown.inlines(self.tokens)
-
-    @cached_property
-    def fences(self) -> list[Token]:
-        """The blocks of code."""
-        return [token for token in self.tokens if token.type == "fence"]
-
-    @cached_property
-    def headings(self) -> list[Heading]:
-        return markdown.headings(self.tokens)
-
-    @cached_property
-    def links(self) -> list[Link]:
-        return markdown.links(self.tokens)
-
-    @cached_property
-    def images(self) -> list[Figure]:
-        return markdown.figures(self.tokens)
-
-    @cached_property
-    def tags(self) -> list[Tag]:
-        return markdown.tags(self.tokens)
-
-    @cached_property
-    def lists(self) -> list[List]:
-        return markdown.lists(self.tokens)
 
     @cached_property
     def terms(self) -> dict[str, str]:
