@@ -243,7 +243,6 @@ def elastix_parameters() -> door.Map:
         "bspline",
         Registration="MultiResolutionRegistration",
         Metric="AdvancedMattesMutualInformation",
-        WriteResultImage=False,  # no other method resamples
     )
 
 

@@ -179,8 +179,12 @@ def register(
     ElastixError
         elastix refused, or came to nothing.
     """
-    maps = [_words(each) for each in ([maps] if isinstance(maps, Mapping) else maps)]
+    maps = [maps] if isinstance(maps, Mapping) else maps
+    maps = [_words(each | {"WriteResultImage": False}) for each in maps]  # SimpleITK resamples, if anybody wants it
     _check_images(fixed, moving)
+    for name, each in {"initial": initial, "fixed_mask": fixed_mask, "moving_mask": moving_mask}.items():
+        if each is not None and each.GetDimension() != fixed.GetDimension():
+            raise ValueError(f"`{name}` is {each.GetDimension()}-D, and the images are {fixed.GetDimension()}-D")
     _check_maps(maps, fixed_points, moving_points, fixed.GetDimension())
     masks = (fixed_mask, moving_mask)
     special = any(each is not None for each in (*masks, fixed_points, moving_points))
@@ -386,10 +390,7 @@ class _Wasm:
 
         try:
             *_, found = self.package.elastix(
-                [wanted | {"WriteResultImage": ["false"]}],
-                self.fixed,
-                self.moving,
-                initial_transform_parameter_object=start or None,
+                [wanted], self.fixed, self.moving, initial_transform_parameter_object=start or None
             )
         except (Trap, WasmtimeError) as error:
             raise ElastixError(
@@ -431,7 +432,7 @@ class _Native:
 
     def __call__(self, wanted: Map, start: list[Map]) -> tuple[Map, str]:
         method = self.itk.ElastixRegistrationMethod.New(self.fixed, self.moving)
-        method.SetParameterObject(self._maps([wanted | {"WriteResultImage": ["false"]}]))
+        method.SetParameterObject(self._maps([wanted]))
         if start:
             method.SetInitialTransformParameterObject(self._maps(start))
         for name, mask in zip(("Fixed", "Moving"), self.masks, strict=True):
