@@ -66,6 +66,7 @@ RIGHT = {
         lambda: sitk.And(plate() > 20, plate() < 400),
     ],
     "04-best": [lambda: "B"],
+    "04-verify": [lambda: (15, 12), lambda: [15.0, 12.0]],
     "04-inverse": [lambda: bring_over, lambda: with_splines],
     "04-clicks": [clicks],
 }
@@ -99,6 +100,12 @@ WRONG = {
         ("keep more", small_mask),
     ],
     "04-best": [("displaced along z", lambda: "A"), ("border is turned away", lambda: "C")],
+    "04-verify": [
+        ("counts rows first", lambda: (12, 15)),
+        ("strip below the head", lambda: (1, 23)),
+        ("cancels itself", lambda: (0, 0)),
+        ("are chance", lambda: (10, 8)),
+    ],
     "04-inverse": [
         ("Return two things", lambda: lambda *given: bring_over(*given)[0]),
         ("one row of x, y, z", lambda: lambda *given: (bring_over(*given)[0], bring_over(*given)[1].ravel())),

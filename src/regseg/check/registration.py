@@ -13,6 +13,7 @@ from regseg.check.engine import (
     close,
     exercise,
     image,
+    numbers,
     right,
     same_grid,
     transform,
@@ -114,6 +115,20 @@ def mask_without_the_plate(given) -> Verdict:
     if mask[brain].mean() < 0.5:
         return wrong(f"The plate is out, but only {mask[brain].mean():.0%} of the rest of the head is left: keep more.")
     return right("The plate is out, and the head is in.")
+
+
+@exercise("04-verify")
+def copied_margin(given) -> Verdict:
+    answer = numbers(given, 2).tolist()
+    if answer == [15, 12]:
+        return right("Four in ten differences are exactly 0 there, and one in ten at most everywhere else.")
+    if answer == [12, 15]:
+        return wrong("These are the columns, and then the rows. An array counts rows first.")
+    if answer == [1, 23]:
+        return wrong("So the strip below the head was copied. The margin on the right was copied in another step.")
+    if 0 in answer:
+        return wrong("Move it both down and sideways, by 1 to 20. What is not moved at all cancels itself everywhere.")
+    return wrong("That many zeros are chance. Try all moves from 1 to 20, and keep the one with the most zeros.")
 
 
 @exercise("04-best")
