@@ -88,6 +88,23 @@ def test_make_course_starts_and_starts_again(clone, environment):
     assert changed.stdout == "", "the course changed its own files"
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("version", ["3.10.2", "3.15.0"])
+def test_a_python_that_is_too_old_or_too_new_is_one_sentence(root, tmp_path, version):
+    for name in ("Makefile", "pyproject.toml", "requirements-course.lock"):
+        shutil.copy(root / name, tmp_path)
+    other = (
+        f"import sys; sys.version, sys.version_info = {version!r}, ({version.replace('.', ', ')}); exec(sys.argv[2])"
+    )
+    (tmp_path / "python").write_text(f'#!/bin/sh\nexec {sys.executable} -c "{other}" "$@"\n', encoding="utf-8")
+    (tmp_path / "python").chmod(0o755)
+    done = subprocess.run(["make", "course", "PYTHON=./python"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr.startswith(
+        f"The course needs Python 3.11 to 3.14, and this is {version}: try make course PYTHON="
+    )
+    assert done.returncode == 2 and not (tmp_path / ".venv").exists()
+
+
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
 def test_the_code_passes_the_linter_and_is_formatted(root, command):
     found = subprocess.run([sys.executable, "-m", "ruff", *command, root], capture_output=True, text=True)
