@@ -9,15 +9,15 @@ import SimpleITK as sitk
 
 from regseg import data
 from regseg.blocks import split
-from regseg.check.big_data import HALO, SCAN, VARIANCE
-from regseg.check.images import NOTE
+from regseg.check.big_data import HALO, VARIANCE
+from regseg.check.scenes import NOTE, SCAN_SIZE
 from regseg.grid import Grid
 
 # --- what the answers below are made of ------------------------------------------------------------------------------
 
 
 def voxels() -> int:
-    return math.prod(SCAN)
+    return math.prod(SCAN_SIZE)
 
 
 def cube(*, before=20, turned=False, size=41, placed=True, brighter=0) -> sitk.Image:

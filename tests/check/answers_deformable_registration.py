@@ -9,14 +9,15 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data, evaluate
-from regseg.check.deformable_registration import BUDGET, MARK, field_of, small_pair, wild
+from regseg.check.deformable_registration import BUDGET, MARK, small_pair, wild
+from regseg.grid import Grid
 
 # --- what the answers below are made of ------------------------------------------------------------------------------
 
 
 def extreme(pick=np.argmin, of=evaluate.jacobian_determinant) -> tuple[int, ...]:
     """Index z, y, x of an extreme value of the determinant, or of the length, of the wild field."""
-    values = sitk.GetArrayFromImage(of(field_of(wild(), data.load_pair("pair_composite").fixed)))
+    values = sitk.GetArrayFromImage(of(Grid.of(data.load_pair("pair_composite").fixed).sample(wild())))
     return tuple(int(i) for i in np.unravel_index(pick(values), values.shape))
 
 
@@ -72,7 +73,7 @@ def metric(fixed, moving, one) -> float:
 
 
 def folded(fixed, one) -> float:
-    return evaluate.folding(field_of(one, fixed))
+    return evaluate.folding(Grid.of(fixed).sample(one))
 
 
 def trusted(fixed, moving, transforms, *, fold_matters=True) -> int:
@@ -85,7 +86,7 @@ def demons(fixed, moving, levels=((4, 60), (2, 60), (1, 30)), smooth=0.8, start=
     for shrink, iterations in levels:
         small_fixed, small_moving = (sitk.BinShrink(image, [shrink] * 3) for image in (fixed, moving))
         nothing = sitk.Transform(3, sitk.sitkIdentity)
-        field = sitk.Resample(field, small_fixed) if field else field_of(start or nothing, small_fixed)
+        field = sitk.Resample(field, small_fixed) if field else Grid.of(small_fixed).sample(start or nothing)
         level = sitk.FastSymmetricForcesDemonsRegistrationFilter()
         level.SetNumberOfIterations(iterations)
         level.SetSmoothUpdateField(smooth > 0)
@@ -100,7 +101,7 @@ def demons(fixed, moving, levels=((4, 60), (2, 60), (1, 30)), smooth=0.8, start=
 @cache
 def truths() -> tuple:
     """Fixed images of the practice exercises, each with its true transform."""
-    return tuple((sitk.GetArrayFromImage(fixed), truth) for fixed, _, truth, _ in map(small_pair, (101, 102, 103)))
+    return tuple((sitk.GetArrayFromImage(one.fixed), one.transform) for one in map(small_pair, (101, 102, 103)))
 
 
 def truth_of(fixed, _moving) -> sitk.Transform:
@@ -109,14 +110,14 @@ def truth_of(fixed, _moving) -> sitk.Transform:
 
 def torn(fixed, moving) -> sitk.Transform:
     """The truth, but for one voxel that jumps."""
-    field = field_of(truth_of(fixed, moving), fixed)
+    field = Grid.of(fixed).sample(truth_of(fixed, moving))
     middle = [n // 2 for n in field.GetSize()]
     field[middle] = [value + 30.0 for value in field[middle]]
     return sitk.DisplacementFieldTransform(field)
 
 
 def scaled(fixed, moving, factor) -> sitk.Transform:
-    field = field_of(truth_of(fixed, moving), fixed)
+    field = Grid.of(fixed).sample(truth_of(fixed, moving))
     result = sitk.GetImageFromArray(sitk.GetArrayFromImage(field) * factor, isVector=True)
     result.CopyInformation(field)
     return sitk.DisplacementFieldTransform(result)
@@ -131,7 +132,7 @@ def half_way(fixed, moving) -> sitk.Transform:
 
 
 def stillest(fixed, _moving, transforms) -> int:
-    return int(np.argmin([abs(sitk.GetArrayFromImage(field_of(one, fixed))).max() for one in transforms]))
+    return int(np.argmin([abs(sitk.GetArrayFromImage(Grid.of(fixed).sample(one))).max() for one in transforms]))
 
 
 def nothing(_fixed, _moving) -> sitk.Transform:

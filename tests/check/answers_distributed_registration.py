@@ -7,7 +7,8 @@ import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter
 
 from regseg import distributed
-from regseg.check.distributed_registration import FAINT, FIRM, SCAN
+from regseg.check.distributed_registration import FAINT, FIRM
+from regseg.check.scenes import SCAN_SIZE, SCAN_SPACING
 
 # --- what the answers below are made of ------------------------------------------------------------------------------
 
@@ -117,8 +118,7 @@ def share(result, *, over=("done", "failed"), failed=("failed",), percent=1) -> 
 
 
 def cells() -> int:
-    size, spacing = SCAN
-    return int(np.prod([np.ceil(n * spacing / 4) for n in size]))
+    return int(np.prod([np.ceil(n * SCAN_SPACING / 4) for n in SCAN_SIZE]))
 
 
 # --- the right routes: exercise → answers, each made when it is needed -----------------------------------------------
@@ -153,6 +153,7 @@ WRONG = {
         ("Add the two A", lambda: (1, 1)),
     ],
     "10-method": [
+        ("A block method returns votes", lambda: best_shift),
         ("move nothing", lambda: voting(lambda _pair: (0, 0))),
         ("The opposite", lambda: voting(lambda pair: -best_shift(pair))),
         ("exchanged", lambda: voting(by_phase)),
@@ -203,7 +204,7 @@ WRONG = {
         ("b alone", lambda: cells() * 3 * 4 / 1e6),
         ("A alone", lambda: cells() * 6 * 4 / 1e6),
         ("four bytes each", lambda: cells() * 9 * 8 / 1e6),
-        ("counted voxels", lambda: np.prod(SCAN[0]) * 36 / 1e6),
+        ("counted voxels", lambda: np.prod(SCAN_SIZE) * 36 / 1e6),
         ("right in bytes", lambda: cells() * 36),
         ("Multiply", lambda: 1),
     ],

@@ -6,7 +6,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data
-from regseg.check.images import NOTE, slice_positions
+from regseg.check.images import slice_positions
+from regseg.check.scenes import NOTE
 
 thick = "brain_thick"
 
@@ -204,7 +205,7 @@ WRONG = {
         ("Which of the three", lambda: lambda point: point[::-1]),
     ],
     "01-radiograph": [
-        ("Hand over", lambda: np.zeros((3, 3))),
+        ("expected a SimpleITK image", lambda: np.zeros((3, 3))),
         ("size has changed", lambda: sitk.Image([4, 4], sitk.sitkFloat32)),
         ("the head is gone", lambda: data.load("radiograph") * 0),
         ("the bones are dark: ", lambda: sitk.InvertIntensity(data.load("radiograph"), 65535)),

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
+import time
+from functools import cache
 
 import answers_big_data
 import answers_deformable_registration
@@ -20,7 +23,7 @@ import pytest
 import SimpleITK as sitk
 
 from regseg import check
-from regseg.check.engine import EXERCISES, NOT_YET, judge
+from regseg.check.engine import EXERCISES, NOT_YET, Verdict, judge
 
 ANSWERS = (
     answers_images,
@@ -41,7 +44,7 @@ def cases(table: dict) -> list:
 @pytest.fixture(autouse=True)
 def _downloaded_image(request):
     """The exercises on a downloaded image need it."""
-    if any(name in request.node.name for name in ("01-lung", "01-padding")):
+    if any(name in request.node.name for name in ("01-lung", "01-padding", "check.images")):
         request.getfixturevalue("public_images")
 
 
@@ -51,12 +54,16 @@ def test_every_right_route_is_accepted(name, make):
     assert verdict.right, verdict.sentence
 
 
-@pytest.mark.parametrize(("name", "case"), cases(WRONG))
-def test_every_known_mistake_is_named(name, case):
-    part, make = case
-    verdict = judge(name, make())
-    assert verdict.right is False
-    assert part in verdict.sentence
+@cache
+def mistaken(name: str) -> list[tuple[str, Verdict]]:
+    """For each known mistake, a part of the expected sentence and the verdict."""
+    return [(part, judge(name, make())) for part, make in WRONG[name]]
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_every_known_mistake_is_named(name):
+    for part, verdict in mistaken(name):
+        assert verdict.right is False and part in verdict.sentence, (part, verdict)
 
 
 def test_every_exercise_is_tested_and_names_at_least_two_mistakes():
@@ -65,16 +72,26 @@ def test_every_exercise_is_tested_and_names_at_least_two_mistakes():
         assert len({part for part, _ in mistakes}) >= 2, name
 
 
-@pytest.mark.parametrize("name", EXERCISES)
-def test_every_sentence_of_a_check_is_reached_by_a_test(name):
-    tree = ast.parse(inspect.getsource(EXERCISES[name]))
-    sentences = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "wrong"]
-    assert len(sentences) == len({part for part, _ in WRONG[name]})
+def sentences(module: str) -> list[str]:
+    """The longest piece of text in each sentence on a mistake that a module of checks can say, wherever it says it."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    said = [call for call in calls if getattr(call.func, "id", "") in ("wrong", "CannotRead")]
+    texts = [[n.value for n in ast.walk(call) if isinstance(getattr(n, "value", None), str)] for call in said]
+    return [max(pieces, key=len) for pieces in texts]
+
+
+@pytest.mark.parametrize("module", sorted({check.__module__ for check in EXERCISES.values()}))
+def test_every_sentence_of_a_check_is_said_in_a_test(module):
+    names = [name for name, check in EXERCISES.items() if check.__module__ == module]
+    said = "\n".join(verdict.sentence for name in names for _, verdict in mistaken(name))
+    assert [sentence for sentence in sentences(module) if sentence not in said] == []
 
 
 # --- any answer at all -----------------------------------------------------------------------------------------------
 
 ODD = [None, "", "blue", 3, (1, 2), [1, 2, 3, 4], np.nan, float("inf"), object(), sitk.Image([2, 2], sitk.sitkUInt8)]
+ODD += [sitk.Image([2, 2, 2], sitk.sitkLabelUInt8), (sitk.Image([2, 2], sitk.sitkUInt8),) * 2]
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -93,8 +110,16 @@ def test_no_answer_raises_and_none_of_the_odd_ones_is_right(name):
 
 def test_a_label_map_of_which_simpleitk_dies_is_refused():
     label_map = sitk.LabelImageToLabelMap(sitk.Image([2, 2, 2], sitk.sitkUInt8))
-    for given in (label_map, (label_map, 3)):
-        assert "hand over sitk.LabelMapToLabel(answer)" in judge("01-radiograph", given).sentence
+    for name, given in (("01-radiograph", label_map), ("01-geometry", lambda _scan: label_map)):
+        assert "hand over sitk.LabelMapToLabel(answer)" in judge(name, given).sentence
+
+
+def test_an_image_in_place_of_a_number_is_refused_at_once():
+    """NumPy, asked to make numbers of an image, walks through its voxels in Python: half a minute for a head."""
+    large, start = sitk.Image([400, 400, 300], sitk.sitkUInt8), time.process_time()
+    assert "I expected 3 numbers" in judge("01-index", large).sentence
+    assert "I expected 3 numbers" in judge("01-index", (large, large)).sentence
+    assert time.process_time() - start < 5
 
 
 def test_a_function_that_still_returns_dots_is_not_yet_an_answer():

@@ -10,17 +10,16 @@ import SimpleITK as sitk
 from regseg import data
 from regseg.blocks import split
 from regseg.check.engine import Verdict, call, close, exercise, image, numbers, right, same_grid, wrong
-from regseg.check.images import NOTE
+from regseg.check.scenes import NOTE, SCAN_SIZE
 from regseg.grid import Box
 
-SCAN = (788, 932, 756)  # voxels of the research scan
 VARIANCE = 1.44  # mm², of the episode's smoothing; at 1 mm its kernel reaches three voxels
 HALO = 3
 
 
 @exercise("03-memory")
 def memory_of_a_field(given) -> Verdict:
-    answer, voxels = numbers(given, 1)[0], math.prod(SCAN)
+    answer, voxels = numbers(given, 1)[0], math.prod(SCAN_SIZE)
     field = voxels * 3 * 8
 
     def is_about(size: float) -> bool:  # GB and GiB are both in use, and so are whole numbers of them

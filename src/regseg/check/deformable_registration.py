@@ -11,61 +11,41 @@ import SimpleITK as sitk
 from regseg import data, evaluate
 from regseg.check.engine import Verdict, call, close, exercise, image, numbers, right, same_grid, transform, wrong
 from regseg.grid import Grid
+from regseg.synth import pairs, warps
+from regseg.synth.pairs import Pair
 
 MARK = (30.0, -20.0, 25.0)  # mm; a place in the moving scan of pair_composite
 BUDGET = 4.0  # s of processor time
 
 
-def field_of(one: sitk.Transform, grid: sitk.Image) -> sitk.Image:
-    """The displacements of a transform at the voxels of an image, in mm."""
-    sampler = sitk.TransformToDisplacementFieldFilter()
-    sampler.SetReferenceImage(grid)
-    return sampler.Execute(one)
-
-
-def waves(like: sitk.Image, random: np.random.Generator, sigma: float, size: float) -> sitk.Transform:
-    """A smooth random bend: `sigma` in mm says how smooth, `size` in mm how far points move on an axis (rms)."""
-    components = []
-    for _ in range(like.GetDimension()):
-        noise = sitk.GetImageFromArray(random.standard_normal(like.GetSize()[::-1]))
-        noise.CopyInformation(like)
-        wave = sitk.SmoothingRecursiveGaussian(noise, sigma)
-        components.append(wave * (size / float(sitk.GetArrayViewFromImage(wave).std())))
-    return sitk.DisplacementFieldTransform(sitk.Cast(sitk.Compose(components), sitk.sitkVectorFloat64))
-
-
 def wild() -> sitk.Transform:
     """The B-spline transform of the exercise on folds."""
-    bend = sitk.BSplineTransformInitializer(data.load_pair("pair_composite").fixed, [8, 8, 8])
-    bend.SetParameters(np.random.default_rng(5).normal(0, 18.0, len(bend.GetParameters())))
-    return bend
+    return warps.bspline(Grid.of(data.load_pair("pair_composite").fixed), 5, reach=18.0, mesh=(8, 8, 8))
 
 
-def small_pair(seed: int) -> tuple[sitk.Image, sitk.Image, sitk.Transform, sitk.Image]:
-    """Fixed, moving, truth and brain in the fixed image: a bent and moved template, with voxels of 4 mm."""
+@cache
+def small_pair(seed: int) -> Pair:
+    """A bent and moved template and the template with other grey levels, with voxels of 4 mm."""
     template = sitk.BinShrink(sitk.Cast(data.load("brain_t1_2mm"), sitk.sitkFloat32), [2, 2, 2])
     brain = sitk.Resample(data.load("brain_mask"), template, sitk.Transform(), sitk.sitkNearestNeighbor)
-    random = np.random.default_rng(seed)
-    centre = Grid.of(template).middle
-    bend = waves(template, random, 16.0, 2.5)
-    turns, shifts = np.deg2rad(random.uniform(-7, 7, 3)), random.uniform(-7, 7, 3)
-    truth = sitk.CompositeTransform([sitk.Euler3DTransform(centre, *turns.tolist(), shifts.tolist()), bend])
-    fixed = sitk.AdditiveGaussianNoise(sitk.Resample(template, template, truth), 4.0, 0.0, seed)
-    moving = sitk.AdditiveGaussianNoise(template * 0.7 + 20, 4.0, 0.0, seed + 100)
-    return fixed, moving, truth, sitk.Resample(brain, template, truth, sitk.sitkNearestNeighbor)
+    grid, random = Grid.of(template), np.random.default_rng(seed)
+    bend = warps.waves(grid, random, reach=2.5, smooth=16.0)
+    motion = warps.random_rigid(grid, random, degrees=7, reach=7)
+    truth = sitk.CompositeTransform([motion, bend])  # the last acts first
+    return pairs.make(template, brain, truth, moving=template * 0.7, shrink=1, stripped=False, seed=seed)
 
 
 @cache
 def candidates() -> tuple[sitk.Image, sitk.Image, tuple[sitk.Transform, ...]]:
     """A 2-D pair with three results for it: nothing, a good one, and one that tears the image to fit it."""
-    slice_of_brain = sitk.Cast(data.load("brain_t1_2mm")[:, :, 50], sitk.sitkFloat32)
-    bend = waves(slice_of_brain, np.random.default_rng(3), 18.0, 2.0)
-    fixed = sitk.AdditiveGaussianNoise(sitk.Resample(slice_of_brain, slice_of_brain, bend), 15.0, 0.0, 1)
-    moving = sitk.AdditiveGaussianNoise(slice_of_brain, 15.0, 0.0, 2)
+    slice_of_brain = data.load("brain_t1_2mm")[:, :, 50]
+    bend = warps.waves(Grid.of(slice_of_brain), 3, reach=2.0, smooth=18.0)
+    pair = pairs.make(slice_of_brain, slice_of_brain > 0, bend, shrink=1, sigma=(15.0, 15.0), stripped=False, seed=1)
+    fixed, moving = (sitk.Cast(image, sitk.sitkFloat32) for image in (pair.fixed, pair.moving))
     tearing = sitk.FastSymmetricForcesDemonsRegistrationFilter()
     tearing.SetNumberOfIterations(60)
     tearing.SetStandardDeviations(0.6)
-    torn = tearing.Execute(fixed, moving, field_of(bend, fixed))
+    torn = tearing.Execute(fixed, moving, Grid.of(fixed).sample(bend))
     return fixed, moving, (sitk.Transform(2, sitk.sitkIdentity), bend, sitk.DisplacementFieldTransform(torn))
 
 
@@ -86,7 +66,7 @@ def volume_of_the_lesion(given) -> Verdict:
 @exercise("05-fold")
 def place_of_a_fold(given) -> Verdict:
     answer, fixed = numbers(given, 3), data.load_pair("pair_composite").fixed
-    field = field_of(wild(), fixed)
+    field = Grid.of(fixed).sample(wild())
     determinant = evaluate.jacobian_determinant(field)
     values = sitk.GetArrayViewFromImage(determinant)
 
@@ -212,16 +192,13 @@ def which_result_to_trust(given) -> Verdict:
 
 def _quality(register, seed: int) -> tuple[float, float, float, float]:
     """Mean error before and after (mm, in the brain), the fraction that folds, and the seconds of processor time."""
-    fixed, moving, truth, brain = small_pair(seed)
+    pair = small_pair(seed)
     start = time.process_time()
-    found = transform(call(register, fixed, moving))
+    found = transform(call(register, *(sitk.Cast(one, sitk.sitkFloat32) for one in (pair.fixed, pair.moving))))
     seconds = time.process_time() - start
-    inside = sitk.GetArrayFromImage(brain) > 0
-    true_field, field = field_of(truth, fixed), field_of(found, fixed)
-
-    lengths = (sitk.GetArrayFromImage(sitk.VectorMagnitude(one)) for one in (true_field, field - true_field))
-    before, after = (float(length[inside].mean()) for length in lengths)
-    return before, after, evaluate.folding(field, brain), seconds
+    nothing = sitk.Transform(3, sitk.sitkIdentity)
+    before, after = (evaluate.field_error(one, pair.transform, pair.mask).mean for one in (nothing, found))
+    return before, after, evaluate.folding(Grid.of(pair.mask).sample(found), pair.mask), seconds
 
 
 @exercise("05-pyramid")

@@ -17,12 +17,12 @@ import SimpleITK as sitk
 from regseg import data
 from regseg.blocks import Block, split
 from regseg.check.engine import CannotRead, Verdict, call, close, exercise, numbers, right, wrong
+from regseg.check.scenes import SCAN_SIZE, SCAN_SPACING
 from regseg.grid import Grid
 
 if TYPE_CHECKING:
     from regseg.distributed import BlockPair, Field, Result, Votes
 
-SCAN = ((788, 932, 756), 0.25)  # size in voxels and spacing in mm of the research scan of episode 03
 CELL = 4.0  # mm
 PAIRS = list(combinations_with_replacement(range(2), 2))  # the elements of A that votes keep, in 2-D
 # A and b of two blocks.
@@ -295,8 +295,7 @@ def share_of_failed_blocks(given) -> Verdict:
 @exercise("10-travel")
 def what_travels(given) -> Verdict:
     answer = numbers(given, 1)[0]
-    size, spacing = SCAN
-    cells = np.prod([np.ceil(n * spacing / CELL) for n in size])
+    cells = np.prod([np.ceil(n * SCAN_SPACING / CELL) for n in SCAN_SIZE])
 
     def is_about(value: float) -> bool:
         return any(close(answer, value / unit, 0.06 * value / unit) for unit in (1e6, 2**20))
@@ -311,7 +310,7 @@ def what_travels(given) -> Verdict:
         return wrong("That is A alone: b travels as well.")
     if is_about(cells * 9 * 8):
         return wrong("The votes are stored as 32-bit floats, four bytes each.")
-    if is_about(np.prod(size) * 9 * 4) or is_about(np.prod([n / CELL for n in size]) * 9 * 4):
+    if is_about(np.prod(SCAN_SIZE) * 9 * 4) or is_about(np.prod(SCAN_SIZE) / CELL**3 * 9 * 4):
         return wrong("You counted voxels: a cell is 4 mm wide, and a voxel a quarter of a millimetre.")
     if close(answer, cells * 9 * 4, 0.06 * cells * 9 * 4):
         return wrong("The number is right in bytes: a megabyte has a million of them.")

@@ -56,8 +56,6 @@ def judge(name: str, given: Any) -> Verdict:
         return wrong(f"There is no exercise called {name!r}" + (f"; did you mean {near[0]!r}?" if near else "."))
     if _is_open(given):
         return NOT_YET
-    if any(map(_is_label_map, given if isinstance(given, tuple | list) else [given])):
-        return wrong("A label map is a list of objects, not of voxels: hand over sitk.LabelMapToLabel(answer).")
     try:
         return EXERCISES[name](given)
     except CannotRead as problem:
@@ -81,15 +79,10 @@ def _is_open(given: Any) -> bool:
     return given is Ellipsis or (isinstance(given, tuple | list) and any(item is Ellipsis for item in given))
 
 
-def _is_label_map(given: Any) -> bool:
-    """Whether this is an image of the kind that SimpleITK cannot be asked for voxels without ending Python."""
-    return isinstance(given, sitk.Image) and given.GetPixelIDTypeAsString().startswith("label")
-
-
 def numbers(given: Any, count: int) -> np.ndarray:
     """Read `count` numbers from a list, tuple, array, or (for one) a plain number."""
-    try:
-        values = np.asarray(given, float).ravel()
+    try:  # NumPy would walk through an image voxel by voxel, which takes half a minute
+        values = np.array([]) if _holds_image(given) else np.asarray(given, float).ravel()
     except (TypeError, ValueError):
         values = np.array([])
     if values.size != count or not np.isfinite(values).all():
@@ -107,11 +100,13 @@ def choice(given: Any, *options: str) -> str:
     return found[0]
 
 
-def image(given: Any, dimension: int = 3) -> sitk.Image:
-    """Read a SimpleITK image of the given dimension."""
+def image(given: Any, dimension: int | None = 3) -> sitk.Image:
+    """Read a SimpleITK image of voxels, of the given dimension or of any."""
     if not isinstance(given, sitk.Image):
         raise CannotRead(f"I expected a SimpleITK image, and got {_name(given)}.")
-    if given.GetDimension() != dimension:
+    if given.GetPixelIDTypeAsString().startswith("label"):  # SimpleITK, asked for its voxels, ends Python itself
+        raise CannotRead("A label map is a list of objects, not of voxels: hand over sitk.LabelMapToLabel(answer).")
+    if dimension is not None and given.GetDimension() != dimension:
         raise CannotRead(f"I expected a {dimension}-D image, and this one is {given.GetDimension()}-D.")
     return given
 
@@ -141,6 +136,10 @@ def call(function: Any, *arguments: Any) -> Any:
     if _is_open(result):
         raise _StillOpen
     return result
+
+
+def _holds_image(given: Any) -> bool:
+    return isinstance(given, sitk.Image) or (isinstance(given, tuple | list) and any(map(_holds_image, given)))
 
 
 def _name(given: Any) -> str:

@@ -9,8 +9,7 @@ import SimpleITK as sitk
 
 from regseg import data
 from regseg.check.engine import Verdict, call, choice, close, exercise, image, numbers, right, same_grid, wrong
-
-NOTE = (-29.0, 20.0, 39.0)  # mm, LPS: the place that the colleague's note names
+from regseg.check.scenes import NOTE
 
 
 @exercise("01-index")
@@ -223,8 +222,7 @@ def ras_to_lps(given) -> Verdict:
 
 @exercise("01-radiograph")
 def bright_bones(given) -> Verdict:
-    if not isinstance(given, sitk.Image):
-        return wrong("Hand over a SimpleITK image.")
+    given = image(given, dimension=None)
     read, answer = (sitk.GetArrayFromImage(one).astype(float).ravel() for one in (data.load("radiograph"), given))
     if answer.size != read.size:
         return wrong("The size has changed: the question is only about the intensities.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import SimpleITK as sitk
 
@@ -138,19 +140,33 @@ def makes_cubes(given) -> Verdict:
     return right("It keeps the place and the lengths, also for a scan that is tilted.")
 
 
+TILTED = sitk.Euler3DTransform((0, 0, 0), 0, np.deg2rad(12), 0)
+
+
+@cache
+def tilted_ct(interpolator: int, turned_round: bool = False) -> np.ndarray:
+    """The head in the tilted grid (HU), which each attempt at 02-ct is compared with."""
+    way = TILTED.GetInverse() if turned_round else TILTED
+    grid = data.load("brain_oblique")
+    return sitk.GetArrayFromImage(sitk.Resample(data.load("head_ct"), grid, way, interpolator, -1000))
+
+
+@cache
+def beyond_the_ct() -> np.ndarray:
+    """Where the tilted grid reaches beyond the scan."""
+    inside = data.load("head_ct") * 0 + 1
+    return sitk.GetArrayFromImage(sitk.Resample(inside, data.load("brain_oblique"), TILTED)) == 0
+
+
 @exercise("02-ct")
 def ct_in_a_tilted_grid(given) -> Verdict:
-    answer, ct, grid = image(given), data.load("head_ct"), data.load("brain_oblique")
-    tilted = sitk.Euler3DTransform((0, 0, 0), 0, np.deg2rad(12), 0)
-
-    if not same_grid(answer, grid):
+    answer, outside = image(given), beyond_the_ct()
+    if not same_grid(answer, data.load("brain_oblique")):
         return wrong("The result lies on another grid: name the grid as the second argument of Resample.")
     values = sitk.GetArrayFromImage(answer)
-    outside = sitk.GetArrayFromImage(sitk.Resample(ct * 0 + 1, grid, tilted, sitk.sitkNearestNeighbor, 0)) == 0
 
-    def resampled_like(interpolator: int, direction: sitk.Transform = tilted) -> bool:
-        expected = sitk.GetArrayFromImage(sitk.Resample(ct, grid, direction, interpolator, -1000))
-        return np.allclose(values[~outside], expected[~outside], atol=1)
+    def resampled_like(interpolator: int, turned_round: bool = False) -> bool:
+        return np.allclose(values[~outside], tilted_ct(interpolator, turned_round)[~outside], atol=1)
 
     if values.min() >= 0:
         return wrong("Nothing is below zero: this pixel type cannot hold the −1000 of air, so keep that of the scan.")
@@ -161,12 +177,12 @@ def ct_in_a_tilted_grid(given) -> Verdict:
             return wrong(
                 "Nearest neighbour is for labels: it makes stairs of the smooth borders of an intensity image."
             )
-        if resampled_like(sitk.sitkLinear, tilted.GetInverse()):
+        if resampled_like(sitk.sitkLinear, turned_round=True):
             return wrong("The choices are right, and the transform is turned round: use it as it is.")
         return wrong("Resample `ct` into `grid` with `tilted` and an interpolator that mixes neighbours.")
     if np.all(values[outside] == 0):
         return wrong("What lies outside the image became 0, which is water: give air as the default value.")
-    if np.all(values[outside] == ct.GetPixelIDValue()):
+    if np.all(values[outside] == data.load("head_ct").GetPixelIDValue()):
         return wrong("GetPixelIDValue is the number of the pixel type, not an intensity: air is −1000 HU.")
     if np.any(values[outside] < -1024):
         return wrong("The default value lies below the range of the original: nothing is thinner than air.")
