@@ -1,7 +1,9 @@
 """The cache and the downloads: whole or not there, whatever goes wrong; and a message that says what to do."""
 
+import contextlib
 import dataclasses
 import errno
+import gzip
 import hashlib
 import http.server
 import os
@@ -11,6 +13,8 @@ import sys
 import tarfile
 import tempfile
 import threading
+import time
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +50,7 @@ def toy(tmp_path, monkeypatch) -> tuple[Card, Path]:
         file="some where/toy.mha",
         urls=("http://127.0.0.1:9/toy.mha",),
         hash="sha256:" + hashlib.sha256(file.read_bytes()).hexdigest(),
+        bytes=file.stat().st_size,
     )
     monkeypatch.setitem(by_name(), "toy", card)
     return card, file
@@ -195,6 +200,60 @@ def test_cache_below_a_file(cache):
         data.load("brain_t1")
 
 
+def test_cache_of_somebody_else(cache):
+    data.load("brain_t1")
+    cache.chmod(0)
+    cache.parent.chmod(0)
+    root = hasattr(os, "geteuid") and os.geteuid() == 0  # whom no folder stops
+    try:
+        if root:
+            os.seteuid(65534)
+        with pytest.raises(data.DataError, match="cannot be written .* REGSEG_CACHE"):
+            data.load("brain_t1")
+    finally:
+        if root:
+            os.seteuid(0)
+        cache.parent.chmod(0o700)
+        cache.chmod(0o700)
+
+
+def test_cache_in_a_place_where_no_folder_can_be_made(monkeypatch, tmp_path):
+    """A disk of size 0, as some systems have: it is not full, nothing can be written there at all."""
+    monkeypatch.setenv("REGSEG_CACHE", "/proc/self/nothing" if Path("/proc/self").exists() else str(tmp_path / "\0"))
+    with pytest.raises(data.DataError, match="cannot be written .* REGSEG_CACHE"):
+        data.load("brain_t1")
+
+
+@pytest.mark.parametrize("sums", ["[]", "{}", "3", '"text"', "{", "null"])
+def test_damaged_list_of_sums_is_no_list(sums):
+    before = data.path("brain_t1")
+    (before.parent / "sums.json").write_text(sums, encoding="utf-8")
+    before.write_bytes(b"")
+    assert data.load("brain_t1").GetSize() == (197, 233, 189)
+
+
+def test_what_nobody_needs_any_more_is_removed(cache):
+    """What another version made goes after a month without use, what a killed process left unfinished after a day."""
+
+    def put(name: str, days: float) -> Path:
+        place = cache / name
+        place.mkdir(parents=True)
+        os.utime(place, (time.time() - days * 86400,) * 2)
+        return place
+
+    gone = [put("made-old", 31), put("unpacked/.partial-1", 2), put("public/tmp1", 2)]
+    kept = [put("made-other", 29), put("public/tmp2", 0.5), put("unpacked/.partial-2", 0.5)]
+    data.load("brain_t1")
+    assert not any(place.exists() for place in gone) and all(place.exists() for place in kept)
+
+
+def test_a_version_that_is_still_used_keeps_its_images():
+    made = data.path("brain_t1").parents[1]
+    os.utime(made, (0, 0))
+    data.load("brain_t1")
+    assert time.time() - made.stat().st_mtime < 3600
+
+
 # Registered
 
 
@@ -225,7 +284,7 @@ def test_no_network_says_what_to_do(toy):
 
 def test_wrong_hash(cache, toy, monkeypatch):
     file = toy[1]
-    file.write_bytes(file.read_bytes() + b"!")
+    file.write_bytes(file.read_bytes()[:-1] + b"!")
     monkeypatch.setenv("REGSEG_DATA_MIRROR", str(file.parents[1]))
     with pytest.raises(data.DataError, match=f"wrong hash .*{hashlib.sha256(file.read_bytes()).hexdigest()}.* removed"):
         data.load("toy")
@@ -242,16 +301,35 @@ def test_half_a_file_is_fetched_again(cache, toy, monkeypatch):
 
 @pytest.fixture
 def server(toy):
-    """An HTTP mirror with the toy; what lies under /short/ breaks off half-way."""
+    """An HTTP mirror with the toy; what lies under /short/ breaks off half-way, and there is worse."""
+
+    gone = threading.Event()
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def do_GET(self):
-            if not self.path.startswith("/short/"):
-                return super().do_GET()
-            self.send_response(200)
-            self.send_header("Content-Length", "4000")
+            if self.path.startswith("/short/"):
+                self.send(200, {"Content-Length": "4000"}, [b"x" * 100])
+            elif self.path.startswith("/endless/"):
+                self.send(200, {}, repeat(b"x" * 2**16))
+            elif self.path.startswith("/packed/"):
+                self.send(200, {"Content-Encoding": "gzip"}, [gzip.compress(b"x" * 2**24)])
+            elif self.path.startswith("/dripping/"):
+                self.send(200, {"Content-Length": "4000"}, map(self.drop, repeat(b"x")))
+            else:
+                super().do_GET()
+
+        def send(self, status, headers, pieces):
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(b"x" * 100)
+            with contextlib.suppress(OSError):  # nobody listens any more
+                for piece in pieces:
+                    self.wfile.write(piece)
+
+        def drop(self, piece):
+            gone.wait(0.05)
+            return piece
 
         def translate_path(self, path):
             return str(toy[1].parents[1] / super().translate_path(path).removeprefix(os.getcwd()).lstrip("/\\"))
@@ -262,6 +340,7 @@ def server(toy):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{running.server_port}"
+        gone.set()
         running.shutdown()
 
 
@@ -273,13 +352,50 @@ def test_server_as_mirror(server, monkeypatch, capsys):
     assert "100%" in shown.err and not shown.out  # the progress bar
 
 
-@pytest.mark.parametrize(("folder", "reason"), [("short", "broke off"), ("nowhere", "answered 404")])
+@pytest.mark.parametrize(
+    ("folder", "reason"),
+    [
+        ("short", "broke off"),
+        ("nowhere", "answered 404"),
+        ("endless", "sent more than the .* bytes that the file has"),
+        ("packed", "sent more than the .* bytes|wrong hash"),
+        ("dripping", "sent only .* bytes in"),
+    ],
+)
 @pytest.mark.usefixtures("toy")
 def test_server_that_fails(cache, server, monkeypatch, folder, reason):
+    monkeypatch.setattr(store, "PATIENCE", 1)
     monkeypatch.setenv("REGSEG_DATA_MIRROR", f"{server}/{folder}")
     with pytest.raises(data.DataError, match=reason):
         data.load("toy")
     assert not list((cache / "public").iterdir())
+
+
+@pytest.mark.usefixtures("toy")
+def test_the_password_of_a_mirror_is_not_printed(server, monkeypatch):
+    secret = server.replace("://", "://me:p@ss/w0rd@") + "/nowhere"
+    for mirror in (secret, secret.replace("http", "https"), "http://me:w0rd@127.0.0.1:9", "ftp://me:w0rd@host/place"):
+        monkeypatch.setenv("REGSEG_DATA_MIRROR", mirror)
+        with pytest.raises(data.DataError) as caught:
+            data.load("toy")
+        assert "w0rd" not in str(caught.value) and "me:" not in str(caught.value)
+        assert caught.value.__cause__ is None and caught.value.__context__ is None
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="only where the system has an endless file")
+def test_an_endless_file_in_a_folder_is_not_followed(toy, monkeypatch):
+    toy[1].unlink()
+    toy[1].symlink_to("/dev/zero")
+    monkeypatch.setenv("REGSEG_DATA_MIRROR", str(toy[1].parents[1]))
+    with pytest.raises(data.DataError, match="there is no such file"):
+        data.load("toy")
+
+
+@pytest.mark.usefixtures("toy")
+def test_an_address_of_another_kind_is_no_folder(monkeypatch):
+    monkeypatch.setenv("REGSEG_DATA_MIRROR", "s3://bucket/images")
+    with pytest.raises(data.DataError, match="s3://bucket/images: an address begins with https:// or http://"):
+        data.load("toy")
 
 
 def test_servers_are_tried_in_order(toy, server, monkeypatch):
@@ -297,7 +413,7 @@ def test_image_inside_an_archive(toy, monkeypatch, tmp_path):
         tar.add(tmp_path / "toy.mhd", "toy.mhd")
         tar.add(tmp_path / "toy.raw", "toy.raw")
     digest = hashlib.sha512((mirror / "toy.tar").read_bytes()).hexdigest()
-    card = dataclasses.replace(toy[0], file="toy.tar", hash=f"sha512:{digest}", member="toy.mhd")
+    card = dataclasses.replace(toy[0], file="toy.tar", hash=f"sha512:{digest}", bytes=None, member="toy.mhd")
     monkeypatch.setitem(by_name(), "toy", card)
     monkeypatch.setenv("REGSEG_DATA_MIRROR", str(mirror))
     assert data.load("toy").GetSize() == (8, 9, 10)
