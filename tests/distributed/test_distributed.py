@@ -735,7 +735,10 @@ def test_a_field_from_another_lattice_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
-    [(np.nan, "NaN or infinite values"), (120.0, "the fixed image is constant here")],
+    [
+        (np.nan, "NaN or infinite values: a mask that leaves them out would help"),
+        (120.0, "the fixed image is constant here"),
+    ],
 )
 def test_a_spoiled_region_costs_its_blocks_and_no_more(tmp_path, spoil, message):
     grid = grid_around_zero((96, 96), (1.0, 1.0))

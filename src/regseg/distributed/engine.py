@@ -196,7 +196,11 @@ class _Run:
                 done += 1
         if not done:
             failed = [message for status, message, *_ in outcomes.values() if status == "failed"]
-            why = f"The first one said: {failed[0]}." if failed else "All are background: is the mask empty?"
+            why = (
+                f"The first one said: {failed[0]}."
+                if failed
+                else "All are background: is the mask empty, or has an image infinite values?"
+            )
             raise RegistrationError(f"No block of stage {number} could be registered. {why}")
         if total.cost is not None:
             total.cost /= done

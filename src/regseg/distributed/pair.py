@@ -87,7 +87,7 @@ def cut(
         inside &= mask.array[box.slices] > 0.5
     image = fixed.array[box.slices].astype(np.float32)
     if not (np.isfinite(image[inside]).all() and np.isfinite(values[inside]).all()):
-        raise BlockError("NaN or infinite values")
+        raise BlockError("NaN or infinite values: a mask that leaves them out would help")
     if not inside.any():
         raise BlockError("no overlap: the block lies outside the moving image or the mask")
     for name, each in (("fixed", image), ("moving", values)):
