@@ -10,6 +10,7 @@ import SimpleITK as sitk
 
 from regseg import distributed, volumes
 from regseg.__main__ import main
+from regseg.distributed import store
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +150,13 @@ def test_no_input_is_overwritten_and_no_output_found_out_late(pair, tmp_path, ca
     refused(quick(pair, output), "warped.zarr exists and is not Zarr")
     (tmp_path / "file").touch()
     refused(quick(pair, tmp_path / "file"), r"file cannot be written \(File exists\): choose another folder")
+
+
+def test_two_commands_do_not_share_an_output(pair, tmp_path, capsys):
+    with store.claim(tmp_path / "out"):
+        assert main(quick(pair, tmp_path / "out")) == 1
+    assert "Another run works in" in capsys.readouterr().err
+    assert main(quick(pair, tmp_path / "out")) == 0
 
 
 @pytest.mark.parametrize(
