@@ -104,7 +104,7 @@ image = 1
 image
 ```
 
-<!-- tolerance: 20% -->
+<!-- tolerance: 20%, an example -->
 
 ```output
 1
@@ -306,6 +306,8 @@ BROKEN = [
     (E01, HEAD, HEAD + HEAD.replace("of a head", "of it"), "of it", "two cells"),
     (E01, "## Further practice\n", "## Further practice\n\n<!-- tolerance: any -->\n", "tolerance: any", "no output"),
     (E01, "![A drawing of", "<!-- tolerance: any -->\n![A drawing of", "tolerance: any", "no figure"),
+    (E01, "20%, an example", "20%", "tolerance: 20%", "say after a comma why"),
+    (E01, "1%, drawn by lot", "any", "tolerance: any", "say after a comma why"),
     (E01, "```output\n1\n```", "Text.\n\n```output\n1\n```", "```output", "below no python block"),
     # the house: challenges
     (E01, CHALLENGE.format(number=5), "", 1, "4 core challenges"),

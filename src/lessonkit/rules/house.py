@@ -7,7 +7,7 @@ import re
 import symtable
 from collections.abc import Iterator
 
-from lessonkit.cells import Cell
+from lessonkit.cells import TOLERANCE, Cell
 from lessonkit.divs import Div
 from lessonkit.lesson import Lesson
 from lessonkit.page import Finding, Page
@@ -15,6 +15,7 @@ from lessonkit.page import Finding, Page
 NOT_RUN = ("bash", "yaml", "py")
 FURTHER = "Further practice"
 CORE_CHALLENGES = 5
+NARROW = 2  # per cent that a tolerance may have without a reason
 # What a caption must say of its image: where it comes from.
 ORIGINS = re.compile(r"\b(real|template|synthetic|modelled|drawing)\b", re.I)
 
@@ -55,7 +56,7 @@ def figures(page: Page) -> Iterator[Finding]:
 
 
 def tolerances(page: Page) -> Iterator[Finding]:
-    """A tolerance stands above an output block or an image line."""
+    """A tolerance stands above an output block or an image line; a wide one says why."""
     used = {line for cell in page.cells for line in range(*cell.result_lines)}
     figures = {figure.line for cell in page.cells for figure in cell.figures}
     for token in page.tokens:
@@ -66,6 +67,10 @@ def tolerances(page: Page) -> Iterator[Finding]:
         if line not in used and below not in figures:
             what = "write <!-- tolerance: 5%, why --> (or any) above an output block or an image line"
             yield line, f"this tolerance serves no output and no figure: {what}"
+            continue
+        said = TOLERANCE.match(token.content.strip())
+        if not said["reason"] and (said[1] == "any" or float(said[1].rstrip(" %")) > NARROW):
+            yield line, f"a mistake can hide behind more than {NARROW} %: say after a comma why it must be so wide"
 
 
 def challenges(page: Page) -> Iterator[Finding]:
