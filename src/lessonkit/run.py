@@ -105,7 +105,7 @@ def run(lesson: Lesson, names: Sequence[str] = (), *, force: bool = False) -> No
         episode = lesson.page(path, "episode")
         record = lesson.root / "build" / "run" / f"{episode.name}.json"
         last = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-        if not force and last and last["key"] == _key(lesson, episode, last["modules"]):
+        if not force and last.get("key") == _key(lesson, episode, last.get("modules", ())):
             print(f"{episode.name}: unchanged; its last run: {last['summary']}")
             continue
         done = execute(episode)

@@ -266,6 +266,15 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_behind(tmp_path):
     assert [file.read_text(encoding="utf-8") for file in tmp_path.iterdir()] == ["before"]
 
 
+def test_the_record_of_an_older_lessonkit_counts_for_nothing(write):
+    lesson = write(python("print(1)"))
+    record = lesson.root / "build" / "run" / "01-try.json"
+    record.parent.mkdir(parents=True)
+    record.write_text('{"key": "0a1b", "summary": "1 cells in 0.1 s"}', encoding="utf-8")
+    run(lesson)
+    assert body(lesson).startswith(python("print(1)") + output("1").rstrip("\n"))
+
+
 def test_only_the_modules_that_the_episode_imports_count(write, tmp_path, monkeypatch, capsys):
     package = tmp_path / "somewhere" / "regseg"
     (package / "show").mkdir(parents=True)
