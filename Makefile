@@ -21,6 +21,7 @@ check-run: .venv/test
 lint: .venv/test
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
 	$(BIN)/python -m codespell_lib
 	$(BIN)/python -m lessonkit check
 

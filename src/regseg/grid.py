@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,11 @@ class Grid:
         steps = self.matrix * ((np.array(self.size) - 1) / 2)
         return tuple((steps.sum(axis=1) + self.origin).tolist())
 
-    def points(self, indices: np.ndarray) -> np.ndarray:
+    def points(self, indices: ArrayLike) -> np.ndarray:
         """The positions, in mm, of indices of shape (..., dimension); fractions of a voxel are welcome."""
         return np.asarray(indices) @ self.matrix.T + self.origin
 
-    def indices(self, points: np.ndarray) -> np.ndarray:
+    def indices(self, points: ArrayLike) -> np.ndarray:
         """The indices, with fractions, of positions of shape (..., dimension) in mm."""
         return (np.asarray(points) - self.origin) @ np.linalg.inv(self.matrix).T
 

@@ -25,7 +25,7 @@ def grey(labels: sitk.Image, seed: int) -> sitk.Image:
     """
     levels = np.random.default_rng(seed).uniform(20, 250, 1000).astype(np.float32)
     levels[0] = 0
-    return sitk.SmoothingRecursiveGaussian(Grid.of(labels).image(levels[sitk.GetArrayViewFromImage(labels)]), 0.7)
+    return sitk.SmoothingRecursiveGaussian(Grid.of(labels).image(levels[sitk.GetArrayViewFromImage(labels)]), [0.7] * 3)
 
 
 def ct(mask: sitk.Image, fractions: np.ndarray) -> sitk.Image:
@@ -44,7 +44,7 @@ def ct(mask: sitk.Image, fractions: np.ndarray) -> sitk.Image:
     reach = 15  # mm; going out and back in closes the clefts of the brain's surface
     grown = sitk.SignedMaurerDistanceMap(mask, squaredDistance=False, useImageSpacing=True) < reach
     surface = sitk.SignedMaurerDistanceMap(grown, squaredDistance=False, useImageSpacing=True) + reach
-    distance = sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(surface, 1.5)) - 1
+    distance = sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(surface, [1.5] * 3)) - 1
     thickness = 6.5 + 0.8 * smooth_noise(distance.shape, wavelength=90, seed=41)
 
     outline = distance.copy()

@@ -19,7 +19,7 @@ def contrast(fractions: np.ndarray, means: tuple[float, ...], grid: Grid) -> sit
 
     `fractions`, of shape (tissues, z, y, x), says how much of each voxel is which tissue, in the order of `means`.
     """
-    return grid.image(np.tensordot(np.float32(means[: len(fractions)]), fractions, axes=1))
+    return grid.image(np.tensordot(np.array(means[: len(fractions)], np.float32), fractions, axes=1))
 
 
 def grey_levels(image: sitk.Image, exponent: float, top: float, *, inverted: bool = False) -> sitk.Image:

@@ -56,7 +56,9 @@ def waves(grid: Grid, seed: Seed, reach: float, smooth: float) -> sitk.Displacem
     random = np.random.default_rng(seed)
     components = []
     for _ in range(grid.dimension):
-        wave = sitk.SmoothingRecursiveGaussian(grid.image(random.standard_normal(grid.size[::-1])), smooth)
+        wave = sitk.SmoothingRecursiveGaussian(
+            grid.image(random.standard_normal(grid.size[::-1])), [smooth] * grid.dimension
+        )
         components.append(wave * (reach / float(sitk.GetArrayViewFromImage(wave).std())))
     return sitk.DisplacementFieldTransform(sitk.Cast(sitk.Compose(components), sitk.sitkVectorFloat64))
 
@@ -70,7 +72,7 @@ def velocity(grid: Grid, seed: Seed, reach: float = 3.0) -> sitk.Image:
     coarse = _coarser(grid, 4)
     shape = coarse.size[::-1]
     random = np.random.default_rng(seed)
-    window = 1.0
+    window = np.ones(())
     for axis, n in enumerate(shape):
         taper = np.clip(np.minimum(np.arange(n), np.arange(n)[::-1]) / 8, 0, 1)
         along = [-1 if other == axis else 1 for other in range(len(shape))]
@@ -78,7 +80,9 @@ def velocity(grid: Grid, seed: Seed, reach: float = 3.0) -> sitk.Image:
     components = []
     for _ in shape:
         noise = coarse.image(random.standard_normal(shape))
-        smooth = sitk.GetArrayFromImage(sitk.DiscreteGaussian(noise, variance=16.0**2, maximumKernelWidth=64))
+        smooth = sitk.GetArrayFromImage(
+            sitk.DiscreteGaussian(noise, variance=[16.0**2] * grid.dimension, maximumKernelWidth=64)
+        )
         components.append(reach * window * smooth / smooth.std())
     return coarse.image(np.stack(components, axis=-1))
 
