@@ -34,7 +34,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from measure import Cases, alone, by_measure, peak_memory, write_results
-from regseg import data, volumes
+from regseg import data, evaluate, volumes
 from regseg import elastix as door
 from regseg.data.recipes import tissue_fractions
 from regseg.grid import Grid
@@ -353,7 +353,7 @@ def with_blocks(folder: Path, width: float) -> np.ndarray:
 
 def carried(transform: sitk.Transform, folder: Path) -> np.ndarray:
     """Where the points of the truth go, (n, 3) in mm."""
-    return np.array([transform.TransformPoint(point) for point in np.load(folder / "truth.npz")["x"].tolist()])
+    return mapped(transform, np.load(folder / "truth.npz")["x"])
 
 
 def chunked_warp(folder: Path) -> dict[str, float]:
@@ -437,7 +437,7 @@ def judge(transform: sitk.Transform, folder: Path) -> dict[str, float]:
     """Distance from the truth in mm; for two anatomies, the mean Dice coefficient of the brain's labels."""
     if (folder / "truth.npz").is_file():
         truth = np.load(folder / "truth.npz")
-        distance = np.linalg.norm(mapped(transform, truth["x"]) - truth["y"], axis=1)
+        distance = evaluate.tre(transform, truth["x"], truth["y"])
         return {"mean error (mm)": float(distance.mean()), "95th percentile (mm)": float(np.percentile(distance, 95))}
     fixed, moving = (sitk.ReadImage(folder / f"{name}_labels.mha") for name in ("fixed", "moving"))
     carried = sitk.Resample(moving, fixed, transform, sitk.sitkNearestNeighbor, 0)

@@ -16,7 +16,6 @@ from __future__ import annotations
 import sys
 import time
 
-import numpy as np
 import SimpleITK as sitk
 
 from measure import alone, by_measure, peak_memory, write_results
@@ -175,18 +174,12 @@ def measure(name: str, pair: pairs.Pair, affine: sitk.Transform) -> dict[str, fl
 
 def errors(transform: sitk.Transform, pair: pairs.Pair) -> dict[str, float]:
     """Distance from the truth in mm at each voxel of the brain, and how many of them fold."""
-    grid = pair.mask
-    found, truth = (
-        sitk.TransformToDisplacementField(
-            one, sitk.sitkVectorFloat64, grid.GetSize(), grid.GetOrigin(), grid.GetSpacing(), grid.GetDirection()
-        )
-        for one in (transform, pair.transform)
-    )
-    distance = np.linalg.norm(sitk.GetArrayFromImage(found - truth), axis=-1)[sitk.GetArrayFromImage(grid) > 0]
+    field = Grid.of(pair.mask).sample(transform)
+    error = evaluate.field_error(field, pair.transform, pair.mask)
     return {
-        "mean error (mm)": float(distance.mean()),
-        "95th percentile (mm)": float(np.percentile(distance, 95)),
-        "folding (%)": 100 * evaluate.folding(found, grid),
+        "mean error (mm)": error.mean,
+        "95th percentile (mm)": error.percentile_95,
+        "folding (%)": 100 * evaluate.folding(field, pair.mask),
     }
 
 

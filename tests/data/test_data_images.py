@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from regseg import data
 from regseg.data import kinds, recipes
 from regseg.data.cards import by_name
+from regseg.grid import Grid
 
 FINGERPRINTS = Path(__file__).with_name("data_fingerprints.json")
 PAIRS = ("pair_rigid", "pair_multimodal", "pair_bspline", "pair_composite")
@@ -190,10 +191,7 @@ def test_truth_aligns_the_images_and_its_inverse_does_not(name):
 def inverse(pair: data.Pair) -> sitk.Transform:
     if pair.transform.IsLinear():
         return pair.transform.GetInverse()
-    grid = pair.fixed
-    field = sitk.TransformToDisplacementField(
-        pair.transform, sitk.sitkVectorFloat64, grid.GetSize(), grid.GetOrigin(), grid.GetSpacing(), grid.GetDirection()
-    )
+    field = Grid.of(pair.fixed).sample(pair.transform)
     return sitk.DisplacementFieldTransform(sitk.InvertDisplacementField(field, maximumNumberOfIterations=20))
 
 
@@ -201,15 +199,7 @@ def inverse(pair: data.Pair) -> sitk.Transform:
 def test_truth_is_invertible(name):
     """The determinant of the Jacobian, by central differences in physical space, is positive in the whole image."""
     pair = data.load_pair(name)
-    field = sitk.TransformToDisplacementField(
-        pair.transform,
-        sitk.sitkVectorFloat64,
-        pair.fixed.GetSize(),
-        pair.fixed.GetOrigin(),
-        pair.fixed.GetSpacing(),
-        pair.fixed.GetDirection(),
-    )
-    displacement = sitk.GetArrayFromImage(field)
+    displacement = sitk.GetArrayFromImage(Grid.of(pair.fixed).sample(pair.transform))
     by_index = np.stack(np.gradient(displacement, 2.0, axis=(2, 1, 0)), axis=-1)  # d(xyz) / d(index x, y, z)
     direction = np.array(pair.fixed.GetDirection()).reshape(3, 3)
     determinant = np.linalg.det(np.eye(3) + by_index @ direction.T)

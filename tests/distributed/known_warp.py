@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from regseg import evaluate
 from regseg.distributed import BlockMethod, BlockPair, Result, Votes
 from regseg.grid import Grid
 
@@ -103,9 +104,7 @@ def errors(result: Result, truth: Displacement, grid: Grid, pattern: Pattern, st
     """By how many mm the field is wrong, in every so many-th voxel of the fixed image that lies in the object."""
     points = points_of(grid)[(slice(None, None, step),) * grid.dimension].reshape(-1, grid.dimension)
     points = points[pattern.inside(points) > 0.9]
-    transform = result.field.transform
-    found = np.array([transform.TransformPoint(point) for point in points.tolist()]) - points
-    return np.linalg.norm(found - truth(points), axis=-1)
+    return evaluate.tre(result.field.transform, points, points + truth(points))
 
 
 @dataclass(frozen=True)

@@ -40,13 +40,8 @@ def test_folding_counts_where_space_turns_over():
 @pytest.mark.parametrize("determinant", [0.5, -0.5])
 def test_folding_is_the_same_however_the_image_is_stored(direction, determinant):
     """x → determinant · x: folds everywhere or nowhere, whichever way the index axes run."""
-    grid = sitk.Image([9, 9, 9], sitk.sitkUInt8)
-    grid.SetSpacing((1.0, 2.0, 3.0))
-    grid.SetDirection(direction.ravel())
-    scale = sitk.AffineTransform(np.diag([determinant, 1, 1]).ravel(), (0, 0, 0))
-    field = sitk.TransformToDisplacementField(
-        scale, sitk.sitkVectorFloat64, grid.GetSize(), (5, 6, 7), grid.GetSpacing(), grid.GetDirection()
-    )
+    grid = Grid((9, 9, 9), (1.0, 2.0, 3.0), (5.0, 6.0, 7.0), tuple(direction.ravel()))
+    field = grid.sample(sitk.AffineTransform(np.diag([determinant, 1, 1]).ravel(), (0, 0, 0)))
     assert evaluate.folding(field) == (determinant < 0)
     found = sitk.GetArrayFromImage(evaluate.jacobian_determinant(field))
     np.testing.assert_allclose(found, determinant, atol=1e-6)

@@ -20,7 +20,7 @@ import SimpleITK as sitk
 
 from regseg.blocks import Block
 from regseg.distributed.pair import BlockError, BlockPair
-from regseg.grid import Box
+from regseg.grid import Box, Grid
 
 
 @dataclass
@@ -132,8 +132,5 @@ def _rise(x: np.ndarray) -> np.ndarray:
     return 0.5 - 0.5 * np.cos(np.pi * np.clip(x, 0, 1))
 
 
-def _displacements(transform: sitk.Transform, place) -> np.ndarray:
-    field = sitk.TransformToDisplacementField(
-        transform, sitk.sitkVectorFloat64, place.size, place.origin, place.spacing, place.direction
-    )
-    return np.moveaxis(sitk.GetArrayFromImage(field), -1, 0)
+def _displacements(transform: sitk.Transform, place: Grid) -> np.ndarray:
+    return np.moveaxis(sitk.GetArrayFromImage(place.sample(transform)), -1, 0)
