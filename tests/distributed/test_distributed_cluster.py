@@ -213,7 +213,7 @@ def test_an_address_is_enough_and_a_lost_worker_no_harm(tmp_path, address, alone
 @pytest.fixture
 def impatient():
     """A time limit that a test can wait for."""
-    with dask.config.set({"distributed.comm.timeouts.connect": "3s"}):
+    with dask.config.set({"distributed.comm.timeouts.connect": "5s"}):
         yield
 
 
@@ -241,9 +241,7 @@ def test_an_address_of_something_else_is_not_waited_for(tmp_path, scheduler):
 
 @pytest.mark.usefixtures("impatient")
 def test_a_scheduler_without_workers_is_not_waited_for(tmp_path, scheduler):
-    refused(tmp_path, scheduler.scheduler_address, r"No worker has come to the scheduler within 3 s. Start some")
-    with Client(scheduler) as client:
-        refused(tmp_path, client, "No worker has come to the scheduler")
+    refused(tmp_path, scheduler.scheduler_address, r"No worker has come to the scheduler within 5 s. Start some")
 
 
 WITHOUT_REGSEG = """

@@ -28,8 +28,6 @@ from regseg.distributed.result import RegistrationError
 from regseg.distributed.votes import Votes
 from regseg.grid import Box, Grid
 
-_LOCK = ".lock"
-
 
 def write_whole(file: Path, write: Callable[[IO[bytes]], None]) -> None:
     """Write a file that appears whole or not at all, even where the power fails."""
@@ -56,7 +54,7 @@ def claim(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = locket.lock_file(str(folder / _LOCK), timeout=0)
+        lock = locket.lock_file(str(folder / ".lock"), timeout=0)
         lock.acquire()
     except locket.LockError:
         raise RegistrationError(
@@ -94,7 +92,7 @@ def begin(folder: Path, facts: dict[str, Any], resume: bool) -> None:
                 f"{folder} holds another registration, or this one with other settings; what differs: "
                 f"{', '.join(other)}. Give another folder, or delete this one."
             )
-    elif any(each.name != _LOCK for each in folder.iterdir()):
+    elif any(not each.name.startswith(".") for each in folder.iterdir()):
         raise RegistrationError(f"{folder} is not empty, and holds no registration: give a folder of its own.")
     write_whole(file, lambda out: out.write(json.dumps(facts, indent=2).encode()))
 
