@@ -127,6 +127,12 @@ def test_the_middle_is_half_way_between_the_first_and_the_last_voxel(size):
     assert np.allclose(Grid.of(image).middle, np.add(first, last) / 2)
 
 
+def test_a_grid_around_a_point_has_its_middle_there():
+    grid = Grid.around((5.0, -7.0, 11.0), (6, 4, 5), (0.5, 1.5, 2.0), oblique().GetDirection())
+    assert (grid.size, grid.spacing, grid.direction) == ((6, 4, 5), (0.5, 1.5, 2.0), oblique().GetDirection())
+    assert np.allclose(grid.middle, (5, -7, 11))
+
+
 def test_a_sampled_transform_gives_the_way_that_each_voxel_goes():
     grid = Grid.of(oblique())
     turn = sitk.Euler3DTransform(grid.middle, 0.1, -0.2, 0.3, (4.0, 5.0, 6.0))

@@ -8,6 +8,7 @@
 Imported when they are needed:
 
 - `grid`: where the voxels of an image lie, and boxes of them.
+- `synth`: images whose truth is known, to try a registration on.
 - `blocks`: pieces of an image, one after the other.
 - `volumes`: chunked files in several resolutions, read and written a region at a time.
 - `memory`: how much a computation takes, and a limit for it.

@@ -7,7 +7,7 @@ or whatever unit the image's spacing has.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import SimpleITK as sitk
@@ -77,6 +77,14 @@ class Grid:
     def of(cls, image: sitk.Image | sitk.ImageFileReader) -> Grid:
         """The grid of an image, or of a file whose header a reader has read."""
         return cls(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+
+    @classmethod
+    def around(
+        cls, middle: Sequence[float], size: Sequence[int], spacing: Sequence[float], direction: Sequence[float]
+    ) -> Grid:
+        """The grid whose middle lies at a point (mm)."""
+        at_zero = cls(tuple(size), tuple(spacing), (0.0,) * len(size), tuple(direction))
+        return replace(at_zero, origin=tuple(np.subtract(middle, at_zero.middle).tolist()))
 
     @property
     def dimension(self) -> int:

@@ -28,8 +28,7 @@ def grid_around_zero(size, spacing, direction=None) -> Grid:
     """A grid whose middle is the point 0, with straight axes unless told otherwise."""
     dimension = len(size)
     direction = tuple(direction or np.eye(dimension).ravel().tolist())
-    middle = np.reshape(direction, (dimension, dimension)) @ ((np.array(size) - 1) / 2 * spacing)
-    return Grid(tuple(size), tuple(map(float, spacing)), tuple((-middle).tolist()), direction)
+    return Grid.around((0.0,) * dimension, size, tuple(map(float, spacing)), direction)
 
 
 def points_of(grid: Grid) -> np.ndarray:

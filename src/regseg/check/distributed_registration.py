@@ -73,9 +73,7 @@ def shifted_pair(shift, spacing, direction=(1.0, 0.0, 0.0, 1.0), contrast: Calla
     from regseg import distributed
 
     size = tuple(int(112 // step) // 4 * 4 for step in spacing)
-    middle = (np.array(size) - 1) / 2 * spacing
-    origin = np.array((-20.0, 10.0)) - np.reshape(direction, (2, 2)) @ middle
-    grid = Grid(size, tuple(spacing), tuple(origin.tolist()), tuple(direction))
+    grid = Grid.around((-20.0, 10.0), size, spacing, direction)
     images = []
     for seed, look, change in ((1, shift, _same), (2, (0.0, 0.0), contrast)):
         place = grid.size, sitk.TranslationTransform(2, look), sitk.sitkLinear

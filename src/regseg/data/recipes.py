@@ -81,10 +81,8 @@ def brain_oblique(t1: sitk.Image) -> sitk.Image:
     """Return the T1 sampled on a 1 mm grid turned by 20 degrees about x, then 10 about z (LPS axes)."""
     rotation = sitk.Euler3DTransform()
     rotation.SetRotation(np.deg2rad(20), 0, np.deg2rad(10))
-    grid = sitk.Image([192, 232, 216], t1.GetPixelID())
-    grid.SetDirection(rotation.GetMatrix())
-    grid.SetOrigin(np.subtract(Grid.of(t1).middle, Grid.of(grid).middle))
-    return sitk.Resample(t1, grid, sitk.Transform(), sitk.sitkLinear, 0)
+    grid = Grid.around(Grid.of(t1).middle, (192, 232, 216), (1.0, 1.0, 1.0), rotation.GetMatrix())
+    return sitk.Resample(t1, grid.size, sitk.Transform(), sitk.sitkLinear, grid.origin, grid.spacing, grid.direction, 0)
 
 
 def head_ct(mask: sitk.Image) -> sitk.Image:
