@@ -237,6 +237,8 @@ show.explore(odd, overlay=sitk.GetImageFromArray(over), window=(0, 200))""",
     assert alone == pytest.approx([127.5] * 3, abs=1) and unknown == infinite == [0, 0, 0]
     red, _, blue = both
     assert red > blue
+    page.get_by_role("button", name="Difference").click()
+    page.wait_for_function(f"({read})(document.querySelector('.regseg-explore canvas'))[0].join() === '0,0,0'")
     expect(page.get_by_text("javascript error")).to_have_count(0)
 
 

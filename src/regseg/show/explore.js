@@ -71,9 +71,9 @@ function paint(pixels, plane, slice, scene, layers, model) {
         const difference = image.values[voxel] - overlay.values[voxel];
         const entry = 4 * Math.min(255, Math.max(0, Math.floor((difference / span / 2 + 0.5) * 256)));
         const known = Number.isFinite(difference);
-        red = known && scene.difference_colours[entry];
-        green = known && scene.difference_colours[entry + 1];
-        blue = known && scene.difference_colours[entry + 2];
+        red = known ? scene.difference_colours[entry] : 0;
+        green = known ? scene.difference_colours[entry + 1] : 0;
+        blue = known ? scene.difference_colours[entry + 2] : 0;
       } else if (overlay && view === OVERLAY && Number.isFinite(overlay.values[voxel])) {
         const entry = 4 * Math.min(255, Math.max(0, Math.round((overlay.values[voxel] - overLow) * overGain)));
         const cover = opacity * scene.overlay_colours[entry + 3] / 255;
