@@ -48,8 +48,9 @@ def addresses(process: subprocess.Popen) -> tuple[str, str, list[str]]:
 
 def stop(process: subprocess.Popen) -> int:
     process.send_signal(signal.SIGTERM)
-    process.stdout.read()
-    return process.wait(30)
+    with process:  # closes its output too
+        process.stdout.read()
+    return process.returncode
 
 
 def get(address: str, **headers: str) -> tuple[str, str]:
