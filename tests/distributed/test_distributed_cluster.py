@@ -16,7 +16,7 @@ import dask
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from dask.distributed import Client, LocalCluster
+from dask.distributed import Client, LocalCluster, default_client
 from known_warp import Diary, Pattern, errors, grid_around_zero, swirl, write_pair
 
 from regseg import volumes
@@ -237,6 +237,8 @@ def test_an_address_of_something_else_is_not_waited_for(tmp_path, scheduler):
     port = urlsplit(scheduler.dashboard_link).port
     refused(tmp_path, f"tcp://127.0.0.1:{port}", "No dask scheduler answers at .*the dashboard has another port")
     refused(tmp_path, "tcp://127.0.0.1:1", "No dask scheduler answers at tcp://127.0.0.1:1")
+    with pytest.raises(ValueError, match="No clients found"):  # and what was tried is nobody's client
+        default_client()
 
 
 @pytest.mark.usefixtures("impatient")

@@ -63,7 +63,7 @@ def _connect(address: str) -> Client:
 
     def try_it() -> None:
         try:
-            found.append(Client(address, timeout=patience()))
+            found.append(Client(address, timeout=patience(), set_as_default=False))
         except Exception as error:
             found.append(error)
 
@@ -132,7 +132,7 @@ def run(
         for key, arguments in tasks.items()
     }
     try:
-        for future in tqdm(as_completed(futures), **shown):
+        for future in tqdm(as_completed(futures, loop=client.loop), **shown):
             error = future.exception()
             yield futures[future], future.result() if error is None else error
             future.release()
