@@ -225,6 +225,14 @@ def scheduler():
         yield cluster
 
 
+def default() -> Client | None:
+    """The client that dask takes where none is given."""
+    try:
+        return default_client()
+    except ValueError:
+        return None
+
+
 def refused(folder: Path, client, why: str) -> None:
     """The run ends with this reason, and leaves no work behind."""
     with pytest.raises(RegistrationError, match=why):
@@ -234,11 +242,10 @@ def refused(folder: Path, client, why: str) -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_an_address_of_something_else_is_not_waited_for(tmp_path, scheduler):
-    port = urlsplit(scheduler.dashboard_link).port
+    port, before = urlsplit(scheduler.dashboard_link).port, default()
     refused(tmp_path, f"tcp://127.0.0.1:{port}", "No dask scheduler answers at .*the dashboard has another port")
     refused(tmp_path, "tcp://127.0.0.1:1", "No dask scheduler answers at tcp://127.0.0.1:1")
-    with pytest.raises(ValueError, match="No clients found"):  # and what was tried is nobody's client
-        default_client()
+    assert default() is before  # for what was tried in vain would hang whoever asks it next
 
 
 @pytest.mark.usefixtures("impatient")
