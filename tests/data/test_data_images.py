@@ -4,6 +4,8 @@
 """
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -231,6 +233,22 @@ def test_dicom_tags():
     assert one.SliceThickness == 3 and one.RescaleSlope == 1 and one.RescaleIntercept == -1024
     np.testing.assert_array_equal(one.pixel_array - 1024, sitk.GetArrayFromImage(series("dicom_head"))[30])
     assert all(uid.is_valid for uid in (one.SOPInstanceUID, one.StudyInstanceUID, one.SeriesInstanceUID))
+
+
+def test_a_series_is_the_same_whatever_this_process_has_read_before(tmp_path):
+    script = tmp_path / "write.py"
+    script.write_text(
+        "import sys\nimport SimpleITK as sitk\nfrom regseg.data import dicom\n"
+        "if sys.argv[2:]:\n    sitk.ReadImage(sys.argv[2])\n"
+        "one = next(iter(dicom.dicom_head(sitk.Image([8, 8, 6], sitk.sitkInt16)).values()))\n"
+        "dicom.write(one, sys.argv[1])\n",
+        encoding="utf-8",
+    )
+    fresh, later = tmp_path / "fresh.dcm", tmp_path / "later.dcm"
+    for arguments in ([fresh], [later, fresh]):
+        subprocess.run([sys.executable, script, *arguments], check=True)
+    assert fresh.read_bytes() == later.read_bytes()
+    assert pydicom.dcmread(fresh).SpacingBetweenSlices == 3
 
 
 def test_gap_is_one_missing_slice():

@@ -60,12 +60,14 @@ def running(command: list[str], folder: Path, environment: dict[str, str], patie
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(60)
+        process.stdout.close()
 
 
 def assert_both_answer(addresses: list[str]) -> None:
     lesson, notebooks = addresses
-    assert b"Images are physical objects" in urlopen(f"{lesson}01-images.html", timeout=30).read()
-    assert urlopen(notebooks, timeout=30).status == 200
+    with urlopen(f"{lesson}01-images.html", timeout=30) as page, urlopen(notebooks, timeout=30) as lab:
+        assert b"Images are physical objects" in page.read()
+        assert lab.status == 200
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="stops a whole group of processes, which Windows does not have")

@@ -72,6 +72,8 @@ def _series(ct: sitk.Image, name: str, description: str, missing: int | None = N
         "0008|0016": "1.2.840.10008.5.1.4.1.1.2",  # CT Image Storage
         "0018|0050": f"{volume.GetSpacing()[2]:g}",  # Slice Thickness
         "0018|0060": "120",  # kVp
+        # Spacing Between Slices. GDCM writes one by itself, but only once this process has read another file.
+        "0018|0088": f"{volume.GetSpacing()[2]:g}",
         "0018|5100": "HFS",  # Patient Position: head first, supine
         "0020|0052": _uid(name, "frame of reference"),
         "0020|0037": "\\".join(f"{direction[i]:g}" for i in (0, 3, 6, 1, 4, 7)),  # Image Orientation (Patient)
@@ -86,7 +88,7 @@ def _series(ct: sitk.Image, name: str, description: str, missing: int | None = N
         if z == missing:
             continue
         instance = _uid(name, f"slice {z}")
-        image = volume[:, :, z]
+        image = volume[:, :, z : z + 1]  # with a third axis, for its spacing is a tag
         position = volume.TransformIndexToPhysicalPoint((0, 0, z))
         _tag(
             image,
