@@ -35,8 +35,8 @@ def serve(lesson: Lesson, *, open_browser: bool, port: int, lab_port: int) -> No
 
     _stop_in_order()
     try:
-        for wanted in (port, lab_port):
-            if free_port(wanted) != wanted:
+        for wanted, free in [(wanted, free_port(wanted)) for wanted in (port, lab_port)]:
+            if free != wanted:
                 print(f"Port {wanted} is taken, perhaps because the course is running already; another one is used.")
         data.prepare(progress=True)
         for path in notebook.write(lesson):
