@@ -152,3 +152,13 @@ def test_a_misspelt_exercise_is_answered_with_its_neighbour(capsys):
 def test_nothing_is_told_before_it_is_asked(capsys):
     check.answer("01-index", ...)
     assert capsys.readouterr().out == f"{NOT_YET}\n"
+
+
+def test_a_function_that_exits_is_told_of_and_does_not_end_the_kernel():
+    verdict = judge("02-empty", lambda *_: sys.exit("no"))
+    assert verdict.right is False and "stopped with SystemExit: no" in verdict.sentence
+
+
+def test_a_float_for_a_size_is_told_what_a_size_is():
+    verdict = judge("02-empty", lambda *_: sitk.Image([4.0, 4.0], sitk.sitkUInt8))
+    assert "a size or an index is a whole number" in verdict.sentence

@@ -117,3 +117,13 @@ def test_bad_landmarks_and_fields_are_explained():
         evaluate.folding(sitk.Image(10, 10, 10, sitk.sitkUInt8))
     with pytest.raises(ValueError, match="mask is empty"):
         evaluate.folding(field_of(lambda x: 0 * x), sitk.Image(10, 10, 10, sitk.sitkUInt8))
+
+
+def test_masks_that_are_label_maps_or_vector_images_are_refused():
+    mask = sitk.GetImageFromArray(np.ones((10, 10, 10), np.uint8))
+    still = sitk.Transform(3, sitk.sitkIdentity)
+    for other in (sitk.LabelImageToLabelMap(mask), sitk.Compose(mask, mask)):
+        with pytest.raises(ValueError, match="the mask must have one number per voxel"):
+            evaluate.field_error(still, still, other)
+        with pytest.raises(ValueError, match="the mask must have one number per voxel"):
+            evaluate.folding(field_of(lambda x: 0 * x), other)

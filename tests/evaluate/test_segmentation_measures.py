@@ -164,3 +164,13 @@ def test_flat_images_have_contours():
 def test_a_label_that_the_image_cannot_hold_is_not_another_one(measure, label):
     with pytest.raises(ValueError, match=f"the reference has no voxel of label {label}"):
         measure(box((2, 2, 2), (5, 5, 5)), box((2, 2, 2), (5, 5, 5)), label=label)
+
+
+@pytest.mark.parametrize("measure", [evaluate.overlap, evaluate.surface_distance])
+def test_label_maps_and_vector_images_are_refused(measure):
+    mask = box((2, 2, 2), (5, 5, 5))
+    for other in (sitk.LabelImageToLabelMap(mask), sitk.Compose(mask, mask)):
+        with pytest.raises(ValueError, match="the segmentation must have one number per voxel"):
+            measure(mask, other)
+        with pytest.raises(ValueError, match="the reference must have one number per voxel"):
+            measure(other, mask)

@@ -42,6 +42,20 @@ def test_without_buttons_it_is_text():
     assert "Is 1 &lt; 2?" in text and "model" not in text  # "model not found"
 
 
+def test_a_cell_that_is_run_again_shows_what_was_taken():
+    taken = "import gc, ipywidgets\nfor each in gc.get_objects():\n    if isinstance(each, ipywidgets.ToggleButtons):\n"
+    taken += "        each.value = 'no'"
+    edited = CELL.replace('"no"', '"never"')
+    sources = [CELL, taken, CELL, edited]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    with kernel.fresh_kernel(notebook) as client:
+        for number, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, number)
+    again, other = (cell.outputs[-1].data["text/plain"] for cell in notebook.cells[2:])
+    assert "- no (your prediction)" in again
+    assert "never" in other and "your prediction" not in other
+
+
 def test_a_prediction_in_jupyterlab_and_the_morning_after(browser, tmp_path):
     testing.write_notebook(tmp_path / "predict.ipynb", CELL)
     with lab.jupyterlab(tmp_path) as (address, _), browser.new_context() as context:

@@ -126,10 +126,13 @@ def call(function: Any, *arguments: Any) -> Any:
         raise CannotRead(f"Hand over the function itself, without calling it: I got {_name(function)}.")
     try:
         result = function(*arguments)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:  # exit() in a function must not end the lesson
         reason = str(problem).strip().split("\n")[-1]
         if "std::vector" in str(problem):  # the wrapper names C++ types; it nearly always met a number of NumPy's
-            reason = "SimpleITK wants Python's own numbers here: turn each one into an int or a float."
+            reason = (
+                "SimpleITK wants Python's own numbers here: a size or an index is a whole number, so round it or int() "
+                "it; a length or an angle is a float()."
+            )
         raise CannotRead(f"Your function stopped with {type(problem).__name__}: {reason}") from None
     if result is None:
         raise CannotRead("Your function returns nothing: does it end in a return statement?")

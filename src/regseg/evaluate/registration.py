@@ -215,10 +215,21 @@ def _vectors(field: sitk.Image, name: str) -> np.ndarray:
 
 
 def _inside(mask: sitk.Image) -> np.ndarray:
+    require_scalar(mask, "the mask")
     inside = sitk.GetArrayViewFromImage(mask) != 0
     if not inside.any():
         raise ValueError("the mask is empty: there is no voxel to look at")
     return inside
+
+
+def require_scalar(image: sitk.Image, name: str) -> None:
+    """Raise ValueError unless an image has one number per voxel."""
+    kind = image.GetPixelIDTypeAsString()
+    if kind.startswith(("label", "vector")):  # SimpleITK, asked for the voxels of a label map, ends Python itself
+        raise ValueError(
+            f"{name} must have one number per voxel, and its voxels are a {kind}: make a label map an image with "
+            "sitk.LabelMapToLabel, and of a vector image take one component with sitk.VectorIndexSelectionCast"
+        )
 
 
 def require_same_grid(one: sitk.Image, other: sitk.Image, name: str, other_name: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy.spatial import KDTree
 
-from regseg.evaluate.registration import require_same_grid
+from regseg.evaluate.registration import require_same_grid, require_scalar
 from regseg.grid import Grid
 
 
@@ -56,7 +56,7 @@ def overlap(reference: sitk.Image, segmentation: sitk.Image, label: int = 1) -> 
     Raises
     ------
     ValueError
-        The images lie on different grids, or one of them does not contain the label.
+        The images lie on different grids, or one of them does not contain the label or has no single number per voxel.
     """
     ours, theirs = _binary(reference, segmentation, label)
     common, one, other = (int(np.count_nonzero(part)) for part in (ours & theirs, ours, theirs))
@@ -74,7 +74,7 @@ def surface_distance(reference: sitk.Image, segmentation: sitk.Image, label: int
     Raises
     ------
     ValueError
-        The images lie on different grids, or one of them does not contain the label.
+        The images lie on different grids, or one of them does not contain the label or has no single number per voxel.
 
     References
     ----------
@@ -116,6 +116,8 @@ def _surface(mask: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
 def _binary(reference: sitk.Image, segmentation: sitk.Image, label: int) -> tuple[np.ndarray, np.ndarray]:
     """Where the label is, in both images; compared as NumPy does, so that 257 is not 1 in eight bits."""
     require_same_grid(reference, segmentation, "the reference", "the segmentation")
+    require_scalar(reference, "the reference")
+    require_scalar(segmentation, "the segmentation")
     ours, theirs = (sitk.GetArrayViewFromImage(image) == label for image in (reference, segmentation))
     for found, name in ((ours, "reference"), (theirs, "segmentation")):
         if not found.any():

@@ -16,15 +16,16 @@ _STYLE = """<style>
 .regseg-predict button.mod-active { border-color: currentColor; font-weight: 600; }
 .regseg-predict button.mod-active::before { content: "✓ "; }
 </style>"""
+_chosen: dict[str, str] = {}  # by question, so that a cell that is run again shows what was taken
 _NOTED = '<span role="status">Noted. Now run the next cell.</span>'
 
 
 def predict(question: str, choices: Sequence[str]) -> None:
     """Ask for a prediction, in a notebook: one button for each choice, above the cell that answers.
 
-    Nothing is judged, and nothing waits for an answer. The chosen one stays marked; another can be taken instead.
-    A notebook that is opened again shows question, choices and the one that was taken as text; plain Python shows
-    nothing.
+    Nothing is judged, and nothing waits for an answer. The chosen one stays marked, also when the cell is run again;
+    another can be taken instead. A notebook that is opened again shows question, choices and the one that was taken as
+    text; plain Python shows nothing.
 
     Parameters
     ----------
@@ -46,17 +47,20 @@ def predict(question: str, choices: Sequence[str]) -> None:
         raise ValueError(f"A prediction has two to four different choices, such as ['left', 'right']; got {choices!r}.")
     still = Still()
     asked = ipywidgets.HTML(f"{_STYLE}<strong>{escape(question)}</strong>")
-    buttons = ipywidgets.ToggleButtons(options=list(choices), value=None, style={"button_width": "auto"})
-    noted = ipywidgets.HTML()
+    before = _chosen.get(question)
+    before = before if before in choices else None  # the choices may have been edited
+    buttons = ipywidgets.ToggleButtons(options=list(choices), value=before, style={"button_width": "auto"})
+    noted = ipywidgets.HTML(_NOTED if before else "")
 
     def note(_change: dict) -> None:
         noted.value = _NOTED
+        _chosen[question] = buttons.value
         still.update(_text(question, choices, buttons.value))
 
     buttons.observe(note, "value")
     box = ipywidgets.VBox([asked, buttons, noted, still.alive])
     box.add_class("regseg-predict")
-    still.show(box, _text(question, choices, None))
+    still.show(box, _text(question, choices, before))
 
 
 def _text(question: str, choices: Sequence[str], chosen: str | None) -> dict[str, str]:
