@@ -45,6 +45,7 @@ if importlib.util.find_spec("regseg") is None:
         raise ImportError("The course needs a newer NumPy than the one that runs. It is installed now: "
                           "restart the session (menu Runtime), and begin again with this cell.")"""
 
+EXPLAINED = "What happened, and why:"
 PICTURES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg"}
 DEFINITION = re.compile(r"^\[([^\]^]+)\]:\s*(\S+).*$", re.M)
 # Code comes first, so that what looks like a link or a comment inside it is left alone.
@@ -191,8 +192,10 @@ def _answered(page: Page, prediction: Prediction, block: Prose) -> bool:
 
 def _name(div: Div) -> str:
     """What a div is called: its label and its title."""
-    if div.title.startswith((PREDICT, COMPARE)):
+    if div.title.startswith(PREDICT):
         return div.title
+    if div.title.startswith(COMPARE):  # the explanation is folded with the comparison, and a learner should open it
+        return EXPLAINED + div.title.removeprefix(COMPARE)
     return ": ".join(filter(None, [div.label, div.title]))
 
 

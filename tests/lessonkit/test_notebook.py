@@ -289,7 +289,7 @@ def test_a_prediction_has_buttons_above_the_cell_that_answers_and_folds_what_is_
         ("code", "move(2)"),
     ]
     assert made(lesson).cells[9].source == (
-        "<details>\n<summary>Compare: which <code>way</code>?</summary>\n\nAway.\n\n"
+        "<details>\n<summary>What happened, and why: which <code>way</code>?</summary>\n\nAway.\n\n"
         "- **left**: right.\n- **to the *right***: wrong.\n\n</details>"
     )
     assert cells[1].metadata.tags == ["prediction"]
