@@ -96,6 +96,15 @@ def test_means_of_integers_are_rounded(tmp_path):
     assert volumes.levels(tmp_path / "small.zarr")[1].array[...].tolist() == [[3]]
 
 
+@pytest.mark.parametrize("kind", ["int32", "uint32", "int64", "uint64"])
+def test_means_of_large_integers_do_not_wrap(tmp_path, kind):
+    limits = np.iinfo(kind)
+    values = np.array([[limits.max, limits.max, 2**24 + 1, 2**24 + 1, limits.min, limits.min]], kind)
+    volumes.save(sitk.GetImageFromArray(np.repeat(values, 2, axis=0)), tmp_path / "large.zarr", coarsest=3)
+    wanted = [[limits.max, 2**24 + 1, limits.min]]
+    assert volumes.levels(tmp_path / "large.zarr")[1].array[...].tolist() == wanted
+
+
 # --- writing by blocks -----------------------------------------------------------------------------------------------
 
 
@@ -271,6 +280,16 @@ def nowhere(image):
     image["datasets"][0]["coordinateTransformations"] = []
 
 
+def by(*kinds, scale=(1.0, 1.0, 1.0), translation=(0.0, 0.0, 0.0)):
+    """Changes the label of a level to these transformations."""
+    numbers = {"scale": list(scale), "translation": list(translation)}
+
+    def change(image):
+        image["datasets"][0]["coordinateTransformations"] = [{"type": kind, kind: numbers[kind]} for kind in kinds]
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -283,6 +302,19 @@ def nowhere(image):
         (by_a_way_out, "holds no OME-Zarr image"),
         (by_no_name, "holds no OME-Zarr image"),
         (nowhere, "coordinateTransformations are not one scale"),
+        (by("scale", "scale"), "coordinateTransformations are not one scale"),
+        (by("scale", "translation", "scale"), "coordinateTransformations are not one scale"),
+        (by("scale", "translation", "translation"), "coordinateTransformations are not one scale"),
+        (by("scale", scale=(1.0,) * 4), "not one number for each of the array's 3 axes"),
+        (by("scale", "translation", translation=(0.0,) * 2), "not one number for each of the array's 3 axes"),
+        *(
+            (by("scale", scale=(1.0, wrong, 1.0)), "its scale is not positive and finite")
+            for wrong in (-1.0, 0.0, np.nan, np.inf)
+        ),
+        *(
+            (by("scale", "translation", translation=(0.0, wrong, 0.0)), "its translation is not finite")
+            for wrong in (np.nan, -np.inf)
+        ),
     ],
 )
 def test_what_lies_elsewhere_than_it_seems_is_refused(relabelled, change, why):

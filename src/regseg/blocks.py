@@ -43,8 +43,8 @@ def split(size: Sequence[int], block_size: Sequence[int], halo: Sequence[int]) -
         yield Block(index, core, core.grow(halo).clip(whole))
 
 
-def pool(array: np.ndarray, factors: Sequence[int]) -> np.ndarray:
-    """The means over boxes of so many voxels (factors in the order x, y, z), as float32, of an array (z, y, x).
+def pool(array: np.ndarray, factors: Sequence[int], dtype: np.dtype | type = np.float32) -> np.ndarray:
+    """The means over boxes of so many voxels (factors in the order x, y, z), as `dtype`, of an array (z, y, x).
 
     A box that reaches over the border repeats the last voxel.
     """
@@ -54,5 +54,5 @@ def pool(array: np.ndarray, factors: Sequence[int]) -> np.ndarray:
             if size % factor:
                 array = np.concatenate([array, np.repeat(array.take([-1], axis), -size % factor, axis)], axis)
             parts = (*array.shape[:axis], -1, factor, *array.shape[axis + 1 :])
-            array = array.reshape(parts).mean(axis=axis + 1, dtype=np.float32)
-    return array.astype(np.float32, copy=False)
+            array = array.reshape(parts).mean(axis=axis + 1, dtype=dtype)
+    return array.astype(dtype, copy=False)

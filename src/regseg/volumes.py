@@ -9,6 +9,7 @@ more transformations) is refused, and not guessed. A file appears whole or not a
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -110,6 +111,7 @@ def _grid(group: zarr.Group, image: dict, dataset: dict, shape: tuple[int, ...])
     names = [axis["name"] for axis in image["axes"]]
     space = names[1:] if names[0] == "c" else names  # the component of a vector comes first
     units = [axis.get("unit") for axis in image["axes"] if axis["name"] in space]
+    kinds = [step["type"] for step in dataset["coordinateTransformations"]]
     steps = {step["type"]: step.get(step["type"]) for step in dataset["coordinateTransformations"]}
     refused = f"{group.store_path.store.root} is OME-Zarr, but "
     if space not in (["z", "y", "x"], ["y", "x"]):
@@ -119,14 +121,25 @@ def _grid(group: zarr.Group, image: dict, dataset: dict, shape: tuple[int, ...])
             f"{refused}its lengths are in {' and '.join(sorted({unit or 'no unit' for unit in units}))}: only "
             "millimeter is read here. Convert the scales and translations in its zarr.json, and say so there."
         )
-    if image.get("coordinateTransformations") or list(steps) not in (["scale"], ["scale", "translation"]):
+    if image.get("coordinateTransformations") or kinds not in (["scale"], ["scale", "translation"]):
         raise VolumeError(
             f"{refused}its coordinateTransformations are not one scale, or one scale and one translation, for each "
             "level: others are not read here."
         )
+    scale, translation = steps["scale"], steps.get("translation", [0.0] * len(shape))
+    if not len(scale) == len(translation) == len(shape):
+        raise VolumeError(
+            f"{refused}its scale or its translation has not one number for each of the array's {len(shape)} axes: "
+            "correct it in its zarr.json."
+        )
     dimension = len(space)
-    spacing = tuple(map(float, steps["scale"][: -dimension - 1 : -1]))
-    origin = tuple(map(float, steps.get("translation", [0.0] * dimension)[: -dimension - 1 : -1]))
+    spacing = tuple(map(float, scale[: -dimension - 1 : -1]))
+    origin = tuple(map(float, translation[: -dimension - 1 : -1]))
+    if not (all(map(math.isfinite, spacing + origin)) and min(spacing) > 0):
+        raise VolumeError(
+            f"{refused}its scale is not positive and finite, or its translation is not finite: correct it in its "
+            "zarr.json."
+        )
     straight = np.eye(dimension).ravel().tolist()
     direction = tuple(group.attrs.get("regseg", {}).get("direction", straight))
     return Grid(shape[: -dimension - 1 : -1], spacing, origin, direction)
@@ -285,8 +298,25 @@ def read_level(source: str | Path, level: int, *, slab: int = 64) -> np.ndarray:
 
 def _means(values: np.ndarray, factors: Sequence[int]) -> np.ndarray:
     """The means over boxes of so many voxels, in the type of the voxels."""
-    means = pool(values, factors)
-    return (np.rint(means) if np.issubdtype(values.dtype, np.integer) else means).astype(values.dtype)
+    return as_voxels(pool(values, factors, exact(values.dtype)), values.dtype)
+
+
+def exact(dtype: np.dtype) -> np.dtype:
+    """The floating type to compute in with voxels of a type: float32 has too few digits for integers of 32 bits."""
+    return np.result_type(dtype, np.float32)
+
+
+def as_voxels(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Computed values in the type of the voxels: the nearest number that an integer type has."""
+    if not np.issubdtype(dtype, np.integer):
+        return values.astype(dtype, copy=False)
+    limits = np.iinfo(dtype)
+    # The largest int64 is no floating number; the next one is beyond it, so that clipping before the cast would wrap.
+    with np.errstate(invalid="ignore"):
+        voxels = np.rint(values).astype(dtype)
+    voxels[values >= limits.max] = limits.max
+    voxels[values <= limits.min] = limits.min
+    return voxels
 
 
 @contextmanager

@@ -123,6 +123,14 @@ def test_what_is_missing_in_a_file_is_noticed(chunked, tmp_path, capsys):
     assert re.search(r"1 of 64 chunks of .*moving.zarr, level 0, are not there and were read as 0", said)
 
 
+def test_what_is_missing_in_the_level_that_is_only_warped_is_noticed(chunked, tmp_path, capsys):
+    (chunked[1] / "0" / "c" / "0" / "0" / "0").unlink()
+    call = ["register-large", *map(str, chunked), "--output", str(tmp_path / "out"), "--spacing", "4"]
+    assert main(call) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"1 of 64 chunks of .*moving.zarr, level 0, are not there and were read as 0", said)
+
+
 def test_no_input_is_overwritten_and_no_output_found_out_late(pair, tmp_path, capsys):
     output = tmp_path / "out"
     output.mkdir()

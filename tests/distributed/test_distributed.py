@@ -177,6 +177,25 @@ def test_air_is_around_a_ct_and_not_water(tmp_path, fill, wanted):
     np.testing.assert_allclose(written[outside], wanted, atol=1)
 
 
+@pytest.mark.parametrize("kind", ["int32", "uint32", "int64"])
+def test_large_grey_values_and_the_fill_are_warped_as_they_are(tmp_path, kind):
+    """Float32 has too few digits for them, and the largest ones would wrap."""
+    top = np.iinfo(kind).max
+    array = np.full(MOVING.size[::-1], top, kind)
+    array[: len(array) // 2] = 2**24 + 1
+    planned, result = ready_to_warp(tmp_path, MOVING.image(array))
+    written = write_warped(planned, result, tmp_path / "warped.zarr", fill=top - 1, progress=False).array[:]
+    for value in top, top - 1, 2**24 + 1:
+        assert (written == value).mean() > 0.05
+    assert written.min() == 2**24 + 1
+
+
+def test_a_value_that_float32_has_not_is_no_fill(tmp_path):
+    planned, result = ready_to_warp(tmp_path, image_of(Pattern(3, 25), MOVING))
+    with pytest.raises(ValueError, match="of type float32, which has no .* to fill with"):
+        write_warped(planned, result, tmp_path / "warped.zarr", fill=1e300, progress=False)
+
+
 def test_a_value_that_the_type_has_not_is_no_fill(tmp_path):
     planned, result = ready_to_warp(tmp_path, sitk.Cast(image_of(Pattern(3, 25), MOVING), sitk.sitkUInt8))
     for wrong in -1000, 0.5, np.nan:

@@ -209,7 +209,9 @@ class _Run:
     def _note_missing_chunks(self) -> None:
         """Zarr reads a chunk that is not there as zeros: the file may have been written so, or may have lost it."""
         finest = [self.plan.levels(stage) for stage in self.plan.stages]
-        for volume in self.fixed[min(n for n, _ in finest)], self.moving[min(n for _, n in finest)]:
+        fixed, moving = map(min, zip(*finest, strict=True))
+        # The stages may look at a coarser level only; `write_warped` reads the finest one.
+        for volume in self.fixed[fixed], *(self.moving[level] for level in sorted({0, moving})):
             missing = volume.array.nchunks - volume.array.nchunks_initialized
             if missing:
                 self.result.notes.append(
@@ -221,7 +223,7 @@ class _Run:
         """See `Result.similarity`."""
         plan = self.plan
         moving = self.moving[at_least(plan.moving.grids, min(plan.lattice.spacing))]
-        values, inside = pull(moving, plan.lattice, plan.lattice.box, field, linear(plan.initial), 1, 0.0)
+        values, inside = pull(moving, plan.lattice, plan.lattice.box, field, linear(plan.initial), 1)
         inside &= plan.foreground
         counts, *_ = np.histogram2d(plan.coarse[inside], values[inside], _GREYS, plan.ranges)
 

@@ -11,7 +11,7 @@ from scipy.ndimage import map_coordinates
 from regseg.blocks import Block
 from regseg.distributed.field import Field
 from regseg.grid import Box, Grid
-from regseg.volumes import Volume
+from regseg.volumes import Volume, exact
 
 Linear = tuple[np.ndarray, np.ndarray]  # a matrix and a shift in mm: a point x goes to matrix @ x + shift
 
@@ -82,7 +82,8 @@ def cut(
     """
     factors = field.lattice.factors(fixed.grid)
     box = cells.padded.scale(factors).clip(fixed.grid.box)
-    values, inside = pull(moving, fixed.grid, box, field, initial, order=2, fill=0)
+    values, inside = pull(moving, fixed.grid, box, field, initial, order=2)
+    values = values.astype(np.float32, copy=False)
     if mask is not None:
         inside &= mask.array[box.slices] > 0.5
     image = fixed.array[box.slices].astype(np.float32)
@@ -99,7 +100,7 @@ def cut(
 
 
 def pull(
-    moving: Volume, grid: Grid, box: Box, field: Field, initial: Linear, order: int, fill: float
+    moving: Volume, grid: Grid, box: Box, field: Field, initial: Linear, order: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The moving image on a box of a grid, through the field and then the initial transform.
 
@@ -109,7 +110,7 @@ def pull(
     Returns
     -------
     tuple[array, array]
-        The values (z, y, x), float32, or the image's own type for order 0, `fill` outside the moving image; and which
+        The values (z, y, x), floating, or the image's own type for order 0, and 0 outside the moving image; and which
         voxels are inside.
     """
     matrix, shift = initial
@@ -134,17 +135,17 @@ def pull(
     high = first + [int(np.ceil(each.max())) + 1 for each in where[::-1]]
     source = Box(tuple(low.tolist()), tuple(high.tolist())).grow((_REACH,) * dimension).clip(moving.grid.box)
     if source.empty:
-        return np.full(box.size[::-1], fill, np.float32), np.zeros(box.size[::-1], bool)
+        return np.zeros(box.size[::-1], np.float32), np.zeros(box.size[::-1], bool)
     inside = np.ones(box.size[::-1], bool)
     for axis, each in enumerate(where[::-1]):
         each += first[axis] - source.start[axis]
         # As in SimpleITK, half a voxel around the outermost centres still belongs to the image.
         inside &= (each >= -0.5 - source.start[axis]) & (each < moving.grid.size[axis] - 0.5 - source.start[axis])
     # The nearest voxel keeps its type: the numbers of labels may be too large for float32.
-    kind = np.float32 if order else moving.array.dtype
+    kind = exact(moving.array.dtype) if order else moving.array.dtype
     values = moving.array[source.slices].astype(kind, copy=False)
     values = map_coordinates(values, where, order=order, mode="nearest", output=kind)
-    values[~inside] = fill
+    values[~inside] = 0
     return values, inside
 
 

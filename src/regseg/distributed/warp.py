@@ -19,7 +19,7 @@ from regseg.distributed.planning import Plan
 from regseg.distributed.result import RegistrationError, Result
 from regseg.distributed.store import load_field, save_field
 from regseg.grid import Grid
-from regseg.volumes import Volume
+from regseg.volumes import Volume, as_voxels
 
 
 def demand_writable(plan: Plan, path: str | Path) -> None:
@@ -34,9 +34,13 @@ def demand_writable(plan: Plan, path: str | Path) -> None:
 def demand_fill(plan: Plan, fill: float | None) -> None:
     """Raise ValueError where the moving image's type has no such number."""
     kind = plan.moving.dtype
-    if fill is None or not np.issubdtype(kind, np.integer):
+    if fill is None:
         return
-    if not (float(fill).is_integer() and np.iinfo(kind).min <= fill <= np.iinfo(kind).max):
+    if np.issubdtype(kind, np.integer):
+        held = float(fill).is_integer() and np.iinfo(kind).min <= fill <= np.iinfo(kind).max
+    else:
+        held = not np.isfinite(fill) or abs(fill) <= float(np.finfo(kind).max)
+    if not held:
         raise ValueError(f"The moving image's voxels are of type {kind}, which has no {fill} to fill with.")
 
 
@@ -81,8 +85,7 @@ def write_warped(
     """
     demand_fill(plan, fill)
     if fill is None:
-        low = plan.ranges[1][0]
-        fill = 0 if labels else np.rint(low) if np.issubdtype(plan.moving.dtype, np.integer) else low
+        fill = 0 if labels else as_voxels(np.array(plan.ranges[1]), plan.moving.dtype)[0]
     task = partial(_warp, moving=plan.moving.open(result.workdir)[0], order=0 if labels else 1, fill=fill)
     return _write(plan, result, path, plan.fixed.grids[0], plan.moving.dtype, 1, task, client, progress)
 
@@ -155,8 +158,10 @@ def _with_field(block: Block, task: Callable, out: Volume, lattice: Grid, file: 
 
 
 def _warp(out: Volume, block: Block, field: Field, initial: Linear, moving: Volume, order: int, fill: float) -> None:
-    values, _ = pull(moving, out.grid, block.core, field, initial, order, fill)
-    out.array[block.core.slices] = np.rint(values) if np.issubdtype(out.array.dtype, np.integer) else values
+    values, inside = pull(moving, out.grid, block.core, field, initial, order)
+    voxels = as_voxels(values, out.array.dtype)
+    voxels[~inside] = fill  # last, for the floating numbers may have no equal of it
+    out.array[block.core.slices] = voxels
 
 
 def _displace(out: Volume, block: Block, field: Field, initial: Linear) -> None:
