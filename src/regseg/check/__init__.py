@@ -15,6 +15,7 @@ MODULES = {
     "03": "big_data",
     "04": "registration",
     "05": "deformable_registration",
+    "06": "segmentation",
     "10": "distributed_registration",
 }
 

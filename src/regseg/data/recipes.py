@@ -98,10 +98,28 @@ def lesion_labels(mask: sitk.Image) -> sitk.Image:
 def lesion_flair(mask: sitk.Image) -> sitk.Image:
     """Return a synthetic FLAIR image with bright white-matter lesions: brain_flair's bias field, other noise."""
     tissue = tissue_fractions()
-    lesion = lesions.filled(mask, tissue).max(axis=0)
-    fractions = np.concatenate([tissue * (1 - lesion), lesion[None]])
-    clean = looks.contrast(fractions, looks.FLAIR_MEANS, Grid.of(mask))
+    clean = lesions.flair(tissue, lesions.filled(mask, tissue), Grid.of(mask))
     return looks.noise(looks.bias(clean, 0.15, seed=31), 15, seed=54, mask=mask)
+
+
+def shaded_labels(mask: sitk.Image) -> sitk.Image:
+    """Return the lesions of shaded_flair as labels 1 to 8 (uint8), 1 the largest; two of them touch."""
+    return lesions.labels(_shaded_lesions(mask), Grid.of(mask))
+
+
+def shaded_field(mask: sitk.Image) -> sitk.Image:
+    """Return what the coil multiplies the signal of shaded_flair by: about 0.7 to 1.4, and 0 outside the brain."""
+    return looks.bias(mask, 0.3, seed=267)
+
+
+def shaded_flair(mask: sitk.Image, field: sitk.Image) -> sitk.Image:
+    """Return a synthetic FLAIR image with bright lesions, as a scanner with a strong bias field and noise shows it."""
+    clean = lesions.flair(tissue_fractions(), _shaded_lesions(mask), Grid.of(mask))
+    return looks.noise(clean * field, 40, seed=378, mask=mask)
+
+
+def _shaded_lesions(mask: sitk.Image) -> np.ndarray:
+    return lesions.filled(mask, tissue_fractions(), seed=376, apart=11.5)
 
 
 def rater_truth(labels: sitk.Image) -> sitk.Image:

@@ -6,6 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg.grid import Grid
+from regseg.synth import looks
 from regseg.synth.looks import smooth_noise
 
 RADII = (7.5, 6.5, 5.5, 5.0, 4.5, 4.0, 3.5, 3.0)  # mm, of the lesions with labels 1 to 8
@@ -21,11 +22,21 @@ RATERS = {
 }
 
 
-def filled(mask: sitk.Image, tissue: np.ndarray) -> np.ndarray:
+def filled(mask: sitk.Image, tissue: np.ndarray, *, seed: int = 51, apart: float = 20) -> np.ndarray:
     """How much of each voxel each lesion fills: float32 (8, z, y, x), soft over about 1.5 mm.
 
-    The lesions are bent spheres in deep white matter, 4 to 25 mm from the ventricles, 20 mm or more apart. `mask` is
-    the brain in voxels of 1 mm; `tissue`, (3, z, y, x), tells how much of each voxel is CSF, grey and white matter.
+    The lesions are bent spheres in deep white matter, 4 to 25 mm from the ventricles.
+
+    Parameters
+    ----------
+    mask : sitk.Image
+        The brain: 1, else 0, in voxels of 1 mm.
+    tissue : array (3, z, y, x)
+        How much of each voxel is CSF, grey and white matter.
+    seed : int
+        Of where the lesions lie; `seed` + 1 bends them.
+    apart : float
+        So many mm or more from centre to centre; lesions closer than 20 mm may touch.
     """
     csf, _, white = tissue
     inside = sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(mask, True, False, True))
@@ -33,15 +44,15 @@ def filled(mask: sitk.Image, tissue: np.ndarray) -> np.ndarray:
     to_ventricle = sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(ventricles, False, False, True))
     candidates = np.argwhere((white > 0.95) & (to_ventricle > 4) & (to_ventricle < 25) & (inside > 12))
     candidates = candidates[candidates[:, 0] > 75]  # above the brain stem
-    order = np.random.default_rng(51).permutation(len(candidates))
+    order = np.random.default_rng(seed).permutation(len(candidates))
 
     centres: list[np.ndarray] = []
     for centre in candidates[order]:
-        if all(np.linalg.norm(centre - other) > 20 for other in centres):
+        if all(np.linalg.norm(centre - other) > apart for other in centres):
             centres.append(centre)
         if len(centres) == len(RADII):
             break
-    bend = smooth_noise(csf.shape, wavelength=9, seed=52)
+    bend = smooth_noise(csf.shape, wavelength=9, seed=seed + 1)
     grid = np.ogrid[tuple(slice(n) for n in csf.shape)]
     fractions = np.empty((len(RADII), *csf.shape), np.float32)
     for lesion, (z, y, x), radius in zip(fractions, centres, RADII, strict=True):
@@ -49,6 +60,12 @@ def filled(mask: sitk.Image, tissue: np.ndarray) -> np.ndarray:
         distance = np.sqrt((grid[0] - z) ** 2 + ((grid[1] - y) / 1.4) ** 2 + (grid[2] - x) ** 2)
         lesion[:] = np.clip((radius + 0.2 * radius * bend - distance) / 1.5 + 0.5, 0, 1) * (white > 0.4)
     return fractions
+
+
+def flair(tissue: np.ndarray, fractions: np.ndarray, grid: Grid) -> sitk.Image:
+    """A FLAIR image (float32, without noise) of a brain with the lesions of `filled`."""
+    lesion = fractions.max(axis=0)
+    return looks.contrast(np.concatenate([tissue * (1 - lesion), lesion[None]]), looks.FLAIR_MEANS, grid)
 
 
 def labels(fractions: np.ndarray, grid: Grid) -> sitk.Image:

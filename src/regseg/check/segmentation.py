@@ -1,0 +1,301 @@
+"""Checks of episode 06, from grey values to objects."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import SimpleITK as sitk
+
+from regseg import data, evaluate
+from regseg.check.engine import CannotRead, Verdict, call, exercise, image, right, same_grid, wrong
+from regseg.data import recipes
+from regseg.grid import Grid
+from regseg.synth import lesions, looks
+
+ON_UNSEEN = 0.90  # the mean Dice that 06-unseen asks for
+
+
+def _on(labels: sitk.Image, scan: sitk.Image, interpolator: int = sitk.sitkNearestNeighbor) -> np.ndarray:
+    return sitk.GetArrayFromImage(sitk.Resample(labels, scan, sitk.Transform(), interpolator))
+
+
+def _table(labels: np.ndarray, values: np.ndarray, unit: float) -> dict[int, tuple[float, float]]:
+    """For each label but 0 its volume, in units of so many voxels, and the mean value in it."""
+    return {int(n): ((labels == n).sum() * unit, values[labels == n].mean()) for n in np.unique(labels) if n}
+
+
+@exercise("06-table")
+def volume_and_brightness(given) -> Verdict:
+    fine, labels = data.load("shaded_flair"), data.load("shaded_labels")
+    thick = sitk.BinShrink(fine, [1, 1, 5])
+    thick_labels = sitk.Resample(labels, thick, sitk.Transform(), sitk.sitkNearestNeighbor)
+    for scan, drawn in ((thick, labels), (fine, thick_labels)):
+        answer = call(given, scan, drawn)
+        if not isinstance(answer, dict):
+            return wrong("Return a dictionary: each label, and with it a pair of millilitres and mean brightness.")
+        voxel, values = float(np.prod(scan.GetSpacing())), sitk.GetArrayViewFromImage(scan)
+        there = _on(drawn, scan)
+        truth = _table(there, values, voxel / 1000)
+        if 0 in answer and len(answer) == len(truth) + 1:
+            return wrong("Label 0 is in your table: it is the name of nothing, the background.")
+        if set(answer) != set(truth):
+            return wrong("The labels of your table are not those of the label image, which are 1 to 8.")
+        try:
+            found = np.array([answer[n] for n in truth], float).reshape(len(truth), 2)
+        except (TypeError, ValueError):
+            raise CannotRead(
+                "I expected two numbers for each label, the millilitres and the mean brightness."
+            ) from None
+        expected = np.array(list(truth.values()))
+        if np.allclose(found, expected, rtol=0.03):
+            continue
+        blurred = np.array(list(_table(_on(drawn, scan, sitk.sitkLinear), values, voxel / 1000).values()))
+        if np.allclose(found, blurred, rtol=0.005):
+            return wrong("You carried the labels with linear interpolation: between 8 and 0 it invents 7, 6, 5 …")
+        if np.allclose(found[:, 0], expected[:, 0] * 1000, rtol=0.03):
+            return wrong("These are cubic millimetres: one millilitre holds a thousand of them.")
+        if np.allclose(found[:, 0], expected[:, 0] * 1000 / voxel, rtol=0.03) or np.allclose(
+            found[:, 0], expected[:, 0] / voxel, rtol=0.03
+        ):
+            return wrong("You counted voxels as if each were 1 mm³: on thick slices a voxel has 5 mm³.")
+        if np.allclose(found[:, 0], expected[:, 0], rtol=0.03):
+            return wrong("The volumes are right; the brightness is the mean of the scan's values where the label is.")
+        return wrong("Carry the labels onto the grid of the scan first, then count there and measure there.")
+    return right("It holds for any two grids, because the names stay names and the millimetres come from the scan.")
+
+
+@exercise("06-n4")
+def shading_removed(given) -> Verdict:
+    scan, field, mask = (data.load(name) for name in ("shaded_flair", "shaded_field", "brain_mask"))
+    answer = image(given)
+    if not same_grid(answer, scan):
+        return wrong("This is not on the grid of the scan: N4 worked on the small image, and its field fits any grid.")
+
+    # Means over boxes deep in the brain, so that the noise does not count.
+    before, after, true, inside = (
+        sitk.GetArrayFromImage(sitk.BinShrink(sitk.Cast(one, sitk.sitkFloat32), [8] * 3))
+        for one in (scan, answer, field, mask)
+    )
+    deep = inside > 0.999
+    if not np.isfinite(after[deep]).all() or np.ptp(after[deep]) == 0:
+        return wrong("There is nothing left of the scan, or numbers that are none: what did you divide by?")
+    gain = after[deep] / before[deep]  # a correction is one over the field, times some number
+
+    def varies(values: np.ndarray) -> float:
+        return float(values.std() / abs(values.mean()))
+
+    if varies(gain * true[deep]) < 0.06:
+        return right("What varies with the place is gone; the scale is arbitrary, as it was before.")
+    if varies(gain) < 0.01:
+        return wrong("This is the scan as it was, or a multiple of it: divide it by the field.")
+    if varies(gain / true[deep]) < 0.06:
+        return wrong("You multiplied by the field: the coil has done so already, so divide.")
+    if np.corrcoef(1 / gain, np.log(true[deep]))[0, 1] > 0.9 and (gain < 0).any():
+        return wrong("You divided by the logarithm of the field, which is zero in places: take sitk.Exp of it first.")
+    if np.corrcoef(before[deep] - after[deep], true[deep])[0, 1] > 0.7:
+        return wrong("You took the field away by subtraction: the coil multiplies the signal, so divide.")
+    return wrong("The shading is still there, or another one: the scan over exp(log field), on the grid of the scan.")
+
+
+@exercise("06-order")
+def order_of_the_steps(given) -> Verdict:
+    letters = "".join(given) if isinstance(given, tuple | list) and all(isinstance(g, str) for g in given) else given
+    order = "".join(filter(str.isalpha, letters)).upper() if isinstance(letters, str) else ""
+    if sorted(order) != list("ABCDE"):
+        return wrong('Give each of the five letters once, in one text such as "EDCBA".')
+    before = {pair for n, one in enumerate(order) for pair in ((one, later) for later in order[n + 1 :])}
+    if ("A", "B") in before:
+        return wrong("You threshold before the bias correction: one number cannot fit the bright and the dark side.")
+    if ("A", "D") in before:
+        return wrong("You smooth after the threshold: by then the noise has decided about each voxel.")
+    if ("C", "A") in before:
+        return wrong("You look for pieces before there are any: it is the threshold that makes objects of grey values.")
+    if ("E", "C") in before:
+        return wrong("You measure before the specks are gone, so they are in your number.")
+    return right("Correct, smooth, decide, tidy up, measure. (The first two may change places.)")
+
+
+def _with_specks(spacing: tuple[float, float, float]) -> tuple[sitk.Image, np.ndarray]:
+    """A mask and how often each of its pieces counts: 1 large, 2 middle, 3 a chain over corners, 4 a single voxel."""
+    pieces = np.zeros((9, 16, 16), np.uint8)
+    pieces[2:5, 2:6, 2:6] = 1
+    pieces[2, 10, 2:6] = 2
+    for n in range(4):
+        pieces[4 + n, 9 + n, 9 + n] = 3
+    pieces[7, 3, 12] = 4
+    mask = sitk.GetImageFromArray((pieces > 0).astype(np.uint8))
+    mask.SetSpacing(spacing)
+    return mask, pieces
+
+
+@exercise("06-specks")
+def only_large_pieces(given) -> Verdict:
+    # Four voxels are 20 mm³ in the first mask, and half a cubic millimetre in the second.
+    for spacing, smallest in (((1.0, 1.0, 5.0), 10.0), ((0.5, 0.5, 0.5), 0.4)):
+        mask, pieces = _with_specks(spacing)
+        answer = image(call(given, mask, smallest))
+        if not same_grid(answer, mask):
+            return wrong("The mask that comes back should lie on the grid of the one that was handed in.")
+        array = sitk.GetArrayViewFromImage(answer) > 0
+        kept = {n for n in range(1, 5) if array[pieces == n].all()}
+        touched = {n for n in range(1, 5) if array[pieces == n].any()}
+        if array[pieces == 0].any() or kept != touched:
+            return wrong("A piece is either kept as it is or gone: nothing is added, and no piece loses a part.")
+        if kept == {1, 2, 3}:
+            continue
+        if kept == {1, 2}:
+            return wrong("You took only common faces for contact: voxels that share a corner belong together.")
+        if kept == {4}:
+            return wrong("You kept what should go: the specks are the small pieces.")
+        if kept == {1, 2, 3, 4}:
+            return wrong("A speck of one voxel is still there: how many cubic millimetres has one voxel?")
+        return wrong("You threw too much away: is your limit in voxels, or did you keep the largest piece only?")
+    return right("Cubic millimetres, whatever the voxels are, and corners count as contact.")
+
+
+def _ball(spacing: tuple[float, float, float]) -> sitk.Image:
+    """A mask with a ball of 7 mm radius, a bridge, a pillar, and a hole."""
+    size = [int(24 / step) for step in spacing]
+    x, y, z = (np.arange(n) * step - 12 for n, step in zip(size, spacing, strict=True))
+    x, y, z = x[None, None], y[None, :, None], z[:, None, None]
+    inside = (
+        (x**2 + y**2 + z**2 < 49) | ((abs(y) < 1.2) & (abs(z) < 5.2) & (x > 0)) | (abs(x + 9) + abs(y) < 3) & (z < 6)
+    )
+    inside &= ~((abs(x) < 0.9) & (abs(y) < 0.9))
+    mask = sitk.GetImageFromArray(inside.astype(np.uint8))
+    mask.SetSpacing(spacing)
+    return mask
+
+
+@exercise("06-ball")
+def opened_in_millimetres(given) -> Verdict:
+    for spacing, radius in (((1.0, 1.0, 5.0), 2.0), ((0.5, 0.5, 1.0), 2.0)):
+        mask = _ball(spacing)
+        answer = image(call(given, mask, radius))
+        if not same_grid(answer, mask):
+            return wrong("The mask that comes back should lie on the grid of the one that was handed in.")
+        found = sitk.GetArrayViewFromImage(answer) > 0
+        steps = [radius / step for step in spacing]
+        near = [int(round(step)) for step in steps]
+
+        def like(radii, kernel=sitk.sitkBall, how=sitk.BinaryMorphologicalOpening, mask=mask, found=found) -> bool:
+            return np.array_equal(sitk.GetArrayViewFromImage(how(mask, [int(r) for r in radii], kernel)) > 0, found)
+
+        if like(near):
+            continue
+        if like([radius] * 3):
+            return wrong("You counted the radius in voxels: 2 voxels along z are 10 mm in the thick slices.")
+        if like([near[0]] * 3):
+            return wrong("You took one number of voxels for all axes: the slices are thicker than the pixels are wide.")
+        if like(np.ceil(steps)):
+            return wrong("You rounded up: along the thick slices that is a reach of 5 mm where 2 were asked for.")
+        if like(near, sitk.sitkBox):
+            return wrong("The kernel is a box, whose corners reach further than the radius: take a ball.")
+        if like(near, how=sitk.BinaryMorphologicalClosing):
+            return wrong("That is a closing, which fills gaps: an opening removes what is thinner than the ball.")
+        return wrong("For each axis: the radius over the spacing, rounded to a whole number of voxels.")
+    return right("The same millimetres along each axis, which are different numbers of voxels.")
+
+
+@exercise("06-seed")
+def spot_from_a_poor_seed(given) -> Verdict:
+    labels = data.load("shaded_labels")
+    answer = image(given)
+    if not same_grid(answer, labels):
+        return wrong("The region should lie on the grid of the scan.")
+    found, truth = sitk.GetArrayViewFromImage(answer) > 0, sitk.GetArrayViewFromImage(labels)
+    counts = np.bincount(truth[found], minlength=9)
+    if not found.any():
+        return wrong("The region is empty, and no error told you: a seed outside of the spot grows nothing.")
+    if found.sum() > 50_000:
+        return wrong("The region leaked into the brain: the lower limit must lie above the tissue around the spot.")
+    if counts[4] == 0:
+        return wrong("That is another place: SimpleITK wants the index as x, y, z, from TransformPhysicalPointToIndex.")
+    if counts[1:].sum() > 1.5 * counts[4]:
+        return wrong("There are several spots in it: grow from the seeds, and do not take the whole threshold.")
+    if 2 * counts[4] / (found.sum() + (truth == 4).sum()) < 0.75:
+        return wrong("It is the right spot, and far too little or too much of it: halfway is a good lower limit.")
+    return right("Several seeds near the place, and those that lie outside do no harm.")
+
+
+@exercise("06-join")
+def pairs_across_a_face(given) -> Verdict:
+    one = np.array([[3, 3, 0, 0], [0, 0, 0, 4], [5, 0, 0, 0], [0, 0, 6, 0]])
+    other = np.array([[7, 0, 0, 0], [0, 0, 8, 8], [9, 0, 0, 0], [9, 0, 0, 2]])
+    answer = call(given, one.copy(), other.copy())
+    try:
+        pairs = {(int(a), int(b)) for a, b in answer}
+    except (TypeError, ValueError):
+        raise CannotRead("I expected a set of pairs, such as {(3, 7), (4, 8)}.") from None
+    truth = {(3, 7), (4, 8), (5, 9)}
+    if pairs == truth:
+        return right("Few pairs, however large the blocks are: this is all that must travel.")
+    if any(0 in pair for pair in pairs):
+        return wrong("There are pairs with 0 in it: the background of one block is not joined to a piece of the other.")
+    if pairs == {(b, a) for a, b in truth}:
+        return wrong("The pairs are turned round: first the label of the one block, then that of the other.")
+    if pairs == truth | {(6, 2)}:
+        return wrong("(6, 2) touch over an edge only: here two voxels are in contact when they lie face to face.")
+    if pairs > truth:
+        return wrong("You paired labels that nowhere lie face to face: compare the layers voxel by voxel.")
+    return wrong("Look at each place of the two layers: where both labels are above 0, they are a pair.")
+
+
+@exercise("06-lung")
+def real_lung(given) -> Verdict:
+    lung = data.load("chest_ct_mask")
+    answer = image(given)
+    if not same_grid(answer, lung):
+        return wrong("The mask should lie on the grid of the scan.")
+    found, truth = sitk.GetArrayViewFromImage(answer) > 0, sitk.GetArrayViewFromImage(lung) > 0
+    if not found.any():
+        return wrong("The mask is empty.")
+    dice = 2 * (found & truth).sum() / (found.sum() + truth.sum())
+    caught, extra = (found & truth).sum() / truth.sum(), (found & ~truth).sum() / found.sum()
+    if dice >= 0.97:
+        return right("The published mask and yours agree nearly everywhere.")
+    if dice < 0.3 and caught < 0.2:
+        return wrong("You have what is not lung: the lung is dark, and it is the largest dark piece in this box.")
+    if extra > 0.15:
+        return wrong("Other dark pieces are in it, such as the air outside: keep the largest component.")
+    if caught < 0.97:
+        return wrong("Parts of the lung are missing: the threshold is too low for its denser parts, or holes are open.")
+    return wrong("There is too much of it: the threshold is too high, or the closing reaches too far.")
+
+
+# --- further practice ------------------------------------------------------------------------------------------------
+
+
+@cache
+def unseen(seed: int) -> tuple[sitk.Image, sitk.Image, sitk.Image]:
+    """A scan that no text has shown, its brain mask and its true lesions as 1, in voxels of 2 mm."""
+    mask, tissue = data.load("brain_mask"), recipes.tissue_fractions()
+    grid, fractions = Grid.of(mask), lesions.filled(mask, tissue, seed=seed, apart=14)
+    shaded = looks.bias(lesions.flair(tissue, fractions, grid), 0.3, seed=seed + 2)
+    scan = looks.noise(shaded, 40, seed=seed + 3, mask=mask)
+    truth = sitk.Cast(grid.image(fractions.max(axis=0)), sitk.sitkFloat32)
+    small = [sitk.BinShrink(sitk.Cast(one, sitk.sitkFloat32), [2] * 3) for one in (scan, mask, truth)]
+    return small[0], small[1] > 0.5, small[2] > 0.5
+
+
+@exercise("06-unseen")
+def lesions_of_scans_never_seen(given) -> Verdict:
+    scores = []
+    for seed in (2101, 2104):
+        scan, mask, truth = unseen(seed)
+        answer = image(call(given, sitk.Image(scan), sitk.Image(mask)))
+        if not same_grid(answer, scan):
+            return wrong("The mask should lie on the grid of the scan that was handed in.")
+        answer = answer > 0
+        if not sitk.GetArrayViewFromImage(answer).any():
+            return wrong("On a scan that you have not seen your function finds nothing: is there a fixed number in it?")
+        scores.append(evaluate.overlap(truth, answer).dice)
+    told = f"The mean Dice on two scans that you have not seen is {np.mean(scores):.2f}"
+    if np.mean(scores) >= ON_UNSEEN:
+        return right(f"{told}; {ON_UNSEEN:.2f} was asked for.")
+    if np.ptp(scores) > 0.25:
+        return wrong(f"{told}, and the two are far apart: a number that fits one scan does not fit the other.")
+    if np.mean(scores) < 0.5:
+        return wrong(f"{told}: have you corrected the shading before the threshold?")
+    return wrong(f"{told}; {ON_UNSEEN:.2f} is within reach: smooth less, put the threshold halfway, drop the specks.")

@@ -1,0 +1,180 @@
+"""Right and wrong answers to the exercises of episode 06; test_check.py tells their form."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import SimpleITK as sitk
+
+from regseg import data
+from regseg.check import segmentation  # noqa: F401 - it registers the exercises
+
+
+def table(scan: sitk.Image, labels: sitk.Image, *, how=sitk.sitkNearestNeighbor, unit="ml", mean=True) -> dict:
+    there = sitk.GetArrayFromImage(sitk.Resample(labels, scan, sitk.Transform(), how))
+    values, voxel = sitk.GetArrayFromImage(scan), np.prod(scan.GetSpacing())
+    size = {"ml": voxel / 1000, "mm3": voxel, "voxels": 1, "thousand voxels": 1 / 1000}[unit]
+    return {n: ((there == n).sum() * size, values[there == n].mean() if mean else n) for n in np.unique(there) if n}
+
+
+def field() -> sitk.Image:
+    """Stands for the field that N4 finds."""
+    return sitk.Maximum(data.load("shaded_field"), 0.5) * 1.7
+
+
+def scan() -> sitk.Image:
+    return sitk.Cast(data.load("shaded_flair"), sitk.sitkFloat32)
+
+
+def specks(mask, smallest, *, corners=True, voxels=False, keep="large", limit=True) -> sitk.Image:
+    pieces = sitk.ConnectedComponent(mask, corners)
+    count = smallest if voxels else smallest / np.prod(mask.GetSpacing())
+    sizes = np.bincount(sitk.GetArrayViewFromImage(pieces).ravel())[1:]
+    large = [n for n, size in enumerate(sizes, 1) if not limit or size >= count]
+    if keep == "small":
+        large = [n for n in range(1, len(sizes) + 1) if n not in large]
+    kept = np.isin(sitk.GetArrayViewFromImage(pieces), large).astype(np.uint8)
+    result = sitk.GetImageFromArray(kept)
+    result.CopyInformation(mask)
+    return result
+
+
+def opened(mask, radius, *, radii=None, kernel=sitk.sitkBall, how=sitk.BinaryMorphologicalOpening) -> sitk.Image:
+    steps = [radius / step for step in mask.GetSpacing()]
+    return how(mask, [int(r) for r in (radii(steps) if radii else np.round(steps))], kernel)
+
+
+@cache
+def spots() -> sitk.Image:
+    return sitk.Cast(data.load("shaded_labels"), sitk.sitkUInt8)
+
+
+def every_pair(one, other) -> set:
+    return {(a, b) for a in np.unique(one) if a for b in np.unique(other) if b}
+
+
+def faces(one, other) -> set:
+    return {(a, b) for a, b in zip(one.ravel(), other.ravel(), strict=True) if a and b}
+
+
+@cache
+def dark(limit: int) -> sitk.Image:
+    return data.load("chest_ct") < limit
+
+
+@cache
+def pieces(limit: int) -> sitk.Image:
+    return sitk.RelabelComponent(sitk.ConnectedComponent(dark(limit)), sortByObjectSize=True)
+
+
+def recipe(scan, mask, *, correct=True, level=None, smallest=16) -> sitk.Image:
+    scan, small = sitk.Cast(scan, sitk.sitkFloat32), sitk.BinShrink(sitk.Cast(scan, sitk.sitkFloat32), [3] * 3)
+    if correct:
+        small_mask = sitk.Resample(mask, small, sitk.Transform(), sitk.sitkNearestNeighbor)
+        n4 = sitk.N4BiasFieldCorrectionImageFilter()
+        n4.SetMaximumNumberOfIterations([20] * 3)
+        n4.Execute(small, small_mask)
+        scan = scan / sitk.Exp(sitk.Cast(n4.GetLogBiasFieldAsImage(scan), sitk.sitkFloat32))
+    scan = sitk.Mask(scan, mask)
+    values = sitk.GetArrayViewFromImage(scan)
+    inside = values[sitk.GetArrayViewFromImage(mask) > 0]
+    low, high = np.median(inside), np.sort(inside)[-300:].mean()
+    found = scan > float(level or (low + high) / 2)
+    return sitk.RelabelComponent(sitk.ConnectedComponent(found, True), minimumObjectSize=smallest) > 0
+
+
+RIGHT = {
+    "06-table": [lambda: table, lambda: lambda scan, labels: {n: list(row) for n, row in table(scan, labels).items()}],
+    "06-n4": [lambda: scan() / field(), lambda: sitk.Cast(scan() / field() * 3, sitk.sitkInt16)],
+    "06-order": [lambda: "BDACE", lambda: "D, B, A, C, E", lambda: list("bdace")],
+    "06-specks": [lambda: specks],
+    "06-ball": [lambda: opened],
+    "06-seed": [lambda: spots() == 4],
+    "06-join": [lambda: faces, lambda: lambda one, other: [list(pair) for pair in faces(one, other)]],
+    "06-lung": [
+        lambda: pieces(-400) == 1,
+        lambda: sitk.BinaryMorphologicalClosing(pieces(-400) == 1, [5, 5, 3]),
+    ],
+    "06-unseen": [lambda: recipe],
+}
+
+WRONG = {
+    "06-table": [
+        ("Return a dictionary", lambda: lambda scan, labels: list(table(scan, labels).values())),
+        ("Label 0", lambda: lambda scan, labels: {0: (1, 1)} | table(scan, labels)),
+        ("not those of the label image", lambda: lambda scan, labels: {1: table(scan, labels)[1]}),
+        ("two numbers for each", lambda: lambda scan, labels: {n: row[0] for n, row in table(scan, labels).items()}),
+        ("linear interpolation", lambda: lambda scan, labels: table(scan, labels, how=sitk.sitkLinear)),
+        ("cubic millimetres", lambda: lambda scan, labels: table(scan, labels, unit="mm3")),
+        ("counted voxels", lambda: lambda scan, labels: table(scan, labels, unit="voxels")),
+        ("counted voxels", lambda: lambda scan, labels: table(scan, labels, unit="thousand voxels")),
+        ("volumes are right", lambda: lambda scan, labels: table(scan, labels, mean=False)),
+        ("onto the grid of the scan", lambda: lambda *_: {n: (n, n) for n in range(1, 9)}),
+    ],
+    "06-n4": [
+        ("on the grid of the scan", lambda: sitk.BinShrink(scan(), [4] * 3)),
+        ("nothing left", lambda: scan() * 0),
+        ("as it was", scan),
+        ("as it was", lambda: scan() * 0.8),
+        ("multiplied", lambda: scan() * field()),
+        ("logarithm", lambda: scan() / sitk.Log(sitk.Maximum(data.load("shaded_field"), 0.5) * 1.03)),
+        ("subtraction", lambda: scan() - field() * 100),
+        ("still there", lambda: scan() * sitk.Sqrt(field())),
+    ],
+    "06-order": [
+        ("each of the five", lambda: "ABC"),
+        ("each of the five", lambda: 7),
+        ("before the bias correction", lambda: "DABCE"),
+        ("smooth after", lambda: "BADCE"),
+        ("before there are any", lambda: "BDCAE"),
+        ("before the specks", lambda: "BDAEC"),
+    ],
+    "06-specks": [
+        ("on the grid", lambda: lambda mask, smallest: specks(mask, smallest)[1:]),
+        ("kept as it is", lambda: lambda mask, _: sitk.BinaryDilate(mask)),
+        ("common faces", lambda: lambda mask, smallest: specks(mask, smallest, corners=False)),
+        ("what should go", lambda: lambda mask, smallest: specks(mask, smallest, keep="small")),
+        ("one voxel is still there", lambda: lambda mask, _: mask),
+        ("too much away", lambda: lambda mask, smallest: specks(mask, smallest, voxels=True)),
+    ],
+    "06-ball": [
+        ("on the grid", lambda: lambda mask, radius: opened(mask, radius)[1:]),
+        ("radius in voxels", lambda: lambda mask, radius: opened(mask, radius, radii=lambda _: [radius] * 3)),
+        ("for all axes", lambda: lambda mask, radius: opened(mask, radius, radii=lambda steps: [steps[0]] * 3)),
+        ("rounded up", lambda: lambda mask, radius: opened(mask, radius, radii=np.ceil)),
+        ("kernel is a box", lambda: lambda mask, radius: opened(mask, radius, kernel=sitk.sitkBox)),
+        ("closing", lambda: lambda mask, radius: opened(mask, radius, how=sitk.BinaryMorphologicalClosing)),
+        ("radius over the spacing", lambda: lambda mask, _: mask),
+    ],
+    "06-seed": [
+        ("on the grid", lambda: spots()[1:] == 4),
+        ("is empty", lambda: spots() == 77),
+        ("leaked", lambda: data.load("brain_mask")),
+        ("another place", lambda: spots() == 2),
+        ("several spots", lambda: spots() > 0),
+        ("too little or too much", lambda: sitk.BinaryErode(spots() == 4, [2] * 3)),
+    ],
+    "06-join": [
+        ("pairs with 0", lambda: lambda one, other: set(zip(one.ravel(), other.ravel(), strict=True))),
+        ("turned round", lambda: lambda one, other: {(b, a) for a, b in faces(one, other)}),
+        ("over an edge", lambda: lambda one, other: faces(one, other) | {(6, 2)}),
+        ("nowhere lie", lambda: every_pair),
+        ("each place", lambda: lambda *_: {(3, 7)}),
+    ],
+    "06-lung": [
+        ("on the grid", lambda: dark(-400)[1:]),
+        ("is empty", lambda: dark(-4000)),
+        ("not lung", lambda: pieces(-400) == 2),
+        ("largest component", lambda: dark(-400)),
+        ("missing", lambda: pieces(-700) == 1),
+        ("too much of it", lambda: sitk.BinaryDilate(pieces(-300) == 1, [2, 2, 1])),
+    ],
+    "06-unseen": [
+        ("on the grid", lambda: lambda scan, _: scan[1:] > 1),
+        ("finds nothing", lambda: lambda scan, _: scan > 1e6),
+        ("far apart", lambda: lambda scan, mask: recipe(scan, mask, level=560)),
+        ("before the threshold", lambda: lambda scan, mask: recipe(scan, mask, correct=False)),
+        ("within reach", lambda: lambda scan, mask: sitk.BinaryDilate(recipe(scan, mask))),
+    ],
+}
