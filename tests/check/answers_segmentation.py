@@ -84,9 +84,31 @@ def recipe(scan, mask, *, correct=True, level=None, smallest=16) -> sitk.Image:
     return sitk.RelabelComponent(sitk.ConnectedComponent(found, True), minimumObjectSize=smallest) > 0
 
 
+def balls(radius, *, variance=1.44, level=0.5, of=lambda left, ball: left / ball) -> float:
+    x, y, z = np.mgrid[-15:16, -15:16, -15:16]
+    ball = (x**2 + y**2 + z**2 <= radius**2).astype(np.float32)
+    smooth = sitk.GetArrayFromImage(sitk.DiscreteGaussian(sitk.GetImageFromArray(ball), variance))
+    return of(np.count_nonzero(smooth > level), np.count_nonzero(ball))
+
+
+def level(point) -> float:
+    scan = data.load("brain_t2")
+    i, j, k = scan.TransformPhysicalPointToIndex(point)
+    return float(sitk.GetArrayViewFromImage(scan)[k - 1 : k + 2, j - 1 : j + 2, i - 1 : i + 2].mean())
+
+
+def fluid() -> float:
+    return level((-12.0, 14.0, 22.0))
+
+
+def white() -> float:
+    return level((-28.0, 11.0, 29.0))
+
+
 RIGHT = {
     "06-table": [lambda: table, lambda: lambda scan, labels: {n: list(row) for n, row in table(scan, labels).items()}],
     "06-n4": [lambda: scan() / field(), lambda: sitk.Cast(scan() / field() * 3, sitk.sitkInt16)],
+    "06-level": [lambda: (fluid() + white()) / 2, lambda: [round((fluid() + white()) / 2)]],
     "06-order": [lambda: "BDACE", lambda: "D, B, A, C, E", lambda: list("bdace")],
     "06-specks": [lambda: specks],
     "06-ball": [lambda: opened],
@@ -97,6 +119,7 @@ RIGHT = {
         lambda: sitk.BinaryMorphologicalClosing(pieces(-400) == 1, [5, 5, 3]),
     ],
     "06-unseen": [lambda: recipe],
+    "06-balls": [lambda: balls],
 }
 
 WRONG = {
@@ -104,7 +127,7 @@ WRONG = {
         ("Return a dictionary", lambda: lambda scan, labels: list(table(scan, labels).values())),
         ("Label 0", lambda: lambda scan, labels: {0: (1, 1)} | table(scan, labels)),
         ("not those of the label image", lambda: lambda scan, labels: {1: table(scan, labels)[1]}),
-        ("two numbers for each", lambda: lambda scan, labels: {n: row[0] for n, row in table(scan, labels).items()}),
+        ("needs two numbers", lambda: lambda scan, labels: {n: row[0] for n, row in table(scan, labels).items()}),
         ("linear interpolation", lambda: lambda scan, labels: table(scan, labels, how=sitk.sitkLinear)),
         ("cubic millimetres", lambda: lambda scan, labels: table(scan, labels, unit="mm3")),
         ("counted voxels", lambda: lambda scan, labels: table(scan, labels, unit="voxels")),
@@ -121,6 +144,14 @@ WRONG = {
         ("logarithm", lambda: scan() / sitk.Log(sitk.Maximum(data.load("shaded_field"), 0.5) * 1.03)),
         ("subtraction", lambda: scan() - field() * 100),
         ("still there", lambda: scan() * sitk.Sqrt(field())),
+    ],
+    "06-level": [
+        ("had none", lambda: fluid() / 2),
+        ("begin it at", lambda: (fluid() - white()) / 2),
+        ("the sum", lambda: fluid() + white()),
+        ("one of the two", fluid),
+        ("one of the two", white),
+        ("Measure the level", lambda: 12),
     ],
     "06-order": [
         ("each of the five", lambda: "ABC"),
@@ -176,5 +207,12 @@ WRONG = {
         ("far apart", lambda: lambda scan, mask: recipe(scan, mask, level=560)),
         ("before the threshold", lambda: lambda scan, mask: recipe(scan, mask, correct=False)),
         ("within reach", lambda: lambda scan, mask: sitk.BinaryDilate(recipe(scan, mask))),
+    ],
+    "06-balls": [
+        ("how many voxels", lambda: lambda radius: balls(radius, of=lambda left, _: left)),
+        ("that is lost", lambda: lambda radius: balls(radius, of=lambda left, ball: 1 - left / ball)),
+        ("as its variance", lambda: lambda radius: balls(radius, variance=1.2)),
+        ("not zero", lambda: lambda radius: balls(radius, level=0)),
+        ("Count the voxels", lambda: lambda radius: radius),
     ],
 }

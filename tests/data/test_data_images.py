@@ -149,6 +149,22 @@ def test_lesions_are_bright_and_in_white_matter():
         assert flair[labels == lesion].mean() > 1.3 * clean[labels == lesion].mean()
 
 
+def test_under_the_shading_one_tissue_is_even_and_the_lesions_are_bright():
+    flair, field, lesions = array("shaded_flair"), array("shaded_field"), array("shaded_labels") > 0
+    white = (array("brain_labels") == 3) & ~lesions
+    assert np.percentile(field[white], 98) > 1.6 * np.percentile(field[white], 2)
+    behind = flair / np.maximum(field, 0.1)
+    means = [behind[part & white].mean() for part in (field < 0.8, (field > 0.9) & (field < 1.1), field > 1.2)]
+    assert np.ptp(means) < 0.03 * np.mean(means)
+    assert behind[lesions].mean() > 1.4 * np.mean(means)
+
+
+def test_two_of_the_shaded_lesions_touch_at_an_edge_only():
+    labels = data.load("shaded_labels")
+    pieces = [sitk.GetArrayFromImage(sitk.ConnectedComponent(labels > 0, corners)).max() for corners in (False, True)]
+    assert pieces == [8, 7]
+
+
 def test_raters_err_each_in_their_own_way():
     labels, truth = array("lesion_labels"), array("rater_truth") > 0
     np.testing.assert_array_equal(truth, labels > 0)

@@ -8,12 +8,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data, evaluate
-from regseg.check.engine import CannotRead, Verdict, call, exercise, image, right, same_grid, wrong
+from regseg.check.engine import CannotRead, Verdict, call, close, exercise, image, numbers, right, same_grid, wrong
 from regseg.data import recipes
 from regseg.grid import Grid
 from regseg.synth import lesions, looks
 
-ON_UNSEEN = 0.90  # the mean Dice that 06-unseen asks for
+ON_UNSEEN = 0.92  # the mean Dice that 06-unseen asks for
 
 
 def _on(labels: sitk.Image, scan: sitk.Image, interpolator: int = sitk.sitkNearestNeighbor) -> np.ndarray:
@@ -44,9 +44,7 @@ def volume_and_brightness(given) -> Verdict:
         try:
             found = np.array([answer[n] for n in truth], float).reshape(len(truth), 2)
         except (TypeError, ValueError):
-            raise CannotRead(
-                "I expected two numbers for each label, the millilitres and the mean brightness."
-            ) from None
+            return wrong("Each label needs two numbers: its millilitres, and its mean brightness.")
         expected = np.array(list(truth.values()))
         if np.allclose(found, expected, rtol=0.03):
             continue
@@ -91,11 +89,32 @@ def shading_removed(given) -> Verdict:
         return wrong("This is the scan as it was, or a multiple of it: divide it by the field.")
     if varies(gain / true[deep]) < 0.06:
         return wrong("You multiplied by the field: the coil has done so already, so divide.")
-    if np.corrcoef(1 / gain, np.log(true[deep]))[0, 1] > 0.9 and (gain < 0).any():
+    if (gain < 0).mean() > 0.05:
         return wrong("You divided by the logarithm of the field, which is zero in places: take sitk.Exp of it first.")
     if np.corrcoef(before[deep] - after[deep], true[deep])[0, 1] > 0.7:
         return wrong("You took the field away by subtraction: the coil multiplies the signal, so divide.")
     return wrong("The shading is still there, or another one: the scan over exp(log field), on the grid of the scan.")
+
+
+@exercise("06-level")
+def halfway_from_fluid_to_white_matter(given) -> Verdict:
+    scan, answer = data.load("brain_t2"), numbers(given, 1)[0]
+    values = sitk.GetArrayViewFromImage(scan)
+    fluid, white = (
+        float(values[k - 1 : k + 2, j - 1 : j + 2, i - 1 : i + 2].mean())
+        for i, j, k in map(scan.TransformPhysicalPointToIndex, ((-12.0, 14.0, 22.0), (-28.0, 11.0, 29.0)))
+    )
+    if close(answer, (fluid + white) / 2, 0.03 * (fluid - white)):
+        return right("A voxel with this value is half fluid, half white matter: there lies the border.")
+    if close(answer, fluid / 2, 0.03 * fluid):
+        return wrong("That is half of the fluid's level, as if the tissue beside it had none.")
+    if close(answer, (fluid - white) / 2, 0.03 * fluid):
+        return wrong("That is half the way from one to the other: begin it at the level of the white matter.")
+    if close(answer, fluid + white, 0.03 * fluid):
+        return wrong("That is the sum of the two levels: take half of it.")
+    if close(answer, fluid, 0.1 * fluid) or close(answer, white, 0.1 * white):
+        return wrong("That is the level of one of the two: the border lies between them.")
+    return wrong("Measure the level at each of the two points, and go halfway. Did the array want z, y, x?")
 
 
 @exercise("06-order")
@@ -170,7 +189,7 @@ def _ball(spacing: tuple[float, float, float]) -> sitk.Image:
 
 @exercise("06-ball")
 def opened_in_millimetres(given) -> Verdict:
-    for spacing, radius in (((1.0, 1.0, 5.0), 2.0), ((0.5, 0.5, 1.0), 2.0)):
+    for spacing, radius in (((0.5, 0.5, 1.0), 2.0), ((1.0, 1.0, 5.0), 2.0)):
         mask = _ball(spacing)
         answer = image(call(given, mask, radius))
         if not same_grid(answer, mask):
@@ -180,7 +199,7 @@ def opened_in_millimetres(given) -> Verdict:
         near = [int(round(step)) for step in steps]
 
         def like(radii, kernel=sitk.sitkBall, how=sitk.BinaryMorphologicalOpening, mask=mask, found=found) -> bool:
-            return np.array_equal(sitk.GetArrayViewFromImage(how(mask, [int(r) for r in radii], kernel)) > 0, found)
+            return np.array_equal(sitk.GetArrayFromImage(how(mask, [int(r) for r in radii], kernel)) > 0, found)
 
         if like(near):
             continue
@@ -242,6 +261,32 @@ def pairs_across_a_face(given) -> Verdict:
     return wrong("Look at each place of the two layers: where both labels are above 0, they are a pair.")
 
 
+@exercise("06-balls")
+def what_smoothing_takes(given) -> Verdict:
+    grid = np.sum(np.square(np.mgrid[-15:16, -15:16, -15:16]), axis=0)
+    for radius in (3, 6):
+        ball = (grid <= radius**2).astype(np.float32)
+        answer = float(numbers(call(given, radius), 1)[0])
+
+        def left(variance: float, level: float, ball=ball) -> float:
+            smooth = sitk.DiscreteGaussian(sitk.GetImageFromArray(ball), variance)
+            return np.count_nonzero(sitk.GetArrayFromImage(smooth) > level) / ball.sum()
+
+        truth = left(1.44, 0.5)
+        if close(answer, truth, 0.01):
+            continue
+        if close(answer, truth * ball.sum(), 0.01 * ball.sum()):
+            return wrong("That is how many voxels are left: divide by how many there were.")
+        if close(answer, 1 - truth, 0.01):
+            return wrong("That is the part that is lost: the question is what is left.")
+        if close(answer, left(1.2, 0.5), 0.01):
+            return wrong("You gave the filter 1.2 as its variance: that is the square of the standard deviation.")
+        if close(answer, left(1.44, 0), 0.01):
+            return wrong("You kept all that is not zero: the border lies halfway, at one half.")
+        return wrong("Count the voxels above one half after the smoothing, and divide by those of the ball.")
+    return right("The smaller the ball, the more is lost: its surface is bent more.")
+
+
 @exercise("06-lung")
 def real_lung(given) -> Verdict:
     lung = data.load("chest_ct_mask")
@@ -268,7 +313,7 @@ def real_lung(given) -> Verdict:
 
 
 @cache
-def unseen(seed: int) -> tuple[sitk.Image, sitk.Image, sitk.Image]:
+def unseen(seed: int, scale: float) -> tuple[sitk.Image, sitk.Image, sitk.Image]:
     """A scan that no text has shown, its brain mask and its true lesions as 1, in voxels of 2 mm."""
     mask, tissue = data.load("brain_mask"), recipes.tissue_fractions()
     grid, fractions = Grid.of(mask), lesions.filled(mask, tissue, seed=seed, apart=14)
@@ -276,14 +321,14 @@ def unseen(seed: int) -> tuple[sitk.Image, sitk.Image, sitk.Image]:
     scan = looks.noise(shaded, 40, seed=seed + 3, mask=mask)
     truth = sitk.Cast(grid.image(fractions.max(axis=0)), sitk.sitkFloat32)
     small = [sitk.BinShrink(sitk.Cast(one, sitk.sitkFloat32), [2] * 3) for one in (scan, mask, truth)]
-    return small[0], small[1] > 0.5, small[2] > 0.5
+    return small[0] * scale, small[1] > 0.5, small[2] > 0.5
 
 
 @exercise("06-unseen")
 def lesions_of_scans_never_seen(given) -> Verdict:
     scores = []
-    for seed in (2101, 2104):
-        scan, mask, truth = unseen(seed)
+    for seed, scale in ((2101, 1.0), (2104, 1.3)):
+        scan, mask, truth = unseen(seed, scale)
         answer = image(call(given, sitk.Image(scan), sitk.Image(mask)))
         if not same_grid(answer, scan):
             return wrong("The mask should lie on the grid of the scan that was handed in.")
