@@ -187,6 +187,7 @@ WRONG = {
         ("too little or too much", lambda: sitk.BinaryErode(spots() == 4, [2] * 3)),
     ],
     "06-join": [
+        ("expected a set of pairs", lambda: lambda *_: 7),
         ("pairs with 0", lambda: lambda one, other: set(zip(one.ravel(), other.ravel(), strict=True))),
         ("turned round", lambda: lambda one, other: {(b, a) for a, b in faces(one, other)}),
         ("over an edge", lambda: lambda one, other: faces(one, other) | {(6, 2)}),
