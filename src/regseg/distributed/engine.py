@@ -18,8 +18,9 @@ from dask.distributed import Client
 from regseg.blocks import Block
 from regseg.distributed import cluster, store
 from regseg.distributed.field import Field
+from regseg.distributed.images import at_least
 from regseg.distributed.pair import BlockError, Linear, Ranges, cut, linear, pull
-from regseg.distributed.planning import Plan, at_least
+from regseg.distributed.planning import Plan
 from regseg.distributed.result import BlockReport, RegistrationError, Result
 from regseg.distributed.stages import BlockMethod, Stage
 from regseg.distributed.votes import Votes
