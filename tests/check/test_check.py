@@ -133,7 +133,7 @@ def test_a_number_of_numpys_where_simpleitk_wants_pythons_is_explained():
         size = np.array(scan.GetSize())
         return sitk.Resample(scan, size, sitk.Transform(), sitk.sitkLinear, scan.GetOrigin(), [spacing] * 3)
 
-    assert "turn each one into an int" in judge("02-isotropic", isotropic_with_numpy).sentence
+    assert "round it or int() it" in judge("02-isotropic", isotropic_with_numpy).sentence
 
 
 def test_without_the_image_the_learner_is_not_blamed(monkeypatch, tmp_path):
