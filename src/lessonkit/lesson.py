@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from lessonkit.page import LessonError, Page, mapping
+from regseg.files import written_whole
 
 FOLDERS = {"episodes": "episode", "learners": "learner", "instructors": "instructor", "profiles": "profile"}
 # Read on the host of the repository; no pages of the site.
@@ -23,13 +23,11 @@ def replace_file(path: Path, content: bytes) -> None:
     LessonError
         The file cannot be written: the disk is full, or it is not ours.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        os.replace(partial, path)
+        with written_whole(path) as file:
+            file.write(content)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise LessonError(f"{path} could not be written, and stays as it was: {error.strerror}") from None
 
 

@@ -16,6 +16,7 @@ from dask.utils import parse_bytes
 
 from regseg import distributed
 from regseg.distributed import Plan, Result, cluster, store, warp
+from regseg.files import written_whole
 
 _SMALLEST = 300_000_000  # bytes: what Python and its libraries take in a worker, and a little more
 # A worker gets Ctrl-C like its parent, who ends it in good order: without this each prints a page of its own.
@@ -160,7 +161,8 @@ def _local_cluster(options: argparse.Namespace, stack: ExitStack) -> Client | No
 
 
 def _write_transform(result: Result, file: Path) -> None:
-    store.write_whole(file, lambda out: sitk.WriteTransform(result.transform, out.name))
+    with written_whole(file) as out:
+        sitk.WriteTransform(result.transform, out.name)
 
 
 def _write_report(result: Result, file: Path) -> None:
@@ -170,4 +172,5 @@ def _write_report(result: Result, file: Path) -> None:
     for each in result.report:
         block = " ".join(map(str, each.index))
         writer.writerow([each.stage, each.iteration, block, each.status, each.message, f"{each.cpu_seconds:.3f}"])
-    store.write_whole(file, lambda out: out.write(table.getvalue().encode()))
+    with written_whole(file) as out:
+        out.write(table.getvalue().encode())

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from zipfile import BadZipFile
 
 import locket
@@ -26,21 +24,8 @@ from regseg.blocks import Block
 from regseg.distributed.field import Field
 from regseg.distributed.result import RegistrationError
 from regseg.distributed.votes import Votes
+from regseg.files import written_whole
 from regseg.grid import Box, Grid
-
-
-def write_whole(file: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Write a file that appears whole or not at all, even where the power fails."""
-    # Two workers may do the same block, when one was believed dead: each writes under a name of its own.
-    partial = file.with_name(f".{uuid.uuid4().hex[:8]}.{file.name}")
-    try:
-        with partial.open("wb") as out:
-            write(out)
-            out.flush()
-            os.fsync(out.fileno())
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -94,7 +79,8 @@ def begin(folder: Path, facts: dict[str, Any], resume: bool) -> None:
             )
     elif any(not each.name.startswith(".") for each in folder.iterdir()):
         raise RegistrationError(f"{folder} is not empty, and holds no registration: give a folder of its own.")
-    write_whole(file, lambda out: out.write(json.dumps(facts, indent=2).encode()))
+    with written_whole(file) as out:
+        out.write(json.dumps(facts, indent=2).encode())
 
 
 def state(field: Field, shared: np.ndarray | None) -> str:
@@ -106,7 +92,8 @@ def state(field: Field, shared: np.ndarray | None) -> str:
 
 def save_field(field: Field, file: Path) -> None:
     """Write the values of a field."""
-    write_whole(file, lambda out: np.save(out, field.values))
+    with written_whole(file) as out:
+        np.save(out, field.values)
 
 
 def load_field(lattice: Grid, file: Path) -> Field:
@@ -132,7 +119,8 @@ def save_votes(votes: Votes, file: Path, cast_for: str) -> None:
     if votes.shared is not None:
         arrays["shared"] = votes.shared
     box = {"start": votes.box.start, "stop": votes.box.stop}
-    write_whole(file, lambda out: np.savez(out, cast_for=cast_for, **box, **arrays))
+    with written_whole(file) as out:
+        np.savez(out, cast_for=cast_for, **box, **arrays)
 
 
 def load_votes(file: Path, cast_for: str) -> Votes | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from html import escape
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import ipywidgets
 import numpy as np
 import SimpleITK as sitk
 
+from regseg.files import written_whole
 from regseg.show import geometry
 from regseg.show._explore import Explorer, still_picture
 from regseg.show._still import Still
@@ -56,12 +56,8 @@ class Picker(ipywidgets.VBox):
         pairs = np.hstack([self.fixed_points, self.moving_points])
         axes = "xyz"[: pairs.shape[1] // 2]
         header = ",".join(f"{name} {axis}" for name in ("fixed", "moving") for axis in axes) + " (mm; LPS)"
-        part = self.file.with_name(self.file.name + ".part")
-        try:
-            np.savetxt(part, pairs, fmt="%.9f", delimiter=",", header=header, encoding="utf-8")
-            os.replace(part, self.file)
-        finally:
-            part.unlink(missing_ok=True)
+        with written_whole(self.file) as out:
+            np.savetxt(out, pairs, fmt="%.9f", delimiter=",", header=header, encoding="utf-8")
         return self.file
 
     def _save_and_say(self) -> None:
