@@ -34,7 +34,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from measure import Cases, alone, by_measure, peak_memory, write_results
-from regseg import data, evaluate, volumes
+from regseg import data, evaluate, memory, volumes
 from regseg import elastix as door
 from regseg.data.recipes import tissue_fractions
 from regseg.grid import Grid
@@ -282,7 +282,7 @@ def itk_dreg(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
         initial_transform=itk.transformread(folder / "initial.tfm")[0],
         fixed_chunk_size=[-(-n // count) for n, count in zip(size_of(folder)[::-1], (2, 3, 2), strict=True)],
         overlap_factors=[0.25] * 3,
-        elx_parameter_object_serial=[elastix_parameters()],
+        elx_parameter_object_serial=[{name: tuple(words) for name, words in elastix_parameters().items()}],
         itk_transform_types=[itk.BSplineTransform[itk.D, 3, 3]],
         displacement_grid_scale_factors=[10.0] * 3,
     )
@@ -338,9 +338,9 @@ def on_workers(folder: Path, count: int, kill: bool = False) -> tuple[dict[str, 
         result = registered(folder, client=client)
         seconds = time.perf_counter() - began
         spent = sum(client.run(time.process_time).values()) + time.process_time() - before
-        peaks = [*client.run(peak_memory).values(), peak_memory()]
-    peak = sum(each.get("peak memory (MiB)", 0.0) for each in peaks)
-    return {"wall (s)": seconds, "CPU (s)": spent, "peak memory (MiB)": peak}, carried(result.transform, folder)
+        peak = sum(client.run(memory.peak).values()) + memory.peak()
+    figures = {"wall (s)": seconds, "CPU (s)": spent, "peak memory (MiB)": peak / 2**20}
+    return figures, carried(result.transform, folder)
 
 
 def with_blocks(folder: Path, width: float) -> np.ndarray:
@@ -381,15 +381,15 @@ def chunked_warp(folder: Path) -> dict[str, float]:
     }
 
 
-def memory_of(folder: Path, finest: float) -> dict[str, float]:
-    """The peak memory of a solve that looks at every voxel of this size in mm."""
+def memory_of(folder: Path, finest: float) -> int:
+    """The peak memory of a solve that looks at every voxel of this size in mm, in bytes."""
     from regseg import distributed
 
     stages = distributed.streamed_solve()
     if finest < 1:  # one more stage, with blocks of as many voxels
         stages += (replace(stages[-1], spacing=finest, block_size=24.0, iterations=1),)
     registered(folder, stages)
-    return peak_memory()
+    return memory.peak()
 
 
 def reduction(folder: Path) -> dict[str, float]:
@@ -473,7 +473,7 @@ def own(place: Path) -> Cases:
     two, points = alone(on_workers, folder, 2)
     _, killed = alone(on_workers, folder, 2, True)
     wide, narrow = alone(with_blocks, folder, 64.0), alone(with_blocks, folder, 32.0)
-    less, more = (alone(memory_of, *pair)["peak memory (MiB)"] for pair in ((folder, 1.0), (fine, 0.5)))
+    less, more = (alone(memory_of, *pair) for pair in ((folder, 1.0), (fine, 0.5)))
 
     def apart(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
         return {"mean distance (mm)": float(np.linalg.norm(a - b, axis=1).mean())}

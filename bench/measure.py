@@ -8,7 +8,6 @@ import os
 import platform
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lessonkit.lesson import replace_file
+from regseg import memory
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
@@ -34,13 +34,8 @@ def alone(function: Callable, *arguments: Any) -> Any:
 
 
 def peak_memory() -> dict[str, float]:
-    """The largest memory of this process so far; nothing on Windows, which has no `resource`."""
-    try:
-        import resource
-    except ImportError:
-        return {}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"peak memory (MiB)": peak / 2 ** (20 if sys.platform == "darwin" else 10)}
+    """The largest memory of this process so far."""
+    return {"peak memory (MiB)": memory.peak() / 2**20}
 
 
 def by_measure(rows: list[dict[str, float]]) -> dict[str, list[float]]:

@@ -58,3 +58,7 @@ def test_a_result_that_cannot_travel_is_told():
 def test_a_crash_is_told(end, cause):
     with pytest.raises(memory.Crash, match=cause):
         memory.measure(end)
+
+
+def test_the_peak_of_a_process_counts_what_it_has_given_back():
+    assert memory.measure(lambda: fill(400) and memory.peak()).result > 400e6

@@ -20,18 +20,14 @@ from nbclient import NotebookClient
 CELL_LIMIT = 600  # seconds after which a cell is taken to hang
 PRINT_LIMIT = 100_000  # characters of one cell's output, beyond which nobody reads
 STYLE = Path(__file__).with_name("matplotlibrc")
-# Windows has no `resource`, and tells nothing of the memory. Children that ended are in os.times, others are asked.
+# Children that ended are in os.times, others are asked. What the lesson has imported is asked before `peak` is.
 USAGE = """
 import json, os, psutil, sys
-try:
-    import resource
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-except ImportError:
-    memory = 0
 alive = [sum(child.cpu_times()[:2]) for child in psutil.Process().children(recursive=True)]
 course = sorted(module.__file__ for name, module in sys.modules.items()
                 if name.split(".")[0] == "regseg" and getattr(module, "__file__", None))
-print(json.dumps({"memory": memory, "cpu_seconds": sum(os.times()[:4]) + sum(alive), "modules": course}))
+from regseg.memory import peak
+print(json.dumps({"memory": peak(), "cpu_seconds": sum(os.times()[:4]) + sum(alive), "modules": course}))
 """
 
 
@@ -42,7 +38,7 @@ class Usage:
     Attributes
     ----------
     memory : int
-        The most that the kernel itself held, in bytes; 0 where the system does not tell.
+        The most that the kernel itself held, in bytes.
     cpu_seconds : float
         The time that processors worked for it and its children.
     modules : tuple of str

@@ -86,8 +86,7 @@ class Run:
         slowest = max(self.outcomes, key=lambda outcome: outcome.seconds, default=None)
         total = f"{len(self.outcomes)} cells in {sum(outcome.seconds for outcome in self.outcomes):.1f} s"
         slow = f", the slowest (line {slowest.cell.line}) in {slowest.seconds:.1f} s" if slowest else ""
-        memory = f", at most {self.usage.memory / 2**30:.2f} GiB" if self.usage.memory else ""
-        return f"{total}{slow}, {self.usage.cpu_seconds:.1f} s of CPU{memory}"
+        return f"{total}{slow}, {self.usage.cpu_seconds:.1f} s of CPU, at most {self.usage.memory / 2**30:.2f} GiB"
 
 
 def run(lesson: Lesson, names: Sequence[str] = (), *, force: bool = False) -> None:

@@ -1,7 +1,8 @@
 """What a computation takes: a function runs in a process of its own, which is watched, and stopped above a limit.
 
 A process that is stopped from outside is what happens on a cluster as well, and it works in the same way on every
-system. The limit counts all that the process holds, Python and its libraries included.
+system. The limit counts all that the process holds, Python and its libraries included. What this process itself has
+held at most is asked by `peak`.
 """
 
 from __future__ import annotations
@@ -82,6 +83,18 @@ def measure(function: Callable, *arguments: Any, limit: float | None = None) -> 
         raise error
     peak = max(peak, after)
     return Usage(result, peak, peak - before, seconds)
+
+
+def peak() -> int:
+    """The most memory that this process has held so far, in bytes, Python and all its libraries included.
+
+    On Linux a new process begins with what the one that started it has held.
+    """
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource  # Windows has none
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _watch(process: psutil.Popen, limit: float | None) -> int:

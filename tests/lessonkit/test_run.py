@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 
@@ -17,6 +18,7 @@ from lessonkit.kernel import fresh_kernel, usage
 from lessonkit.lesson import Lesson, replace_file
 from lessonkit.page import LessonError
 from lessonkit.run import check, run
+from regseg import memory
 
 PLOT = "import matplotlib.pyplot as plt\n_ = plt.figure(figsize=(2, 1)).add_subplot().plot([1, 2])"
 
@@ -281,6 +283,7 @@ def test_only_the_modules_that_the_episode_imports_count(write, tmp_path, monkey
     (package / "show").mkdir(parents=True)
     for name in ("__init__.py", "used.py", "other.py", "show/__init__.py", "show/style.css"):
         (package / name).write_text("", encoding="utf-8")
+    shutil.copy(memory.__file__, package)  # which lessonkit itself asks for, and does not count
     monkeypatch.setenv("PYTHONPATH", str(package.parent), prepend=os.pathsep)
     lesson = write(python("import regseg.used, regseg.show"))
 
@@ -341,7 +344,5 @@ def test_the_peak_memory_counts_what_was_freed():
     with fresh_kernel(notebook) as client:
         client.execute_cell(notebook.cells[0], 0)
         peak = usage(client).memory
-    if not peak:
-        pytest.skip("this system does not tell a process its peak memory")
     assert peak > 300_000_000
     assert len(notebook.cells) == 1
