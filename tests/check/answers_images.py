@@ -46,8 +46,8 @@ def brightest_of_a_scan_that_it_darkens(scan: sitk.Image) -> tuple[float, ...]:
     return scan.TransformIndexToPhysicalPoint(index)
 
 
-def cast(one: sitk.Image) -> sitk.Image:
-    return sitk.Cast(one, sitk.sitkInt16)
+def cast(one: sitk.Image, pixel_type: int = sitk.sitkInt16) -> sitk.Image:
+    return sitk.Cast(one, pixel_type)
 
 
 def volume(labels: sitk.Image) -> float:
@@ -72,7 +72,7 @@ RIGHT = {
         lambda: data.load(thick).TransformPhysicalPointToIndex(NOTE),
         lambda: np.array(data.load(thick).TransformPhysicalPointToIndex(NOTE)),
     ],
-    "01-side": [lambda: "left", lambda: " Left"],
+    "01-side": [lambda: "left", lambda: " Left", lambda: "L"],
     "01-letters": [
         lambda: "PIL",
         lambda: " pil ",
@@ -132,6 +132,7 @@ WRONG = {
     "01-side": [
         ("where is the midline", lambda: "right"),
         ("you have the scan", lambda: "unknown"),
+        ("expected one of", lambda: "lateral"),
     ],
     "01-letters": [
         ("three letters in one text", lambda: (0, 1, 2)),
@@ -162,10 +163,14 @@ WRONG = {
             lambda: lambda scan: np.add(scan.GetOrigin(), np.multiply(scan.GetSpacing(), brightest(scan))),
         ),
         ("before you scaled it", lambda: turned_before_scaled),
+        ("order z, y, x", lambda: lambda scan: scan.TransformIndexToPhysicalPoint(brightest(scan))[::-1]),
         ("geometry of the scan itself", lambda: lambda _scan: (0, 0, 0)),
     ],
     "01-difference": [
         ("cannot hold −40", lambda: lambda after, before: after - before),
+        ("has no sign", lambda: lambda after, before: cast(after, sitk.sitkUInt16) - cast(before, sitk.sitkUInt16)),
+        ("has no sign", lambda: lambda after, before: cast(after, sitk.sitkUInt32) - cast(before, sitk.sitkUInt32)),
+        ("end at 127", lambda: lambda after, before: cast(after, sitk.sitkInt8) - cast(before, sitk.sitkInt8)),
         ("sign is turned round", lambda: lambda after, before: cast(before) - cast(after)),
         ("sign is lost", lambda: sitk.AbsoluteValueDifference),
         (

@@ -76,18 +76,18 @@ def chain(order=(0, 1, 2), *, in_turn=False, interpolator=sitk.sitkLinear) -> si
     return sitk.Resample(pair.moving, template, sitk.CompositeTransform([steps[i] for i in order]), interpolator)
 
 
-def carried(interpolator=sitk.sitkNearestNeighbor, direction=None, pixel_type=sitk.sitkUInt8) -> sitk.Image:
+def carried(interpolator=sitk.sitkNearestNeighbor, direction=None, pixel_type=sitk.sitkUInt8, default=0) -> sitk.Image:
     pair, labels = data.load_pair("pair_composite"), data.load("brain_labels")
-    return sitk.Resample(labels, pair.fixed, direction or pair.transform, interpolator, 0, pixel_type)
+    return sitk.Resample(labels, pair.fixed, direction or pair.transform, interpolator, default, pixel_type)
 
 
-def inside(fixed, moving, transform, *, map_it=True) -> float:
+def inside(fixed, moving, transform, *, map_it=True, look_in=None, size_of=None, least=0, beyond=0) -> float:
     hits = []
     for index in product(*(range(0, n, 10) for n in fixed.GetSize())):
         point = fixed.TransformIndexToPhysicalPoint(index)
         point = transform.TransformPoint(point) if map_it else point
-        landed = moving.TransformPhysicalPointToIndex(point)
-        hits.append(all(0 <= i < n for i, n in zip(landed, moving.GetSize(), strict=True)))
+        landed = (look_in or moving).TransformPhysicalPointToIndex(point)
+        hits.append(all(least <= i < n + beyond for i, n in zip(landed, (size_of or moving).GetSize(), strict=True)))
     return float(np.mean(hits))
 
 
@@ -153,6 +153,8 @@ WRONG = {
             "centre of the right voxel",
             lambda: data.load_pair("pair_rigid").fixed.TransformIndexToPhysicalPoint(right_voxel()),
         ),
+        ("whole millimetres", lambda: np.rint(motion().GetInverse().TransformPoint(mark()))),
+        ("whole millimetres", lambda: np.trunc(motion().GetInverse().TransformPoint(mark()))),
         ("Which direction", lambda: (0, 0, 0)),
     ],
     "02-order": [
@@ -205,6 +207,10 @@ WRONG = {
         ("another grid", lambda: data.load("brain_labels")),
         ("invented labels", lambda: carried(sitk.sitkLinear)),
         ("invented labels", lambda: sitk.Round(carried(sitk.sitkLinear, pixel_type=sitk.sitkFloat32))),
+        ("B-spline interpolation invented", lambda: carried(sitk.sitkBSpline)),
+        ("B-spline interpolation invented", lambda: sitk.Round(carried(sitk.sitkBSpline, pixel_type=sitk.sitkFloat32))),
+        ("outside the labels", lambda: carried(default=3)),
+        ("grey values", lambda: data.load_pair("pair_composite").fixed),
         ("not moved at all", lambda: carried(direction=shift(0, 0, 0))),
         ("do not follow", lambda: carried(direction=shift(20, 0, 0))),
     ],
@@ -214,6 +220,11 @@ WRONG = {
         ("do not invert", lambda: lambda fixed, moving, motion: inside(fixed, moving, motion.GetInverse())),
         ("do not invert", lambda: lambda fixed, moving, motion: inside(moving, fixed, motion)),
         ("Every point", lambda: lambda *given: inside(*given, map_it=False)),
+        ("One bound", lambda: lambda *given: inside(*given, least=-np.inf)),
+        ("One bound", lambda: lambda *given: inside(*given, beyond=np.inf)),
+        ("looked up in `fixed`", lambda: lambda *given: inside(*given, look_in=given[0])),
+        ("looked up in `fixed`", lambda: lambda *given: inside(*given, look_in=given[0], size_of=given[0])),
+        ("the size of `fixed`", lambda: lambda *given: inside(*given, size_of=given[0])),
         ("50% lie inside", lambda: lambda *given: round(inside(*given) - 0.1)),
     ],
 }

@@ -92,10 +92,10 @@ def numbers(given: Any, count: int) -> np.ndarray:
 
 
 def choice(given: Any, *options: str) -> str:
-    """Read one of the options, whatever its case and the blanks around it."""
-    word = given.strip().casefold() if isinstance(given, str) else None
-    found = [option for option in options if option.casefold() == word]
-    if not found:
+    """Read one of the options, whatever its case and the blanks around it; its first letters are enough."""
+    word = given.strip().casefold() if isinstance(given, str) else ""
+    found = [option for option in options if word and option.casefold().startswith(word)]
+    if len(found) != 1:
         raise CannotRead(f"I expected one of {', '.join(map(repr, options))}, and got {_name(given)}.")
     return found[0]
 

@@ -112,6 +112,8 @@ def brightest_voxel(given) -> Verdict:
         swapped = index[::-1].tolist()
         if close(answer, scan.TransformContinuousIndexToPhysicalPoint(swapped), 0.01):
             return wrong("The index came from NumPy as k, j, i: turn it round before SimpleITK sees it.")
+        if close(answer, truth[::-1], 0.01):
+            return wrong("Those are the right millimetres in the order z, y, x: a point is x, y, z, so leave it so.")
         origin, spacing = np.array(scan.GetOrigin()), np.array(scan.GetSpacing())
         if close(answer, origin + spacing * index, 0.01):
             return wrong("You left out the direction matrix: TransformIndexToPhysicalPoint does the whole computation.")
@@ -139,6 +141,10 @@ def signed_difference(given) -> Verdict:
     truth = cases[:, 0] - cases[:, 1]
     if close(results, truth % 256):
         return wrong("60 − 100 came out as 216: eight bits cannot hold −40, so cast before you subtract.")
+    if any(close(results, truth % 2**bits) for bits in (16, 32)):
+        return wrong(f"60 − 100 came out as {results[0]:g}: you have bits enough, and the type has no sign for −40.")
+    if close(results, (truth + 128) % 256 - 128):
+        return wrong("250 − 3 came out as −9: the type has a sign now, and its eight bits end at 127.")
     if close(results, -truth):
         return wrong("The sign is turned round: what grew brighter should come out positive, after minus before.")
     if close(results, abs(truth)):

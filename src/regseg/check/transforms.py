@@ -67,6 +67,8 @@ def mark_in_the_fixed_scan(given) -> Verdict:
         return wrong("Turning the displacement round is right for a shift only: this head has turned as well.")
     if close(answer, index):
         return wrong("That is the index of the right voxel: give the place in mm.")
+    if close(answer, np.rint(answer)) and close(answer, truth, 1):
+        return wrong("You rounded to whole millimetres: a point may lie anywhere, so keep the decimals.")
     if close(answer, pair.fixed.TransformIndexToPhysicalPoint(index), 0.1):
         return wrong("That is the centre of the right voxel: points may lie between the voxels, so do not round.")
     return wrong("Which direction does the true transform have, and which one do you need?")
@@ -230,33 +232,48 @@ def resampled_once(given) -> Verdict:
     return right("One interpolation, the least possible blur.")
 
 
+@cache
+def carried_labels() -> dict[str, np.ndarray]:
+    """The labels on the fixed grid by each way that an answer to 02-labels is compared with."""
+    pair, labels = data.load_pair("pair_composite"), data.load("brain_labels")
+
+    def carried(
+        interpolator: int, pixel_type: int = sitk.sitkUInt8, way: sitk.Transform = pair.transform
+    ) -> np.ndarray:
+        return np.rint(sitk.GetArrayFromImage(sitk.Resample(labels, pair.fixed, way, interpolator, 0, pixel_type)))
+
+    return {
+        "nearest": carried(sitk.sitkNearestNeighbor),
+        "gaussian": carried(sitk.sitkLabelGaussian),
+        "label linear": carried(sitk.sitkLabelLinear),
+        "linear": carried(sitk.sitkLinear),
+        "linear, rounded": carried(sitk.sitkLinear, sitk.sitkFloat32),
+        "B-spline": carried(sitk.sitkBSpline),
+        "B-spline, rounded": carried(sitk.sitkBSpline, sitk.sitkFloat32),
+        "unmoved": carried(sitk.sitkNearestNeighbor, way=sitk.Transform(3, sitk.sitkIdentity)),
+    }
+
+
 @exercise("02-labels")
 def labels_on_the_fixed_grid(given) -> Verdict:
     answer, pair, labels = image(given), data.load_pair("pair_composite"), data.load("brain_labels")
     if not same_grid(answer, pair.fixed):
         return wrong("The result lies on another grid: the labels should lie on the fixed image of the pair.")
     values = np.rint(sitk.GetArrayFromImage(answer))
-
-    def carried(direction: sitk.Transform, interpolator: int, pixel_type: int = sitk.sitkUInt8) -> np.ndarray:
-        moved = sitk.Resample(labels, pair.fixed, direction, interpolator, 0, pixel_type)
-        return np.rint(sitk.GetArrayFromImage(moved))
-
-    routes = {
-        "nearest": carried(pair.transform, sitk.sitkNearestNeighbor),
-        "gaussian": carried(pair.transform, sitk.sitkLabelGaussian),
-        "label linear": carried(pair.transform, sitk.sitkLabelLinear),
-        "linear": carried(pair.transform, sitk.sitkLinear),
-        "linear, rounded": carried(pair.transform, sitk.sitkLinear, sitk.sitkFloat32),
-        "unmoved": carried(sitk.Transform(3, sitk.sitkIdentity), sitk.sitkNearestNeighbor),
-    }
-    agreement = {name: np.mean(route == values) for name, route in routes.items()}
+    if values.max() > 10:
+        return wrong("These are grey values: carry `brain_labels`, whose 1, 2 and 3 are names of tissues.")
+    outside = sitk.GetArrayFromImage(sitk.Resample(labels * 0 + 1, pair.fixed, pair.transform)) == 0
+    if values[outside].all():
+        return wrong("What lies outside the labels has become a tissue: their default value is 0, no label.")
+    agreement = {way: np.mean(carried == values) for way, carried in carried_labels().items()}
     likeliest = max(agreement, key=agreement.get)
-    if likeliest.startswith("linear") and agreement[likeliest] > 0.999:
-        return wrong("They are in the right place, but linear interpolation invented labels at the borders.")
+    kind = likeliest.split(",")[0]
+    if kind in ("linear", "B-spline") and agreement[likeliest] > 0.999:
+        return wrong(f"They are in the right place, but {kind} interpolation invented labels at the borders.")
     if likeliest == "unmoved" and agreement[likeliest] > 0.999:
         return wrong("The labels were not moved at all: give the transform of the pair.")
     # There are more good ways, such as one probability map per label; they agree but for thin structures.
-    both = [(values == n, routes["nearest"] == n) for n in (1, 2, 3)]
+    both = [(values == n, carried_labels()["nearest"] == n) for n in (1, 2, 3)]
     dice = [2 * np.sum(a & b) / (np.sum(a) + np.sum(b)) for a, b in both]
     if min(dice) > 0.8:
         return right("These are labels that exist, where they belong.")
@@ -267,25 +284,48 @@ def labels_on_the_fixed_grid(given) -> Verdict:
 def share_inside(given) -> Verdict:
     head, grid = data.load("brain_t1_2mm"), data.load("brain_t1")
     half = sitk.TranslationTransform(3, (head.GetSize()[0] * head.GetSpacing()[0] / 2, 0, 0))
-    corner = head[:20, :20, :20]
+    corner, core = head[:20, :20, :20], head[40:60, 40:60, 40:60]
     to_the_head = sitk.TranslationTransform(3, np.subtract(Grid.of(head).middle, Grid.of(corner).middle).tolist())
     cases = (
-        (head, head, sitk.TranslationTransform(3, (0, 0, 900)), 0.0),
-        (head, head, sitk.TranslationTransform(3), 1.0),
-        (head, head, half, 0.5),
-        (grid, head, half, 0.5),
-        (corner, head, to_the_head, 1.0),
+        (head, head, sitk.TranslationTransform(3, (0, 0, 900))),
+        (core, head, sitk.TranslationTransform(3)),
+        (head, head, half),
+        (grid, head, half.GetInverse()),
+        (corner, head, to_the_head),
+        (core, head, sitk.TranslationTransform(3, (50, 0, 0))),
     )
-    answers = np.array([numbers(call(given, *case[:3]), 1)[0] for case in cases])
-    truth = np.array([case[3] for case in cases])
+    answers = np.array([numbers(call(given, *case), 1)[0] for case in cases])
+    truth = np.array([0, 1, 0.5, 0.5, 1, 1])
     if close(answers, 100 * truth, 10):
         return wrong("That is in per cent: the answer should be a number from 0 to 1.")
     if close(answers, 1 - truth, 0.1):
         return wrong("You counted the points that look outside: count those that look inside.")
     if close(answers, 1):
         return wrong("Every point seems to be inside: map it with the transform before you look for it.")
-    if close(answers[:-1], truth[:-1], 0.1) and close(answers[-1], 0, 0.1):
-        return wrong("You looked from the moving image to the fixed one: map points of the fixed grid, do not invert.")
+    known = (  # a mistake, and what it answers for the six cases
+        (
+            wrong("One bound is missing: an index inside is at least 0, and smaller than the size."),
+            (0, 1, 1, 0.5, 1, 1),
+            (1, 1, 0.5, 1, 1, 1),
+        ),
+        (
+            wrong("You looked from the moving image to the fixed one: map points of the fixed grid, do not invert."),
+            (0, 1, 0.5, 0.5, 0, 1),
+            (0, 0, 0.5, 0.5, 0, 0),
+        ),
+        (
+            wrong("The mapped point is looked up in `fixed`: it is a place in the moving image, so ask `moving`."),
+            (0, 1, 0.5, 0.5, 0, 0),
+            (0, 1, 0.5, 0, 1, 0),
+        ),
+        (
+            wrong("You compare an index of `moving` with the size of `fixed`: take that of `moving`."),
+            (0, 0, 0.5, 1, 0, 0),
+        ),
+    )
+    for verdict, *rows in known:
+        if any(close(answers, row, 0.13) for row in rows):
+            return verdict
     for answer, share in zip(answers, truth, strict=True):
         if not close(answer, share, 0.13):  # a coarse set of points is what the exercise asks for
             return wrong(f"For one of the pairs tried, {share:.0%} lie inside, and your function says {answer:.2f}.")
