@@ -57,13 +57,13 @@ def test_the_determinant_of_an_affine_map_is_its_own_at_every_voxel(direction):
     np.testing.assert_allclose(sitk.GetArrayFromImage(found), np.linalg.det(matrix), atol=1e-6)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e200])
 def test_a_field_that_is_not_known_everywhere_is_not_called_smooth(bad):
     values = np.zeros((8, 8, 8, 3))
     values[2:4] = bad
     field = sitk.GetImageFromArray(values, isVector=True)
     for measure in (evaluate.folding, evaluate.jacobian_determinant):
-        with pytest.raises(ValueError, match="not finite numbers in 128 voxels"):
+        with pytest.raises(ValueError, match="NaN, infinite or overflowing values in 128 voxels"):
             measure(field)
 
 
@@ -90,7 +90,7 @@ def test_what_a_field_error_cannot_be_measured_on_is_explained():
         evaluate.field_error(mask, identity, mask)
     with pytest.raises(ValueError, match="the true field and the mask do not lie on the same grid"):
         evaluate.field_error(identity, field_of(lambda x: x)[1:, :, :], mask)
-    with pytest.raises(ValueError, match="the found field holds values in the mask that are not finite"):
+    with pytest.raises(ValueError, match="the found field takes 1000 voxels of the mask to places that are not finite"):
         evaluate.field_error(field_of(lambda x: x * np.nan), identity, mask)
 
 
@@ -127,3 +127,45 @@ def test_masks_that_are_label_maps_or_vector_images_are_refused():
             evaluate.field_error(still, still, other)
         with pytest.raises(ValueError, match="the mask must have one number per voxel"):
             evaluate.folding(field_of(lambda x: 0 * x), other)
+
+
+def test_a_mask_that_is_an_array_or_holds_nan_is_refused():
+    still, unknown = sitk.Transform(3, sitk.sitkIdentity), sitk.Image(10, 10, 10, sitk.sitkFloat32) + 1
+    unknown[0, 0, 0] = np.nan
+    for bad, kind, sentence in (
+        (unknown, ValueError, "the mask holds NaN or infinite values in 1 voxels"),
+        (np.ones((10, 10, 10)), TypeError, "the mask must be a SimpleITK image, not ndarray"),
+    ):
+        with pytest.raises(kind, match=sentence):
+            evaluate.field_error(still, still, bad)
+        with pytest.raises(kind, match=sentence):
+            evaluate.inverse_consistency(still, still, bad)
+        with pytest.raises(kind, match=sentence):
+            evaluate.folding(field_of(lambda x: 0 * x), bad)
+    with pytest.raises(TypeError, match="the field must be a SimpleITK image, not ndarray"):
+        evaluate.folding(np.zeros((10, 10, 10, 3)))
+
+
+def test_a_transform_that_leads_nowhere_has_no_error():
+    """A registration that failed leaves NaN in its parameters; a mean of NaN is printed, compared and believed."""
+    lost, still = sitk.TranslationTransform(3, (np.nan, 0, 0)), sitk.Transform(3, sitk.sitkIdentity)
+    mask, points = sitk.Image(10, 10, 10, sitk.sitkUInt8) + 1, np.zeros((4, 3))
+    with pytest.raises(ValueError, match="the transform takes a landmark to no finite place"):
+        evaluate.tre(lost, points, points)
+    for found, truth, name in ((lost, still, "found"), (still, lost, "true")):
+        with pytest.raises(
+            ValueError, match=f"the {name} transform takes 1000 voxels of the mask to places that are not"
+        ):
+            evaluate.field_error(found, truth, mask)
+    for there, back in ((lost, still), (still, lost)):
+        with pytest.raises(ValueError, match="the round trip's transform takes 1000 voxels"):
+            evaluate.inverse_consistency(there, back, mask)
+
+
+def test_ways_of_other_dimensions_are_refused():
+    flat, still = sitk.Transform(2, sitk.sitkIdentity), sitk.Transform(3, sitk.sitkIdentity)
+    mask = sitk.Image(10, 10, 10, sitk.sitkUInt8) + 1
+    with pytest.raises(ValueError, match="the way there is 2-D, and the way back 3-D"):
+        evaluate.inverse_consistency(flat, still, mask)
+    with pytest.raises(ValueError, match="a 2-D transform has no place on a 3-D grid"):
+        evaluate.inverse_consistency(flat, flat, mask)

@@ -1,5 +1,11 @@
-"""How good is a registration or a segmentation?"""
+"""How good is a registration or a segmentation?
 
+No number is made of nothing: where a mask is empty, overlaps and distances are 0/0 or infinite, and these functions
+raise ValueError with a sentence; `detection` counts such cases.
+"""
+
+from regseg.evaluate.lesions import Detection, detection
+from regseg.evaluate.overlaps import Overlap, centreline_dice, overlap
 from regseg.evaluate.registration import (
     FieldError,
     field_error,
@@ -8,17 +14,31 @@ from regseg.evaluate.registration import (
     jacobian_determinant,
     tre,
 )
-from regseg.evaluate.segmentation import Overlap, SurfaceDistance, overlap, surface_distance
+from regseg.evaluate.surfaces import (
+    DirectedDistance,
+    Margin,
+    SurfaceDistance,
+    margin,
+    surface_dice,
+    surface_distance,
+)
 
 __all__ = [
+    "Detection",
+    "DirectedDistance",
     "FieldError",
+    "Margin",
     "Overlap",
     "SurfaceDistance",
+    "centreline_dice",
+    "detection",
     "field_error",
     "folding",
     "inverse_consistency",
     "jacobian_determinant",
+    "margin",
     "overlap",
+    "surface_dice",
     "surface_distance",
     "tre",
 ]

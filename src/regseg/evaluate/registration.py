@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+from regseg.evaluate.inputs import inside, require_image, require_same_grid
 from regseg.grid import Grid
 
 
@@ -47,7 +48,8 @@ def tre(transform: sitk.Transform, fixed_points: np.ndarray, moving_points: np.n
     Raises
     ------
     ValueError
-        The two sets do not match, hold no point or a NaN, or have another dimension than the transform.
+        The two sets do not match, hold no point or a NaN, or have another dimension than the transform; or the
+        transform takes a point to a place that is not a finite number.
 
     References
     ----------
@@ -66,6 +68,10 @@ def tre(transform: sitk.Transform, fixed_points: np.ndarray, moving_points: np.n
     if not (np.isfinite(fixed_points).all() and np.isfinite(moving_points).all()):
         raise ValueError("a landmark has a coordinate that is not a finite number: remove the pair it belongs to")
     mapped = np.array([transform.TransformPoint(point) for point in fixed_points.tolist()])
+    if not np.isfinite(mapped).all():
+        raise ValueError(
+            "the transform takes a landmark to no finite place: did its registration or its inversion fail?"
+        )
     return np.linalg.norm(mapped - moving_points, axis=1)
 
 
@@ -88,12 +94,10 @@ def field_error(found: sitk.Transform | sitk.Image, truth: sitk.Transform | sitk
     Raises
     ------
     ValueError
-        The mask is empty, or a field lies on another grid, has no vectors, or holds a value that is not finite there.
+        The mask is empty or holds NaN; a field lies on another grid or has no vectors; or a voxel of the mask is taken
+        to a place that is not a finite number.
     """
-    inside = _inside(mask)
-    ours, theirs = (_displacements(one, mask, name)[inside] for one, name in ((found, "found"), (truth, "true")))
-    distances = np.linalg.norm(ours - theirs, axis=-1)
-    return FieldError(float(distances.mean()), float(np.percentile(distances, 95)), float(distances.max()))
+    return _error(_displacements(found, mask, "the found") - _displacements(truth, mask, "the true"))
 
 
 def inverse_consistency(there: sitk.Transform, back: sitk.Transform, mask: sitk.Image) -> FieldError:
@@ -114,14 +118,17 @@ def inverse_consistency(there: sitk.Transform, back: sitk.Transform, mask: sitk.
     Raises
     ------
     ValueError
-        The mask is empty, or a transform has another dimension.
+        The mask is empty or holds NaN; or a transform has another dimension, or takes a voxel of the mask to a place
+        that is not a finite number.
 
     References
     ----------
     Christensen, Johnson: Consistent image registration. IEEE TMI 20(7), 2001.
     """
-    home = sitk.Transform(mask.GetDimension(), sitk.sitkIdentity)
-    return field_error(sitk.CompositeTransform([back, there]), home, mask)  # the last acts first
+    if there.GetDimension() != back.GetDimension():
+        raise ValueError(f"the way there is {there.GetDimension()}-D, and the way back {back.GetDimension()}-D")
+    round_trip = sitk.CompositeTransform([back, there])  # the last acts first
+    return _error(_displacements(round_trip, mask, "the round trip's"))
 
 
 def jacobian_determinant(field: sitk.Image) -> sitk.Image:
@@ -142,14 +149,13 @@ def jacobian_determinant(field: sitk.Image) -> sitk.Image:
     Raises
     ------
     ValueError
-        `field` is not a displacement field, or holds a value that is not a finite number.
+        `field` is not a displacement field, or holds NaN, an infinite value, or one above 1e100.
     """
-    grid = Grid.of(field)
-    vectors = _vectors(field, "the field")
-    if not np.isfinite(vectors).all():
-        count = int(np.count_nonzero(~np.isfinite(vectors).all(axis=-1)))
+    vectors, grid = _vectors(field, "the field"), Grid.of(field)
+    unknown = np.count_nonzero(~(np.abs(vectors) < 1e100).all(axis=-1))  # a product of three is a number up to 1e308
+    if unknown:
         raise ValueError(
-            f"the displacement field holds values that are not finite numbers in {count} voxels: whether it folds "
+            f"the displacement field holds NaN, infinite or overflowing values in {unknown} voxels: whether it folds "
             "there is not known. Did its inversion or its registration fail?"
         )
     # SimpleITK's filter differentiates along the index axes and takes the vectors as if they were given along them too,
@@ -181,29 +187,44 @@ def folding(field: sitk.Image, mask: sitk.Image | None = None) -> float:
     Raises
     ------
     ValueError
-        `field` is not a displacement field or holds a value that is not a finite number, or the mask is empty or lies
-        on another grid.
+        `field` is not a displacement field or holds NaN, an infinite value, or one above 1e100; or the mask is empty,
+        holds NaN or lies on another grid.
     """
     folded = sitk.GetArrayFromImage(jacobian_determinant(field)) <= 0
     if mask is None:
         return float(np.mean(folded))
+    places = inside(mask)
     require_same_grid(field, mask, "the field", "the mask")
-    return float(np.mean(folded[_inside(mask)]))
+    return float(np.mean(folded[places]))
+
+
+def _error(differences: np.ndarray) -> FieldError:
+    distances = np.linalg.norm(differences, axis=-1)
+    return FieldError(float(distances.mean()), float(np.percentile(distances, 95)), float(distances.max()))
 
 
 def _displacements(one: sitk.Transform | sitk.Image, mask: sitk.Image, name: str) -> np.ndarray:
-    """The displacements in mm, of shape (z, y, x, component), at the voxels of the mask."""
+    """The displacements in mm, of shape (n, component), of the voxels in the mask."""
+    places = inside(mask)
     if isinstance(one, sitk.Transform):
-        return sitk.GetArrayFromImage(Grid.of(mask).sample(one))
-    require_same_grid(one, mask, f"the {name} field", "the mask")
-    vectors = _vectors(one, f"the {name} field")
-    if not np.isfinite(vectors[_inside(mask)]).all():
-        raise ValueError(f"the {name} field holds values in the mask that are not finite numbers")
-    return vectors
+        name, vectors = f"{name} transform", sitk.GetArrayFromImage(Grid.of(mask).sample(one))
+    else:
+        name = f"{name} field"
+        vectors = _vectors(one, name)
+        require_same_grid(one, mask, name, "the mask")
+    displacements = vectors[places]
+    lost = np.count_nonzero(~np.isfinite(displacements).all(axis=-1))
+    if lost:
+        raise ValueError(
+            f"{name} takes {lost} voxels of the mask to places that are not finite numbers: did its registration or "
+            "its inversion fail?"
+        )
+    return displacements
 
 
 def _vectors(field: sitk.Image, name: str) -> np.ndarray:
     """The displacements of a field, (z, y, x, component)."""
+    require_image(field, name)
     vectors, dimension = field.GetPixelIDTypeAsString().startswith("vector"), field.GetDimension()
     components = field.GetNumberOfComponentsPerPixel() if vectors else 1
     if components != dimension:
@@ -212,30 +233,3 @@ def _vectors(field: sitk.Image, name: str) -> np.ndarray:
             f"{components}: make one with sitk.TransformToDisplacementField"
         )
     return sitk.GetArrayFromImage(field)
-
-
-def _inside(mask: sitk.Image) -> np.ndarray:
-    require_scalar(mask, "the mask")
-    inside = sitk.GetArrayViewFromImage(mask) != 0
-    if not inside.any():
-        raise ValueError("the mask is empty: there is no voxel to look at")
-    return inside
-
-
-def require_scalar(image: sitk.Image, name: str) -> None:
-    """Raise ValueError unless an image has one number per voxel."""
-    kind = image.GetPixelIDTypeAsString()
-    if kind.startswith(("label", "vector")):  # SimpleITK, asked for the voxels of a label map, ends Python itself
-        raise ValueError(
-            f"{name} must have one number per voxel, and its voxels are a {kind}: make a label map an image with "
-            "sitk.LabelMapToLabel, and of a vector image take one component with sitk.VectorIndexSelectionCast"
-        )
-
-
-def require_same_grid(one: sitk.Image, other: sitk.Image, name: str, other_name: str) -> None:
-    """Raise ValueError unless the voxels of both images are the same."""
-    if not Grid.of(one).matches(Grid.of(other)):
-        raise ValueError(
-            f"{name} and {other_name} do not lie on the same grid (size, origin, spacing or direction differ): "
-            "resample one onto the other first, labels with sitk.sitkNearestNeighbor"
-        )
