@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from functools import cache
 
 import numpy as np
 import SimpleITK as sitk
 
 from regseg import data, evaluate
-from regseg.check.deformable_registration import BUDGET, MARK, small_pair, wild
+from regseg.check.deformable_registration import FAR, MARK, pyramid, small_pair, wild
 from regseg.grid import Grid
 
 # --- what the answers below are made of ------------------------------------------------------------------------------
@@ -53,6 +52,11 @@ def by_quantiles(fixed, moving) -> sitk.Image:
     return (moving - float(np.median(other))) * float(scale) + float(np.median(one))
 
 
+def to_the_same_range(fixed, moving) -> sitk.Image:
+    values = sitk.GetArrayViewFromImage(fixed)
+    return sitk.RescaleIntensity(moving, float(values.min()), float(values.max()))
+
+
 def bend() -> sitk.Transform:
     return data.load_pair("pair_composite").transform
 
@@ -62,6 +66,10 @@ def back_through(rounds: int) -> np.ndarray:
     for _ in range(rounds):
         guess = guess + np.array(MARK) - bend().TransformPoint(guess.tolist())
     return guess
+
+
+def index_of(point) -> tuple[int, ...]:
+    return data.load_pair("pair_composite").fixed.TransformPhysicalPointToIndex(np.asarray(point).tolist())
 
 
 def metric(fixed, moving, one) -> float:
@@ -101,7 +109,10 @@ def demons(fixed, moving, levels=((4, 60), (2, 60), (1, 30)), smooth=0.8, start=
 @cache
 def truths() -> tuple:
     """Fixed images of the practice exercises, each with its true transform."""
-    return tuple((sitk.GetArrayFromImage(one.fixed), one.transform) for one in map(small_pair, (101, 102, 103)))
+    return tuple(
+        (sitk.GetArrayFromImage(one.fixed), one.transform)
+        for one in [small_pair(103), *(small_pair(seed, 12) for seed in FAR)]
+    )
 
 
 def truth_of(fixed, _moving) -> sitk.Transform:
@@ -140,10 +151,20 @@ def nothing(_fixed, _moving) -> sitk.Transform:
 
 
 def slowly(fixed, moving) -> sitk.Transform:
-    start = time.process_time()
-    while time.process_time() - start < BUDGET + 0.1:
-        pass
-    return truth_of(fixed, moving)
+    return [pyramid(fixed, moving), truth_of(fixed, moving)][1]
+
+
+def rigid_and_demons(fixed, moving) -> sitk.Transform:
+    """A rigid step on few voxels, and a few rounds of Demons on the finest level."""
+    method = sitk.ImageRegistrationMethod()
+    method.SetMetricAsMattesMutualInformation(32)
+    method.SetMetricSamplingStrategy(method.RANDOM)
+    method.SetMetricSamplingPercentage(0.03, seed=1)
+    method.SetInterpolator(sitk.sitkLinear)
+    method.SetOptimizerAsRegularStepGradientDescent(4.0, 1e-3, 60, gradientMagnitudeTolerance=1e-8)
+    method.SetOptimizerScalesFromPhysicalShift()
+    method.SetInitialTransform(sitk.Euler3DTransform(Grid.of(fixed).middle), inPlace=False)
+    return demons(fixed, moving, [(1, 10)], start=method.Execute(fixed, moving))
 
 
 # --- the right routes: exercise → answers, each made when it is needed -----------------------------------------------
@@ -158,8 +179,8 @@ RIGHT = {
     "05-prepare": [lambda: matched, lambda: by_quantiles, lambda: lambda f, m: matched(f, m, levels=128)],
     "05-inverse": [lambda: back_through(20), lambda: back_through(8).tolist()],
     "05-trust": [lambda: trusted],
-    "05-pyramid": [lambda: demons],
-    "05-budget": [lambda: truth_of],
+    "05-pyramid": [lambda: demons, lambda: pyramid],
+    "05-budget": [lambda: truth_of, lambda: rigid_and_demons],
 }
 
 # --- the known mistakes: exercise → (part of the expected sentence, answer) ------------------------------------------
@@ -169,6 +190,8 @@ WRONG = {
         ("You divided", lambda: 8 / 0.75),
         ("third power", lambda: 8 * 0.75**3),
         ("how much is lost", lambda: 2),
+        ("in another unit", lambda: 6000),
+        ("in another unit", lambda: 0.006),
         ("Multiply or divide", lambda: 8),
     ],
     "05-fold": [
@@ -178,6 +201,10 @@ WRONG = {
         ("longest arrow", lambda: position(extreme(np.argmax, sitk.VectorMagnitude)[::-1])),
         ("space expands", lambda: position(extreme(np.argmax)[::-1])),
         ("above zero there", lambda: (0, 0, 0)),
+        (
+            "does not look at the direction",
+            lambda: position(extreme(of=sitk.DisplacementFieldJacobianDeterminant)[::-1]),
+        ),
     ],
     "05-consistency": [
         ("You went back first", lambda: lambda there, back, points: lengths(astray(back, there, points)).mean()),
@@ -187,6 +214,8 @@ WRONG = {
         ),
         ("the way there alone", lambda: lambda there, _, points: lengths(moved(there, points) - points).mean()),
         ("mean over coordinates", lambda: lambda *given: np.abs(astray(*given)).mean()),
+        ("root of the mean square", lambda: lambda *given: np.sqrt((lengths(astray(*given)) ** 2).mean())),
+        ("mean of the arrows", lambda: lambda *given: np.linalg.norm(astray(*given).mean(axis=0))),
         ("furthest from home", lambda: lambda *given: lengths(astray(*given)).max()),
         ("Send each point", lambda: lambda *_: 0.0),
     ],
@@ -197,11 +226,18 @@ WRONG = {
         ("shows the fixed image", lambda: lambda fixed, moving: matched(moving, fixed)),
         ("shows the fixed image", lambda: lambda fixed, _: fixed),
         ("still has other grey levels", lambda: lambda _, moving: moving + 20),
+        ("still has other grey levels", lambda: lambda fixed, moving: matched(fixed, moving, levels=4)),
+        ("still has other grey levels", lambda: to_the_same_range),
+        ("Bright has become dark", lambda: lambda _, moving: sitk.InvertIntensity(moving)),
+        ("One grey level everywhere", lambda: lambda _, moving: moving * 0 + 7),
     ],
     "05-inverse": [
         ("You applied the transform itself", lambda: bend().TransformPoint(MARK)),
         ("in the moving scan", lambda: MARK),
         ("first round", lambda: back_through(1)),
+        ("turned round", lambda: back_through(20)[::-1]),
+        ("those of RAS", lambda: back_through(20) * (-1, -1, 1)),
+        ("That is an index", lambda: index_of(back_through(20))),
         ("within half a millimetre", lambda: (0, 0, 0)),
     ],
     "05-trust": [
@@ -213,12 +249,13 @@ WRONG = {
     "05-pyramid": [
         ("It moves nothing", lambda: nothing),
         ("further away than before", lambda: away),
-        ("It folds", lambda: torn),
+        ("folds in", lambda: torn),
         ("is wanted", lambda: half_way),
+        ("is wanted", lambda: lambda fixed, moving: demons(fixed, moving, [(1, 60)])),
     ],
     "05-budget": [
         ("is wanted", lambda: half_way),
         ("it folds in", lambda: torn),
-        ("processor time", lambda: slowly),
+        ("of the time of the pyramid", lambda: slowly),
     ],
 }

@@ -117,6 +117,18 @@ def share(result, *, over=("done", "failed"), failed=("failed",), percent=1) -> 
     return percent * sum(count[kind] for kind in failed) / sum(count[kind] for kind in over)
 
 
+def share_at_the_end(result) -> float:
+    last = [each.status for each in result.report if each.iteration == max(one.iteration for one in result.report)]
+    return last.count("failed") / (last.count("failed") + last.count("done"))
+
+
+def share_of_places(result) -> float:
+    """Each block once: failed, if it ever failed."""
+    failed = {each.index for each in result.report if each.status == "failed"}
+    seen = {each.index for each in result.report if each.status != "skipped"}
+    return len(failed) / len(seen)
+
+
 def cells() -> int:
     return int(np.prod([np.ceil(n * SCAN_SPACING / 4) for n in SCAN_SIZE]))
 
@@ -179,6 +191,7 @@ WRONG = {
         ("NaN", lambda: lambda votes, field: field.values + votes.vector / votes.weight),
         ("add it to the field", lambda: lambda votes, field: normalised(votes, field) - field.values),
         ("as before", lambda: distributed.MockReduction()),
+        ("sign is turned", lambda: lambda votes, field: 2 * field.values - normalised(votes, field)),
         ("no displacement yet", lambda: lambda votes, field: field.values + smoothed(votes.vector)),
         ("x and y are mixed", lambda: mixed),
         ("smooth less", lambda: lambda votes, field: normalised(votes, field, 12.0)),
@@ -189,6 +202,8 @@ WRONG = {
         ("smooth more", lambda: only_holes),
     ],
     "10-report": [
+        ("last iteration alone", lambda: share_at_the_end),
+        ("each block once", lambda: share_of_places),
         ("per cent", lambda: lambda result: share(result, percent=100)),
         ("not meant to be registered", lambda: lambda result: share(result, over=("done", "skipped", "failed"))),
         (
@@ -203,7 +218,7 @@ WRONG = {
         ("six are enough", lambda: cells() * 12 * 4 / 1e6),
         ("b alone", lambda: cells() * 3 * 4 / 1e6),
         ("A alone", lambda: cells() * 6 * 4 / 1e6),
-        ("four bytes each", lambda: cells() * 9 * 8 / 1e6),
+        ("Twice too much", lambda: cells() * 9 * 8 / 1e6),
         ("counted voxels", lambda: np.prod(SCAN_SIZE) * 36 / 1e6),
         ("right in bytes", lambda: cells() * 36),
         ("Multiply", lambda: 1),

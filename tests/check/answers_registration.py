@@ -29,6 +29,16 @@ def clicks(*, exchanged=False, reversed_order=False) -> sitk.Transform:
     return sitk.LandmarkBasedTransformInitializer(sitk.VersorRigid3DTransform(), fixed.ravel(), moving.ravel())
 
 
+def affine_from_clicks(*, stretch=1.0) -> sitk.AffineTransform:
+    """The rigid start from the clicks, written as an affine transform; or one that also stretches."""
+    rigid = clicks()
+    start = sitk.AffineTransform(3)
+    start.SetMatrix((stretch * np.array(rigid.GetMatrix())).tolist())
+    start.SetCenter(rigid.GetCenter())
+    start.SetTranslation(rigid.GetTranslation())
+    return start
+
+
 def plate() -> sitk.Image:
     image = sitk.BinShrink(sitk.Cast(data.load_pair("pair_rigid").fixed, sitk.sitkFloat32), [2, 2, 2])
     array = sitk.GetArrayFromImage(image)
@@ -56,6 +66,11 @@ def with_splines(fixed, moving, points, transform):
     return image, bring_over(fixed, moving, points, transform)[1]
 
 
+def with_an_image_of_the_notebook(fixed, moving, points, transform):
+    other = sitk.Resample(data.load("brain_labels"), fixed, sitk.Transform(), sitk.sitkNearestNeighbor)
+    return other, bring_over(fixed, moving, points, transform)[1]
+
+
 RIGHT = {
     "04-metric": [lambda: "Mattes MI", lambda: " mattes mi "],
     "04-rescue": [lambda: start(150), lambda: start(170), clicks],
@@ -68,13 +83,13 @@ RIGHT = {
     "04-best": [lambda: "B"],
     "04-verify": [lambda: (15, 12), lambda: [15.0, 12.0]],
     "04-inverse": [lambda: bring_over, lambda: with_splines],
-    "04-clicks": [clicks],
+    "04-clicks": [clicks, affine_from_clicks],
 }
 
 WRONG = {
     "04-metric": [
         ("expects equal grey values", lambda: "mean squares"),
-        ("follow a line", lambda: "correlation"),
+        ("Without a mask", lambda: "correlation"),
         ("another one is faster", lambda: "local correlation"),
         ("A good idea", lambda: "joint histogram MI"),
     ],
@@ -84,6 +99,7 @@ WRONG = {
         ("its sign is not", lambda: start(-150)),
         ("This start is still", lambda: start(60)),
         ("This start is still", lambda: start(130)),
+        ("That is the inverse", lambda: clicks().GetInverse()),
         ("Give an Euler3DTransform", lambda: sitk.BSplineTransformInitializer(plate(), [2, 2, 2])),
     ],
     "04-stop": [
@@ -99,7 +115,7 @@ WRONG = {
         ("still inside the mask", lambda: plate() > 20),
         ("keep more", small_mask),
     ],
-    "04-best": [("displaced along z", lambda: "A"), ("border is turned away", lambda: "C")],
+    "04-best": [("runs along z", lambda: "A"), ("off in the plane", lambda: "C")],
     "04-verify": [
         ("counts rows first", lambda: (12, 15)),
         ("strip below the head", lambda: (1, 23)),
@@ -107,6 +123,8 @@ WRONG = {
         ("are chance", lambda: (10, 8)),
     ],
     "04-inverse": [
+        ("The order", lambda: lambda *given: bring_over(*given)[::-1]),
+        ("is another one", lambda: with_an_image_of_the_notebook),
         ("Return two things", lambda: lambda *given: bring_over(*given)[0]),
         ("one row of x, y, z", lambda: lambda *given: (bring_over(*given)[0], bring_over(*given)[1].ravel())),
         ("image now goes the wrong way", lambda: lambda *given: bring_over(*given, image_inverse=True)),
@@ -121,6 +139,8 @@ WRONG = {
     "04-clicks": [
         ("That is the inverse", lambda: clicks(exchanged=True)),
         ("do not meet", lambda: clicks(reversed_order=True)),
-        ("scale or shear", lambda: sitk.AffineTransform(3)),
+        ("do not meet", lambda: sitk.AffineTransform(3)),
+        ("scales, shears or bends", lambda: affine_from_clicks(stretch=1.1)),
+        ("scales, shears or bends", lambda: sitk.BSplineTransformInitializer(plate(), [2, 2, 2])),
     ],
 }

@@ -144,7 +144,7 @@ def a_block_method_for_two_contrasts(given) -> Verdict:
         if close(found, -wanted, NEAR):
             return wrong("The opposite: the transform takes points of the fixed image to points of the moving one.")
         return wrong("It misses the shift here: does it compare greys that are not meant to be equal?")
-    return right("It asks how well one grey lets you guess the other, and not whether they are equal.")
+    return right("It does not ask whether greys are equal, so it finds the shift in spite of the contrast.")
 
 
 @exercise("10-block")
@@ -241,6 +241,8 @@ def a_reduction(given) -> Verdict:
         return wrong("The field is as before: add what the votes want.")
     if about(further[firm], FURTHER[firm].mean(axis=0)):
         return wrong("x and y are mixed: your filter runs over the first axis too, so smooth each component by itself.")
+    if about(further[firm], -FURTHER[firm]):
+        return wrong("The sign is turned: what the votes want is added to the field, and not taken away.")
     if not about(further[firm], FURTHER[firm]):
         return wrong("Sums of votes are no displacement yet: divide the sum of w d by the sum of w.")
     if rise(further) < 0.6 * rise(FURTHER):
@@ -257,20 +259,24 @@ def a_reduction(given) -> Verdict:
 # --- what a registration reports --------------------------------------------------------------------------------------
 
 
-def reported(done: int, skipped: int, failed: int) -> Result:
-    """A result with so many reports of each kind."""
+def reported(*iterations: tuple[int, int, int]) -> Result:
+    """A result whose blocks were done, skipped and failed so often in each iteration."""
     from regseg.distributed import BlockReport, Field, Result
 
     lattice = Grid((4, 4), (4.0, 4.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
-    kinds = ["done"] * done + ["skipped"] * skipped + ["failed"] * failed
-    report = [BlockReport(0, 0, (number, 0), kind) for number, kind in enumerate(kinds)]
+    report = []
+    for iteration, (done, skipped, failed) in enumerate(iterations):
+        kinds = ["done"] * done + ["failed"] * failed + ["skipped"] * skipped
+        report += [BlockReport(0, iteration, (number, 0), kind) for number, kind in enumerate(kinds)]
     return Result(Field.zero(lattice), sitk.AffineTransform(2), Path(), report)
 
 
 @exercise("10-report")
 def share_of_failed_blocks(given) -> Verdict:
-    for done, skipped, failed in ((12, 20, 4), (9, 5, 0), (30, 2, 10)):
-        answer = numbers(call(given, reported(done, skipped, failed)), 1)[0]
+    for iterations in (((12, 20, 4), (14, 20, 2)), ((9, 5, 0),), ((30, 2, 10), (38, 2, 2))):
+        done, skipped, failed = np.sum(iterations, axis=0).tolist()
+        answer = numbers(call(given, reported(*iterations)), 1)[0]
+        last_done, _, last_failed = iterations[-1]
         if close(answer, failed / (done + failed)):
             continue
         if close(answer, 100 * failed / (done + failed), 0.1):
@@ -281,6 +287,10 @@ def share_of_failed_blocks(given) -> Verdict:
             return wrong("A skipped block has not failed: there is nothing to register in it.")
         if close(answer, failed):
             return wrong("That is how many have failed: divide by how many should have been registered.")
+        if close(answer, last_failed / (last_done + last_failed)):
+            return wrong("That is the last iteration alone: the report has an entry for each block of each iteration.")
+        if close(answer, max(one[2] for one in iterations) / (done + failed) * len(iterations)):
+            return wrong("You counted each block once: the report has an entry for each block of each iteration.")
         if close(answer, failed / max(done, 1)):
             return wrong("You divide by the blocks that are done: the failed ones should have been registered too.")
         return wrong(f"With {done} blocks done, {skipped} skipped and {failed} failed, your function says {answer:g}.")
@@ -307,7 +317,7 @@ def what_travels(given) -> Verdict:
     if is_about(cells * 6 * 4):
         return wrong("That is A alone: b travels as well.")
     if is_about(cells * 9 * 8):
-        return wrong("The votes are stored as 32-bit floats, four bytes each.")
+        return wrong("Twice too much: a 32-bit float has four bytes, and both images together cast one vote.")
     if is_about(np.prod(SCAN_SIZE) * 9 * 4) or is_about(np.prod(SCAN_SIZE) / CELL**3 * 9 * 4):
         return wrong("You counted voxels: a cell is 4 mm wide, and a voxel a quarter of a millimetre.")
     if close(answer, cells * 9 * 4, 0.06 * cells * 9 * 4):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -66,6 +67,11 @@ def judge(name: str, given: Any) -> Verdict:
         return wrong(f"I cannot check this without an image that is not here. {problem}")
     except Exception as problem:  # a learner must never meet a traceback of ours
         return wrong(f"I cannot judge this answer ({type(problem).__name__}): is it of the kind the exercise asks for?")
+
+
+def progress(sentence: str) -> None:
+    """Say what a check does that takes more than a few seconds, where no episode records it."""
+    print(sentence, file=sys.stderr, flush=True)
 
 
 # --- reading answers -------------------------------------------------------------------------------------------------
@@ -135,7 +141,7 @@ def call(function: Any, *arguments: Any) -> Any:
             )
         raise CannotRead(f"Your function stopped with {type(problem).__name__}: {reason}") from None
     if result is None:
-        raise CannotRead("Your function returns nothing: does it end in a return statement?")
+        raise CannotRead("Your function returned nothing (None) here: did it pass a return statement on its way?")
     if _is_open(result):
         raise _StillOpen
     return result
@@ -161,6 +167,12 @@ def close(one: Any, other: Any, within: float = 1e-3) -> bool:
     """True when all numbers agree with the others, or with one number, within an absolute tolerance."""
     one, other = np.asarray(one, float), np.asarray(other, float)
     return other.shape in (one.shape, ()) and bool(np.all(np.abs(one - other) <= within))
+
+
+def correlation(one: Any, other: Any) -> float:
+    """The correlation of two sets of numbers, flattened; 0 where one of them is constant."""
+    one, other = np.ravel(one).astype(float), np.ravel(other).astype(float)
+    return float(np.corrcoef(one, other)[0, 1]) if np.ptp(one) > 0 and np.ptp(other) > 0 else 0.0
 
 
 def same_grid(one: sitk.Image, other: sitk.Image) -> bool:

@@ -11,6 +11,7 @@ from regseg.check.engine import (
     call,
     choice,
     close,
+    correlation,
     exercise,
     image,
     numbers,
@@ -32,7 +33,7 @@ def metric_for_t1_and_ct(given) -> Verdict:
     if answer == "mean squares":
         return wrong("It expects equal grey values in both scans; here it is smallest as far from 0° as you can turn.")
     if answer == "correlation":
-        return wrong("It expects grey values that follow a line; the skull, bright in CT only, moves its valley.")
+        return wrong("Without a mask the skull, bright in CT only, moves its valley: it expects values on one line.")
     return wrong("A good idea for two modalities, but look at its curve: on this pair it is not smallest at 0°.")
 
 
@@ -50,15 +51,16 @@ def error_on_the_side(answer: sitk.Transform) -> float:
     return float(evaluate.tre(answer, pair.fixed_points, partners).mean())
 
 
+def _axes(given: sitk.Transform) -> np.ndarray:
+    """Where a linear transform takes the three axes, as columns."""
+    origin = given.TransformPoint((0.0, 0.0, 0.0))
+    return np.column_stack([np.subtract(given.TransformPoint(end), origin) for end in np.eye(3).tolist()])
+
+
 def turn_left(answer: sitk.Transform) -> float:
     """The rotation, in degrees, that still separates an answer from the true transform."""
     pair, lying = lying_on_the_side()
-
-    def axes(given: sitk.Transform) -> np.ndarray:
-        origin = given.TransformPoint((0.0, 0.0, 0.0))
-        return np.column_stack([np.subtract(given.TransformPoint(end), origin) for end in np.eye(3).tolist()])
-
-    cosine = (np.trace(axes(answer).T @ axes(sitk.CompositeTransform([lying, pair.transform]))) - 1) / 2
+    cosine = (np.trace(_axes(answer).T @ _axes(sitk.CompositeTransform([lying, pair.transform]))) - 1) / 2
     return float(np.rad2deg(np.arccos(np.clip(cosine, -1, 1))))
 
 
@@ -68,16 +70,19 @@ def start_on_the_side(given) -> Verdict:
     error, turn = error_on_the_side(answer), turn_left(answer)
     if turn < 29 and error < 40:
         return right(f"{turn:.0f}° and {error:.0f} mm are left: close enough to roll into the right valley.")
-    if not answer.IsLinear() or not hasattr(answer, "GetAngleZ"):
+    if hasattr(answer, "GetAngleZ"):
+        if abs(answer.GetAngleZ()) > 2 * np.pi:
+            return wrong("The angle seems to be in degrees: SetRotation wants radians.")
+        if close(answer.GetParameters()[:3], 0):
+            return wrong("Middle lies on middle, but nothing is turned: try turns about z, and keep the best.")
+        turned_back = sitk.Euler3DTransform(answer)
+        turned_back.SetRotation(0, 0, -answer.GetAngleZ())
+        if turn_left(turned_back) < 29:
+            return wrong("The size of the angle is right and its sign is not.")
+    if answer.IsLinear() and turn_left(answer.GetInverse()) < 29 and error_on_the_side(answer.GetInverse()) < 40:
+        return wrong("That is the inverse: the transform takes points of the fixed image to `face_down`.")
+    if not hasattr(answer, "GetAngleZ"):
         return wrong("Give an Euler3DTransform, the one with which the registration shall begin.")
-    if abs(answer.GetAngleZ()) > 2 * np.pi:
-        return wrong("The angle seems to be in degrees: SetRotation wants radians.")
-    if close(answer.GetParameters()[:3], 0):
-        return wrong("Middle lies on middle, but nothing is turned: try turns about z, and keep the best.")
-    turned_back = sitk.Euler3DTransform(answer)
-    turned_back.SetRotation(0, 0, -answer.GetAngleZ())
-    if turn_left(turned_back) < 29:
-        return wrong("The size of the angle is right and its sign is not.")
     return wrong(f"This start is still {turn:.0f}° and {error:.0f} mm away: did you keep the smallest metric?")
 
 
@@ -137,15 +142,14 @@ def best_of_three(given) -> Verdict:
     if answer == "B":
         return right("Its landmarks have the smallest mean error of the three.")
     if answer == "A":
-        return wrong("A is displaced along z, and an axial picture hardly shows that.")
-    return wrong("C fits in the middle; the border is turned away by several millimetres.")
+        return wrong("A looks best here: most of its error runs along z, and an axial picture hardly shows that.")
+    return wrong("C is off in the plane that you see, too; its landmarks have the largest mean error of all.")
 
 
 def _alike(one: sitk.Image, other: sitk.Image) -> bool:
     """True when two images show the same in the same place, whatever the interpolator."""
     inside = sitk.GetArrayFromImage(other) > 0
-    values = (sitk.GetArrayFromImage(image)[inside].astype(float) for image in (one, other))
-    return bool(np.corrcoef(*values)[0, 1] > 0.7)
+    return correlation(*(sitk.GetArrayFromImage(image)[inside] for image in (one, other))) > 0.7
 
 
 @exercise("04-inverse")
@@ -156,6 +160,8 @@ def image_and_points(given) -> Verdict:
         result = call(given, fixed, pair.moving, pair.moving_points[:9], pair.transform)
         if not (isinstance(result, tuple | list) and len(result) == 2):
             return wrong("Return two things: the image and the points.")
+        if isinstance(result[1], sitk.Image):
+            return wrong("The order: first the image, then the points.")
         brought, points, back = image(result[0]), np.asarray(result[1], float), pair.transform.GetInverse()
         if not same_grid(brought, fixed):
             return wrong("The image is not on the grid of the fixed image.")
@@ -164,11 +170,16 @@ def image_and_points(given) -> Verdict:
         image_fits = _alike(brought, sitk.Resample(pair.moving, fixed, pair.transform))
         points_fit = close(points, pair.fixed_points[:9], 0.01)
         forward = close(points, [pair.transform.TransformPoint(p) for p in pair.moving_points[:9].tolist()], 0.01)
-        if points_fit and not image_fits:
+        image_backwards = not image_fits and _alike(brought, sitk.Resample(pair.moving, fixed, back))
+        if points_fit and image_backwards:
             return wrong("The points are right; the image now goes the wrong way: resample with the transform itself.")
+        if points_fit and not image_fits:
+            return wrong(
+                "The points are right; the image is another one: use what the function is given, by its names."
+            )
         if image_fits and forward:
             return wrong("The image is right; the points still go from fixed to moving, so they need the inverse.")
-        if forward and _alike(brought, sitk.Resample(pair.moving, fixed, back)):
+        if forward and image_backwards:
             return wrong("Both go the wrong way: only the points need the inverse.")
         if not (image_fits and points_fit):
             return wrong("They do not fit yet: the image with the transform, the points with its inverse.")
@@ -178,11 +189,17 @@ def image_and_points(given) -> Verdict:
 # --- further practice ------------------------------------------------------------------------------------------------
 
 
+def _is_rigid(given: sitk.Transform) -> bool:
+    """True when a transform keeps lengths and angles, whatever its type."""
+    axes = _axes(given)
+    return given.IsLinear() and close(axes.T @ axes, np.eye(3), 1e-4)
+
+
 @exercise("04-clicks")
 def start_from_clicks(given) -> Verdict:
     answer = transform(given)
-    if isinstance(answer, sitk.AffineTransform | sitk.Similarity3DTransform):
-        return wrong("This one may also scale or shear: begin from a VersorRigid3DTransform.")
+    if not _is_rigid(answer):
+        return wrong("This one also scales, shears or bends: begin from a VersorRigid3DTransform.")
     if error_on_the_side(answer) < 1:
         return right("Four exact clicks are a good start; yours at home will be a little less exact.")
     if error_on_the_side(answer.GetInverse()) < 1:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import SimpleITK as sitk
 
-from regseg.grid import Grid
+from regseg.grid import Box, Grid
 from regseg.synth import looks
 from regseg.synth.looks import smooth_noise
 
@@ -72,6 +74,46 @@ def labels(fractions: np.ndarray, grid: Grid) -> sitk.Image:
     """The lesions of `filled` as labels 1 to 8 (uint8), 1 the largest; a voxel counts when half full."""
     numbers = np.where(fractions.max(axis=0) > 0.5, fractions.argmax(axis=0) + 1, 0)
     return grid.image(numbers.astype(np.uint8))
+
+
+def magnified(
+    flair: sitk.Image, labels: sitk.Image, grid: Grid, sigma: float, seed: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a scanner with finer voxels sees of a part of a brain with lesions.
+
+    Parameters
+    ----------
+    flair, labels : sitk.Image
+        A brain without lesions, 0 outside it, and the lesions, both on one grid.
+    grid : Grid
+        The part, in finer voxels.
+    sigma : float
+        The noise inside the brain: a small voxel gives a scanner little signal.
+    seed : sequence of int
+        Of the noise.
+
+    Returns
+    -------
+    values : array (z, y, x), float32
+        Grey values; a lesion has 1000.
+    lesion : array (z, y, x), bool
+        Where more than half of a voxel is lesion.
+    """
+
+    def seen(image: sitk.Image) -> np.ndarray:
+        place = (grid.size, sitk.Transform(), sitk.sitkLinear, grid.origin, grid.spacing, grid.direction)
+        return sitk.GetArrayFromImage(sitk.Resample(image, *place, 0.0, sitk.sitkFloat32))
+
+    coarse = Grid.of(labels)
+    ends = coarse.indices(grid.points([(0,) * grid.dimension, np.subtract(grid.size, 1)]))
+    box = Box(*(tuple(each) for each in (np.floor(ends.min(0)).astype(int), np.ceil(ends.max(0)).astype(int) + 1)))
+    values = seen(flair)
+    inside, share = values > 0, np.zeros_like(values)
+    if sitk.GetArrayViewFromImage(labels)[box.clip(coarse.box).slices].any():  # few parts have any
+        share = seen(sitk.Cast(labels > 0, sitk.sitkFloat32))
+    values += share * (1000 - values)
+    values += sigma * np.random.default_rng(seed).standard_normal(values.shape, np.float32)
+    return values * inside, share > 0.5
 
 
 def rater(labels: sitk.Image, number: int) -> sitk.Image:
