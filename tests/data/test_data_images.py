@@ -166,7 +166,7 @@ def test_two_of_the_shaded_lesions_touch_at_an_edge_only():
 
 
 def test_raters_err_each_in_their_own_way():
-    labels, truth = array("lesion_labels"), array("rater_truth") > 0
+    labels, truth = array("shaded_labels"), array("rater_truth") > 0
     np.testing.assert_array_equal(truth, labels > 0)
     drawn = {k: array(f"rater_{k}") > 0 for k in range(1, 6)}
     volume = {k: drawn[k].sum() / truth.sum() for k in drawn}

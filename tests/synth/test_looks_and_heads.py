@@ -80,6 +80,28 @@ def test_the_brain_of_a_label_map_leaves_out_what_is_no_brain():
     assert brain.dtype == np.uint8 and brain[:2].all() and not brain[2:].any()
 
 
+def test_an_anatomy_is_a_t1_scan_and_its_structures_in_voxels_twice_as_wide():
+    numbers = np.zeros((80, 80, 80), np.int32)
+    numbers[10:70, 10:70, 10:70] = 24  # fluid round the brain
+    numbers[12:68, 12:68, 12:68] = 42
+    numbers[20:60, 20:60, 20:60] = 2
+    numbers[30:50, 30:40, 30:40], numbers[30:50, 30:40, 40:50] = 4, 50
+    scan, found = heads.anatomy(GRID.image(numbers), seed=3)
+    assert Grid.of(scan).matches(Grid.of(found)) and found.GetSpacing() == (2, 2, 2)
+
+    shapes = sitk.LabelShapeStatisticsImageFilter()
+    shapes.Execute(found)
+    assert shapes.GetLabels() == (1, 2, 3, 4)
+    assert [shapes.GetPhysicalSize(n) for n in (1, 4)] == [2000, 2000]
+    for number, structure in ((4, 1), (50, 4)):  # where it was, in mm
+        middle = GRID.points(np.argwhere(numbers == number)[:, ::-1].mean(axis=0))
+        np.testing.assert_allclose(shapes.GetCentroid(structure), middle, atol=1)
+
+    grey_levels, where = sitk.GetArrayFromImage(scan), sitk.GetArrayFromImage(found)
+    fluid, grey, white, nuclei = (grey_levels[where == n].mean() for n in (1, 2, 3, 4))
+    assert fluid + 20 < grey < nuclei - 10 < nuclei + 20 < white
+
+
 def test_a_rater_who_overlooks_a_lesion_draws_the_others():
     labels = np.zeros(GRID.size[::-1], np.uint8)
     labels[5:12, 5:12, 5:12], labels[15:25, 20:30, 20:30] = 3, 1

@@ -64,7 +64,7 @@ def _rater(number: int, habit: str) -> Card:
     def make(labels):
         return lesions.rater(labels, number)
 
-    what = f"The lesions of lesion_labels as simulated rater {number} draws them: {habit}."
+    what = f"The lesions of shaded_labels as simulated rater {number} draws them: {habit}."
     return Card(
         f"rater_{number}",
         "synthetic",
@@ -72,7 +72,7 @@ def _rater(number: int, habit: str) -> Card:
         f"Simulated rater {number}",
         what,
         make=make,
-        inputs=("lesion_labels",),
+        inputs=("shaded_labels",),
     )
 
 
@@ -214,9 +214,9 @@ EMBEDDED = (
         "synthetic",
         "binary mask",
         "Truth for the raters",
-        "All lesions of lesion_labels as 1: what the raters tried to draw.",
+        "All lesions of shaded_labels as 1: what the raters tried to draw.",
         make=recipes.rater_truth,
-        inputs=("lesion_labels",),
+        inputs=("shaded_labels",),
     ),
     Card(
         "pair_rigid",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
-from regseg.grid import Grid
+from regseg.grid import Box, Grid
+from regseg.synth import looks
 from regseg.synth.looks import smooth_noise
 
 # FreeSurfer's numbers for all that belongs to the brain.
@@ -26,6 +27,48 @@ def grey(labels: sitk.Image, seed: int) -> sitk.Image:
     levels = np.random.default_rng(seed).uniform(20, 250, 1000).astype(np.float32)
     levels[0] = 0
     return sitk.SmoothingRecursiveGaussian(Grid.of(labels).image(levels[sitk.GetArrayViewFromImage(labels)]), [0.7] * 3)
+
+
+# What `anatomy` makes of FreeSurfer's numbers: 1 ventricles, 2 grey matter, 3 white matter with the brain stem,
+# 4 deep nuclei, and 5 the fluid around the brain; and how bright each is in a T1 image, 0 first.
+STRUCTURES = {
+    1: (4, 5, 14, 15, 43, 44),
+    2: (3, 8, 42, 47),
+    3: (2, 7, 16, 28, 41, 46, 60),
+    4: (10, 11, 12, 13, 17, 18, 26, 49, 50, 51, 52, 53, 54, 58),
+    5: (24,),
+}
+T1_LEVELS = (0, 45, 105, 160, 125, 45)
+
+
+def anatomy(labels: sitk.Image, seed: int) -> tuple[sitk.Image, sitk.Image]:
+    """A T1-like scan of a brain (float32), and its structures: 1 ventricles, 2 grey and 3 white matter, 4 deep nuclei.
+
+    Both have voxels twice as wide as the label map, and end 5 mm or more beyond the brain.
+
+    Parameters
+    ----------
+    labels : sitk.Image
+        A head with FreeSurfer's numbers, in voxels of 1 mm.
+    seed : int
+        Of the bias field and the noise.
+    """
+    table = np.zeros(1000, np.uint8)
+    for structure, numbers in STRUCTURES.items():
+        table[list(numbers)] = structure
+    found = table[sitk.GetArrayViewFromImage(labels).astype(int)]
+    inside = np.argwhere((found > 0) & (found < 5))
+    first, last = inside.min(axis=0), inside.max(axis=0)
+    box = Box(tuple(int(n) - 6 for n in first[::-1]), tuple(int(n) + 7 for n in last[::-1])).clip(Grid.of(labels).box)
+    found = Grid.of(labels).image(found[box.slices], box)
+
+    clean = Grid.of(found).image(np.array(T1_LEVELS, np.float32)[sitk.GetArrayViewFromImage(found)])
+    scan = sitk.BinShrink(clean, [2] * 3)
+    scan = looks.noise(looks.bias(scan, 0.1, seed), 6, seed + 1)
+    structures = sitk.Resample(
+        found * sitk.Cast(found < 5, sitk.sitkUInt8), scan, interpolator=sitk.sitkNearestNeighbor
+    )
+    return sitk.Cast(scan, sitk.sitkFloat32), structures
 
 
 def ct(mask: sitk.Image, fractions: np.ndarray) -> sitk.Image:
