@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 from scipy.spatial import KDTree
 
 from regseg.evaluate.inputs import both_with_label
@@ -80,9 +81,10 @@ def surface_distance(reference: sitk.Image, segmentation: sitk.Image, label: int
     """Distances in mm between the surfaces of one label in two label images.
 
     A surface is made of the faces between voxels that have the label and others; beyond the edge of the image nothing
-    has it, so an object that ends there has a surface there. Distances run from the centre of each face to the nearest
-    centre of the other surface, and count by the area of the face: in slices of 1 × 1 × 5 mm a face on the side is five
-    times as large as one on top. Long voxels are cut into nearly cubic ones before, so that the centres lie dense.
+    has it, so an object that ends there has a surface there. A face that both objects have is 0 mm away. From the
+    centre of any other the distance runs to the nearest centre of the other surface, and counts by the area of the
+    face: in slices of 1 × 1 × 5 mm a face on the side is five times as large as one on top. Faces of long voxels are
+    cut into pieces before, so that the centres lie dense.
 
     Parameters
     ----------
@@ -104,8 +106,13 @@ def surface_distance(reference: sitk.Image, segmentation: sitk.Image, label: int
 
     Notes
     -----
-    `sitk.HausdorffDistanceImageFilter` is another measure: its average runs over all voxels of an object, most of which
-    lie inside and count as 0, so that it is several times smaller.
+    MeshMetrics (`pymeshmetrics`) lays triangles through the middles between voxel centres. In slices of 1 × 1 × 5 mm
+    its mean is within 10 % of this one, and its 95th percentile within 15 %, about as far as its own moves when its
+    triangles are cut smaller. In cubic voxels a mean below one voxel is up to 15 % larger here. DeepMind's
+    `surface-distance` measures between the corners of voxels, where surfaces one voxel apart often touch: its mean is
+    smaller, by less than half the short side of a voxel. `sitk.HausdorffDistanceImageFilter` is another measure: its
+    average runs over all voxels of an object, most of which lie inside and count as 0, so that it is several times
+    smaller.
 
     References
     ----------
@@ -201,50 +208,55 @@ def margin(reference: sitk.Image, segmentation: sitk.Image, label: int = 1) -> M
 def _signed_distances(
     reference: sitk.Image, segmentation: sitk.Image, label: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each face of the reference, and of each face of the segmentation: the distance in mm to the other surface,
-    above 0 inside the other object and below 0 outside of it, and the area.
+    """Of each piece of the reference's surface, and of each piece of the segmentation's: the distance in mm to the
+    other surface, above 0 inside the other object and below 0 outside of it, and the area.
     """
     grid = Grid.of(reference)
-    cuts = np.rint(np.divide(grid.spacing, min(grid.spacing))).astype(int)  # of a voxel along x, y, z
-    ours, theirs = _cut(both_with_label(reference, segmentation, label), cuts)
-    matrix = grid.matrix / cuts
-    surfaces = [_faces(ours, theirs, matrix), _faces(theirs, ours, matrix)]
+    lengths = np.divide(grid.spacing, min(grid.spacing))
+    coarse = np.ceil(lengths / 3 - 1e-6).astype(int)  # into how many pieces a voxel is cut along x, y, z
+    fine = np.where(lengths < 1.5, 1, 3 * coarse)  # an odd multiple: where surfaces are one, centres lie on centres
+    ours, theirs = both_with_label(reference, segmentation, label)
+    box = ndimage.find_objects((ours | theirs).view(np.uint8))[0]
+    faces = [_faces(ours[box], theirs[box]), _faces(theirs[box], ours[box])]
     measured = []
-    for (centres, sides, areas), (other_centres, _, _) in (surfaces, surfaces[::-1]):
+    for here, there in (faces, faces[::-1]):
+        centres, sides, areas = _pieces(here, coarse, grid.matrix)
+        others, _, _ = _pieces(there, fine, grid.matrix)
         apart = sides != 0
-        tree = KDTree(other_centres, leafsize=20, balanced_tree=False)
-        sides[apart] *= tree.query(centres[apart])[0]
+        sides[apart] *= KDTree(others, leafsize=32, balanced_tree=False).query(centres[apart])[0]
         measured.append((sides, areas))
     return measured
 
 
-def _cut(masks: tuple[np.ndarray, np.ndarray], cuts: np.ndarray) -> list[np.ndarray]:
-    """The part of both masks (z, y, x) that is not empty, each voxel cut into `cuts` (x, y, z), with a rim around."""
-    axes = range(len(cuts))
-    either = masks[0] | masks[1]
-    used = [np.flatnonzero(either.any(axis=tuple(other for other in axes if other != axis))) for axis in axes]
-    box = tuple(slice(along[0], along[-1] + 1) for along in used)
-    fine = [mask[box] for mask in masks]
-    for axis, count in enumerate(cuts[::-1]):
-        fine = [mask.repeat(count, axis) for mask in fine]
-    return [np.pad(mask, 1) for mask in fine]
+def _faces(mask: np.ndarray, other: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The faces between the voxels of a binary array (z, y, x) and what is around it; those across x, y and z apart.
 
-
-def _faces(mask: np.ndarray, other: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The faces between a binary array (z, y, x) and what is around it: centres (n, d) in mm from the first voxel; 1.0
-    where the face lies in the other object, −1.0 where it lies outside, 0.0 where it is a face of both; and areas.
+    Their centres (n, d) as indices (x, y, z); and 1.0 where the face lies in the other object, −1.0 where it lies
+    outside, 0.0 where it is a face of both.
     """
+    mask, other, last = np.pad(mask, 1), np.pad(other, 1), mask.ndim - 1
+    faces = []
+    for axis in range(mask.ndim):
+        before = np.nonzero(np.diff(mask, axis=last - axis))
+        centres = np.stack(before[::-1], axis=-1).astype(float)
+        centres[:, axis] += 0.5
+        behind = tuple(along + (number == last - axis) for number, along in enumerate(before))
+        faces.append((centres, other[before].astype(float) + other[behind] - 1))
+    return faces
+
+
+def _pieces(
+    faces: list[tuple[np.ndarray, np.ndarray]], cuts: np.ndarray, matrix: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Faces cut into so many pieces along x, y, z: centres (n, d) in mm, the sides that `_faces` tells, and areas."""
     sizes = abs(np.linalg.det(matrix)) * np.linalg.norm(np.linalg.inv(matrix), axis=1)  # volume over height
     centres, sides, areas = [], [], []
-    for axis, size in enumerate(sizes):
-        along = len(sizes) - 1 - axis
-        before = np.nonzero(np.diff(mask, axis=along))
-        behind = tuple(place + (number == along) for number, place in enumerate(before))
-        faces = np.stack(before[::-1], axis=-1).astype(float)
-        faces[:, axis] += 0.5
-        centres.append(faces @ matrix.T)
-        sides.append(other[before].astype(float) + other[behind] - 1)
-        areas.append(np.full(len(faces), size))
+    for axis, (middles, side) in enumerate(faces):
+        across = np.where(np.arange(len(cuts)) == axis, 1, cuts)
+        steps = (np.argwhere(np.ones(across)) + 0.5) / across - 0.5
+        centres.append((middles[:, None] + steps).reshape(-1, len(cuts)) @ matrix.T)
+        sides.append(side.repeat(len(steps)))
+        areas.append(np.full(len(sides[-1]), sizes[axis] / len(steps)))
     return np.concatenate(centres), np.concatenate(sides), np.concatenate(areas)
 
 
