@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from regseg.grid import Grid
+from regseg.grid import Box, Grid
 from regseg.synth import heads, lesions, looks
 
 GRID = Grid((40, 36, 30), (1.0, 1.0, 1.0), (3.0, -4.0, 5.0), (0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0))
@@ -107,3 +107,23 @@ def test_a_rater_who_overlooks_a_lesion_draws_the_others():
     labels[5:12, 5:12, 5:12], labels[15:25, 20:30, 20:30] = 3, 1
     drawn = values(lesions.rater(GRID.image(labels), 5))
     assert drawn[15:25, 20:30, 20:30].mean() > 0.8 and not drawn[5:12, 5:12, 5:12].any()
+
+
+def test_a_magnified_brain_has_its_lesion_its_noise_and_its_air_at_their_places():
+    flair, labels = np.zeros(GRID.size[::-1], np.float32), np.zeros(GRID.size[::-1], np.uint8)
+    flair[4:28, 4:36, 4:36], labels[10:16, 10:16, 10:16] = 400, 5
+    fine = Grid(tuple(4 * n for n in GRID.size), tuple(step / 4 for step in GRID.spacing), GRID.origin, GRID.direction)
+    seen, lesion = lesions.magnified(GRID.image(flair), GRID.image(labels), fine, sigma=20, seed=(1, 2, 3))
+    assert seen.shape == lesion.shape == fine.size[::-1] and seen.dtype == np.float32
+    assert lesion[44:56, 44:56, 44:56].all() and lesion.sum() == lesion[36:64, 36:64, 36:64].sum()
+    healthy = seen[80:100, 80:120, 80:120]
+    assert abs(seen[46:54, 46:54, 46:54].mean() - 1000) < 5 and abs(healthy.mean() - 400) < 1
+    assert 19 < healthy.std() < 21 and not seen[:8].any()
+
+
+def test_a_part_without_a_lesion_has_none():
+    flair, labels = np.full(GRID.size[::-1], 400, np.float32), np.zeros(GRID.size[::-1], np.uint8)
+    labels[2:4, 2:4, 2:4] = 1
+    part = GRID.crop(Box((20, 20, 20), (28, 28, 28)))
+    seen, lesion = lesions.magnified(GRID.image(flair), GRID.image(labels), part, sigma=0, seed=(0, 0, 0))
+    assert not lesion.any() and (seen == 400).all()

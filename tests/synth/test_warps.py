@@ -99,3 +99,17 @@ def test_the_longest_vector_is_scaled_to_the_reach():
     pushes = warps.gaussians(OBLIQUE, 1, reach=4)
     field = sitk.GetArrayFromImage(sitk.DisplacementFieldTransform(pushes).GetDisplacementField())
     assert np.linalg.norm(field, axis=-1).max() == pytest.approx(4)
+
+
+def test_a_breath_moves_the_diaphragm_down_and_the_front_forward_and_nothing_else():
+    grid = Grid((30, 30, 40), (8.0, 8.0, 8.0), (-120.0, -150.0, -300.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
+    breath = warps.breath(grid, top=-40.0, spine=35.0)
+
+    def moved(x: float, y: float, z: float) -> np.ndarray:
+        return np.subtract(breath.TransformPoint((x, y, z)), (x, y, z))
+
+    assert np.abs(moved(80, -60, -20)).max() < 1e-6  # above the top
+    assert np.abs(moved(0, 34, -250)).max() < 0.1  # at the spine
+    side, behind = moved(100, -100, -250), moved(100, 60, -250)
+    np.testing.assert_allclose(side, (0, -6, -20), atol=0.2)  # to the front is -y, down is -z
+    np.testing.assert_allclose(behind, (0, 0, -20), atol=0.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -237,19 +237,25 @@ def chunks_of_a_box(given) -> Verdict:
     return right("The first and the last chunk along each axis, and all between them.")
 
 
-@exercise("03-skip")
-def blocks_with_something_in_them(given) -> Verdict:
+@cache
+def busy_blocks() -> tuple[int, int, int]:
+    """How many blocks the scan has, and in how many the padded box, and the core, hold anything."""
     array = sitk.GetArrayFromImage(data.load("lesion_flair"))
     blocks = list(split(array.shape[::-1], (32, 32, 32), (HALO,) * 3))
     padded, core = (sum(array[getattr(b, box).slices].any() for b in blocks) for box in ("padded", "core"))
-    answer = numbers(given, 1)[0]
+    return len(blocks), padded, core
+
+
+@exercise("03-skip")
+def blocks_with_something_in_them(given) -> Verdict:
+    answer, (blocks, padded, core) = numbers(given, 1)[0], busy_blocks()
     if close(answer, padded):
         return right("All other blocks are background through and through, and smoothing leaves them so.")
     if close(answer, core):
         return wrong("You looked at the cores: what lies in the halo is smoothed into the core.")
-    if close(answer, len(blocks)):
+    if close(answer, blocks):
         return wrong("Those are all blocks: leave out those that hold nothing but zeros.")
-    if close(answer, len(blocks) - padded):
+    if close(answer, blocks - padded):
         return wrong("Those are the empty ones: the question is how many are left.")
     return wrong("Go through split(size, (32, 32, 32), (3, 3, 3)), and count the padded boxes with a voxel above zero.")
 

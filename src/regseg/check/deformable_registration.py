@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -37,11 +38,28 @@ def wild() -> sitk.Transform:
     return warps.bspline(Grid.of(data.load_pair("pair_composite").fixed), 5, reach=18.0, mesh=(8, 8, 8))
 
 
+class Extremes(NamedTuple):
+    """Indices (x, y, z) of voxels of the wild field that stand out."""
+
+    lowest: tuple[int, ...]  # determinant
+    highest: tuple[int, ...]
+    lowest_without_direction: tuple[int, ...]
+    longest: tuple[int, ...]  # arrow
+
+
 @cache
-def wild_field() -> tuple[sitk.Image, sitk.Image]:
-    """The wild transform, sampled on the fixed image, and its determinant."""
+def wild_field() -> tuple[sitk.Image, Extremes]:
+    """The determinant of the wild transform on the fixed image, and the voxels that stand out."""
     field = Grid.of(data.load_pair("pair_composite").fixed).sample(wild())
-    return field, evaluate.jacobian_determinant(field)
+    determinant, naive = evaluate.jacobian_determinant(field), sitk.DisplacementFieldJacobianDeterminant(field)
+
+    def index(pick, values: sitk.Image) -> tuple[int, ...]:
+        array = sitk.GetArrayViewFromImage(values)
+        return tuple(int(i) for i in np.unravel_index(pick(array), array.shape)[::-1])
+
+    lowest, highest = index(np.argmin, determinant), index(np.argmax, determinant)
+    longest = index(np.argmax, sitk.VectorMagnitude(field))
+    return determinant, Extremes(lowest, highest, index(np.argmin, naive), longest)
 
 
 @cache
@@ -90,30 +108,20 @@ def volume_of_the_lesion(given) -> Verdict:
 @exercise("05-fold")
 def place_of_a_fold(given) -> Verdict:
     answer, fixed = numbers(given, 3), data.load_pair("pair_composite").fixed
-    field, determinant = wild_field()
-    values = sitk.GetArrayViewFromImage(determinant)
-
-    def folds(position) -> bool:
-        index = fixed.TransformPhysicalPointToIndex([float(x) for x in position])
-        return all(0 <= i < n for i, n in zip(index, fixed.GetSize(), strict=True)) and determinant[index] <= 0
-
-    def position(number: int) -> tuple[float, ...]:
-        return fixed.TransformIndexToPhysicalPoint([int(i) for i in np.unravel_index(number, values.shape)[::-1]])
-
-    lengths = sitk.GetArrayFromImage(sitk.VectorMagnitude(field))
-    without_direction = sitk.GetArrayFromImage(sitk.DisplacementFieldJacobianDeterminant(field))
-    lowest = np.array(np.unravel_index(np.argmin(values), values.shape))
-    if folds(answer):
+    determinant, extremes = wild_field()
+    index = fixed.TransformPhysicalPointToIndex(answer.tolist())
+    lowest, place = np.array(extremes.lowest), fixed.TransformIndexToPhysicalPoint
+    if all(0 <= i < n for i, n in zip(index, fixed.GetSize(), strict=True)) and determinant[index] <= 0:
         return right("Space is turned inside out there.")
     if close(answer, lowest) or close(answer, lowest[::-1]):
         return wrong("That is an index: turn it into a position in mm.")
-    if close(answer, fixed.TransformIndexToPhysicalPoint(lowest.tolist()), 1.0):
+    if close(answer, place(lowest[::-1].tolist()), 1.0):
         return wrong("The index is in the order z, y, x of the array: SimpleITK counts x, y, z.")
-    if close(answer, position(np.argmax(lengths)), 2.0):
+    if close(answer, place(extremes.longest), 2.0):
         return wrong("The longest arrow is there: a neighbourhood that moves far together does not fold.")
-    if close(answer, position(np.argmax(values)), 2.0):
+    if close(answer, place(extremes.highest), 2.0):
         return wrong("There the determinant is highest: space expands. Look for the lowest one.")
-    if close(answer, position(np.argmin(without_direction)), 2.0):
+    if close(answer, place(extremes.lowest_without_direction), 2.0):
         return wrong("There SimpleITK's own filter has its minimum, which does not look at the direction of the image.")
     return wrong("The determinant is above zero there. Look for the place where it is lowest.")
 

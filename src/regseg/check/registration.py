@@ -142,7 +142,7 @@ def best_of_three(given) -> Verdict:
     if answer == "B":
         return right("Its landmarks have the smallest mean error of the three.")
     if answer == "A":
-        return wrong("A looks best here: most of its error runs along z, and an axial picture hardly shows that.")
+        return wrong("Most of the error of A runs along z, at a right angle to the picture, which hardly shows it.")
     return wrong("C is off in the plane that you see, too; its landmarks have the largest mean error of all.")
 
 

@@ -118,6 +118,24 @@ def gaussians(grid: Grid, seed: Seed, reach: float) -> sitk.DisplacementFieldTra
     return sitk.DisplacementFieldTransform(scaled(coarse.image(field), reach))
 
 
+def breath(grid: Grid, top: float, spine: float) -> sitk.DisplacementFieldTransform:
+    """From breathing out to breathing in: the diaphragm goes down by 20 mm, the front of the chest forward by 6 mm.
+
+    The motion grows from zero at `top` (z, mm) over 200 mm downwards, and is zero along the line x = 0, y = `spine`.
+    """
+
+    def ramp(t: np.ndarray) -> np.ndarray:
+        t = np.clip(t, 0, 1)
+        return t * t * (3 - 2 * t)
+
+    places = np.moveaxis(np.indices(grid.size[::-1])[::-1], 0, -1)
+    x, y, z = np.moveaxis(grid.points(places), -1, 0)
+    depth = ramp((top - z) / 200)
+    off_spine = 1 - np.exp(-(x**2 + (y - spine) ** 2) / (2 * 35**2))
+    arrows = [0 * x, -6 * depth * off_spine * ramp((spine + 5 - y) / 120), -20 * depth * off_spine]
+    return sitk.DisplacementFieldTransform(grid.image(np.stack(arrows, axis=-1)))
+
+
 def scaled(field: sitk.Image, reach: float) -> sitk.Image:
     """A velocity or displacement times a number, so that its longest vector has `reach` mm."""
     vectors = sitk.GetArrayFromImage(field)
