@@ -80,10 +80,8 @@ def measure(page: Page, address: str, name: str) -> tuple[list[float], list[floa
     _, target, key, pictures = VIEWERS[name]
     testing.run_all(page, address, f"{name}.ipynb")
     page.locator(pictures).first.wait_for(timeout=60_000)
-    page.wait_for_timeout(8_000)  # images travel, shaders compile
     page.evaluate("addEventListener('keydown', e => { window.pressed = performance.timeOrigin + e.timeStamp }, true)")
     page.locator(target).first.click()
-    page.wait_for_timeout(1_000)
     box = page.locator(pictures).first.bounding_box()
     part = tuple(map(int, (box["x"] + 2, box["y"] + 2, box["x"] + box["width"] - 2, box["y"] + box["height"] - 2)))
 
@@ -97,16 +95,24 @@ def measure(page: Page, address: str, name: str) -> tuple[list[float], list[floa
 
     session.on("Page.screencastFrame", keep)
     session.send("Page.startScreencast", {"format": "png", "everyNthFrame": 1})
-    page.wait_for_timeout(1_000)
-    composed, received = [], []
-    before = pixels(page.screenshot(), part)
-    for _ in range(PRESSES):
+
+    def press(before: np.ndarray) -> np.ndarray:
+        """Press the key; the pictures once they have changed and stay: a late frame must not pass for an early one."""
         frames.clear()
         page.keyboard.press(key)
-        page.wait_for_timeout(1_000)
-        after = pixels(page.screenshot(), part)  # settled, so that a late frame cannot pass for an early one
-        if np.array_equal(before, after):
-            raise RuntimeError(f"{name}: the key {key} did not change the pictures.")
+        last = before
+        for _ in range(60):
+            page.wait_for_timeout(500)
+            now = pixels(frames[-1][2], part) if frames else before
+            if np.array_equal(now, last) and not np.array_equal(now, before):
+                return now
+            last = now
+        raise RuntimeError(f"{name}: the key {key} did not change the pictures.")
+
+    composed, received = [], []
+    before = press(press(pixels(page.screenshot(), part)))  # not counted: images travel, shaders compile
+    for _ in range(PRESSES):
+        after = press(before)
         new = next(frame for frame in frames if np.array_equal(pixels(frame[2], part), after))
         pressed = page.evaluate("window.pressed")
         composed.append(new[0] - pressed)

@@ -47,7 +47,7 @@ def serve(lesson: Lesson, *, open_browser: bool, port: int, lab_port: int) -> No
         with website(build / "site", port) as pages, jupyterlab(lesson.root / "notebooks", lab_port) as (lab, process):
             print(f"\n  The lesson:     {pages}\n  The notebooks:  {lab}\n\nCtrl-C stops both.", flush=True)
             with door(build / "notebooks.html", lab) as way:
-                if open_browser and _has_display():
+                if open_browser and has_display():
                     webbrowser.open(pages)
                     webbrowser.open(way)
                 process.wait()
@@ -138,7 +138,8 @@ def _stop_in_order() -> None:
             signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
-def _has_display() -> bool:
+def has_display() -> bool:
+    """Whether a browser can be opened here, and may be."""
     if os.environ.get("REGSEG_NO_BROWSER"):
         return False
     return sys.platform in ("win32", "darwin") or bool({"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys())

@@ -26,10 +26,12 @@ from lessonkit.predictions import COMPARE, PREDICT, Prediction
 
 WELCOME = """# {title}
 
-This notebook goes with [{lesson}]({source}). Run its cells from top to bottom.
+This notebook goes with [{lesson}]({source}). Run its cells from top to bottom. The first one is folded: it finds the
+package of the course.
 Where you meet an **exercise**, write your answer in the place of `...`; the last line of its cell checks it."""
 FIRST_CELL = """\
-# Finds the package of the course; on Colab and Binder installs it first, beside the NumPy that runs already.
+# @title Find the package of the course
+# On Colab and Binder it is installed first, beside the NumPy that runs already.
 import importlib.metadata
 import importlib.util
 import os
@@ -45,7 +47,8 @@ if importlib.util.find_spec("regseg") is None:
         raise ImportError("The course needs a newer NumPy than the one that runs. It is installed now: "
                           "restart the session (menu Runtime), and begin again with this cell.")"""
 
-EXPLAINED = "What happened, and why:"
+EXPLAINED = "What happened, and why"
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab, and in JupyterLab
 PICTURES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg"}
 DEFINITION = re.compile(r"^\[([^\]^]+)\]:\s*(\S+).*$", re.M)
 # Code comes first, so that what looks like a link or a comment inside it is left alone.
@@ -130,7 +133,7 @@ def _cells(lesson: Lesson, page: Page) -> list[NotebookNode]:
     setup = addresses.published("setup", "learners/setup.md")
     package = lesson.pyproject.get("name", "regseg-course") + (f"[{','.join(page.extras)}]" if page.extras else "")
     first = FIRST_CELL.format(package=package, source=addresses.source, branch=addresses.branch, setup=setup)
-    cells = [nbformat.v4.new_markdown_cell(welcome), nbformat.v4.new_code_cell(first)]
+    cells = [nbformat.v4.new_markdown_cell(welcome), nbformat.v4.new_code_cell(first, metadata=FOLDED)]
 
     headed: set[Div] = set()
     for fold, group in groupby(_blocks(page, links), lambda block: _fold(page, block)):
@@ -195,7 +198,7 @@ def _name(div: Div) -> str:
     if div.title.startswith(PREDICT):
         return div.title
     if div.title.startswith(COMPARE):  # the explanation is folded with the comparison, and a learner should open it
-        return EXPLAINED + div.title.removeprefix(COMPARE)
+        return EXPLAINED
     return ": ".join(filter(None, [div.label, div.title]))
 
 

@@ -156,11 +156,11 @@ def test_two_processes_at_once(cache):
 
 def test_another_process_that_finishes_first_wins(cache):
     def slow(place: Path) -> None:
-        store._whole(target, lambda other: (other / "file").write_text("first", encoding="utf-8"))
+        store.whole(target, lambda other: (other / "file").write_text("first", encoding="utf-8"))
         (place / "file").write_text("second", encoding="utf-8")
 
     target = cache / "dataset"
-    assert (store._whole(target, slow) / "file").read_text(encoding="utf-8") == "first"
+    assert (store.whole(target, slow) / "file").read_text(encoding="utf-8") == "first"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,8 @@ def test_no_space_left(cache, monkeypatch, problem):
         raise problem
 
     monkeypatch.setattr(sitk, "WriteImage", write)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
+    full = shutil.disk_usage(cache.parent)._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
     with pytest.raises(data.DataError, match="No space is left .* REGSEG_CACHE"):
         data.load("brain_t1")
     monkeypatch.undo()

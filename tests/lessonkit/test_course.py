@@ -163,11 +163,11 @@ def test_a_browser_opens_only_where_there_is_one(monkeypatch):
     monkeypatch.setattr(course.sys, "platform", "linux")
     for name in ("REGSEG_NO_BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    assert not course._has_display()
+    assert not course.has_display()
     monkeypatch.setenv("DISPLAY", ":0")
-    assert course._has_display()
+    assert course.has_display()
     monkeypatch.setenv("REGSEG_NO_BROWSER", "1")
-    assert not course._has_display()
+    assert not course.has_display()
 
 
 def test_jupyterlab_opens_a_notebook_and_asks_the_network_nothing(browser, lesson):

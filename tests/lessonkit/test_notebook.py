@@ -183,6 +183,7 @@ def test_the_first_cells_name_the_lesson_and_find_the_course(lesson):
     )
     assert '%pip install --quiet "regseg-course @ git+https://github.com/someone/images@trunk"\n' in first.source
     assert '"https://someone.github.io/images/setup.html"' in first.source
+    assert first.metadata == {"cellView": "form", "jupyter": {"source_hidden": True}}
 
 
 def test_the_first_cell_installs_what_the_episode_declares(lesson):
@@ -289,7 +290,7 @@ def test_a_prediction_has_buttons_above_the_cell_that_answers_and_folds_what_is_
         ("code", "move(2)"),
     ]
     assert made(lesson).cells[9].source == (
-        "<details>\n<summary>What happened, and why: which <code>way</code>?</summary>\n\nAway.\n\n"
+        "<details>\n<summary>What happened, and why</summary>\n\nAway.\n\n"
         "- **left**: right.\n- **to the *right***: wrong.\n\n</details>"
     )
     assert cells[1].metadata.tags == ["prediction"]

@@ -135,6 +135,14 @@ def order_of_the_steps(given) -> Verdict:
     return right("Correct, smooth, decide, tidy up, measure. (The first two may change places.)")
 
 
+def _cleaned(given, mask: sitk.Image, limit: float) -> sitk.Image:
+    """What a learner's function makes of a mask, with a limit in millimetres or cubic millimetres."""
+    answer = image(call(given, mask, limit))
+    if not same_grid(answer, mask):
+        raise CannotRead("The mask that comes back should lie on the grid of the one that was handed in.")
+    return answer
+
+
 def _with_specks(spacing: tuple[float, float, float]) -> tuple[sitk.Image, np.ndarray]:
     """A mask and how often each of its pieces counts: 1 large, 2 middle, 3 a chain over corners, 4 a single voxel."""
     pieces = np.zeros((9, 16, 16), np.uint8)
@@ -153,10 +161,7 @@ def only_large_pieces(given) -> Verdict:
     # Four voxels are 20 mm³ in the first mask, and half a cubic millimetre in the second.
     for spacing, smallest in (((1.0, 1.0, 5.0), 10.0), ((0.5, 0.5, 0.5), 0.4)):
         mask, pieces = _with_specks(spacing)
-        answer = image(call(given, mask, smallest))
-        if not same_grid(answer, mask):
-            return wrong("The mask that comes back should lie on the grid of the one that was handed in.")
-        array = sitk.GetArrayViewFromImage(answer) > 0
+        array = sitk.GetArrayFromImage(_cleaned(given, mask, smallest)) > 0
         kept = {n for n in range(1, 5) if array[pieces == n].all()}
         touched = {n for n in range(1, 5) if array[pieces == n].any()}
         if array[pieces == 0].any() or kept != touched:
@@ -191,10 +196,7 @@ def _ball(spacing: tuple[float, float, float]) -> sitk.Image:
 def opened_in_millimetres(given) -> Verdict:
     for spacing, radius in (((0.5, 0.5, 1.0), 2.0), ((1.0, 1.0, 5.0), 2.0)):
         mask = _ball(spacing)
-        answer = image(call(given, mask, radius))
-        if not same_grid(answer, mask):
-            return wrong("The mask that comes back should lie on the grid of the one that was handed in.")
-        found = sitk.GetArrayViewFromImage(answer) > 0
+        found = sitk.GetArrayFromImage(_cleaned(given, mask, radius)) > 0
         steps = [radius / step for step in spacing]
         near = [int(round(step)) for step in steps]
 
@@ -236,29 +238,6 @@ def spot_from_a_poor_seed(given) -> Verdict:
     if 2 * counts[4] / (found.sum() + (truth == 4).sum()) < 0.75:
         return wrong("It is the right spot, and far too little or too much of it: halfway is a good lower limit.")
     return right("Several seeds near the place, and those that lie outside do no harm.")
-
-
-@exercise("06-join")
-def pairs_across_a_face(given) -> Verdict:
-    one = np.array([[3, 3, 0, 0], [0, 0, 0, 4], [5, 0, 0, 0], [0, 0, 6, 0]])
-    other = np.array([[7, 0, 0, 0], [0, 0, 8, 8], [9, 0, 0, 0], [9, 0, 0, 2]])
-    answer = call(given, one.copy(), other.copy())
-    try:
-        pairs = {(int(a), int(b)) for a, b in answer}
-    except (TypeError, ValueError):
-        raise CannotRead("I expected a set of pairs, such as {(3, 7), (4, 8)}.") from None
-    truth = {(3, 7), (4, 8), (5, 9)}
-    if pairs == truth:
-        return right("Few pairs, however large the blocks are: this is all that must travel.")
-    if any(0 in pair for pair in pairs):
-        return wrong("There are pairs with 0 in it: the background of one block is not joined to a piece of the other.")
-    if pairs == {(b, a) for a, b in truth}:
-        return wrong("The pairs are turned round: first the label of the one block, then that of the other.")
-    if pairs == truth | {(6, 2)}:
-        return wrong("(6, 2) touch over an edge only: here two voxels are in contact when they lie face to face.")
-    if pairs > truth:
-        return wrong("You paired labels that nowhere lie face to face: compare the layers voxel by voxel.")
-    return wrong("Look at each place of the two layers: where both labels are above 0, they are a pair.")
 
 
 @exercise("06-balls")
@@ -344,3 +323,31 @@ def lesions_of_scans_never_seen(given) -> Verdict:
     if np.mean(scores) < 0.5:
         return wrong(f"{told}: have you corrected the shading before the threshold?")
     return wrong(f"{told}; {ON_UNSEEN:.2f} is within reach: smooth less, put the threshold halfway, drop the specks.")
+
+
+@exercise("06-join")
+def pairs_across_a_border(given) -> Verdict:
+    one = np.array([[3, 3, 0, 0, 0], [0, 0, 0, 0, 4], [5, 0, 0, 0, 0], [0, 0, 0, 6, 0], [0, 0, 0, 0, 0]])
+    other = np.array([[7, 0, 0, 0, 0], [0, 0, 0, 8, 0], [9, 0, 0, 0, 0], [0, 0, 0, 0, 0], [2, 0, 0, 0, 1]])
+    answer = call(given, one.copy(), other.copy())
+    try:
+        pairs = {(int(a), int(b)) for a, b in answer}
+    except (TypeError, ValueError):
+        raise CannotRead("I expected a set of pairs, such as {(3, 7), (4, 8)}.") from None
+    faces, edges, corners = {(3, 7), (5, 9)}, {(4, 8)}, {(6, 1)}
+    touching, round_the_end = faces | edges | corners, {(3, 2), (3, 1), (4, 7), (4, 9)}
+    if pairs == touching:
+        return right("Nine neighbours for each voxel, and few pairs, however large the blocks are.")
+    if any(0 in pair for pair in pairs):
+        return wrong("There are pairs with 0 in it: the background of one block is not joined to a piece of the other.")
+    if pairs == {(b, a) for a, b in touching}:
+        return wrong("The pairs are turned round: first the label of the one block, then that of the other.")
+    if pairs == faces:
+        return wrong("You took only common faces for contact: 4 and 8 touch over an edge, 6 and 1 over a corner.")
+    if pairs == faces | edges:
+        return wrong("Edges count in yours, and corners do not: 6 and 1 lie diagonally to each other.")
+    if pairs - touching and pairs - touching <= round_the_end:
+        return wrong("You joined the last row to the first one, as np.roll does: they are two ends of the image.")
+    if pairs > touching:
+        return wrong("You paired labels that do not touch: compare each voxel with its nine neighbours only.")
+    return wrong("For each voxel of the one layer look at nine of the other, and keep the pairs that are above 0.")

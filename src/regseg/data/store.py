@@ -44,9 +44,9 @@ def find(known: Card) -> Path:
     """Return the file of a dataset (or the folder of a series or pair), making or fetching it first if need be."""
     if known.embedded:
         made = folder() / f"made-{_makers_key()}"
-        return _whole(made / known.name, lambda place: _make(known, place)) / _file(known)
+        return whole(made / known.name, lambda place: _make(known, place)) / _file(known)
     if known.member:
-        return _whole(folder() / "unpacked" / known.name, lambda place: _unpack(known, place)) / known.member
+        return whole(folder() / "unpacked" / known.name, lambda place: _unpack(known, place)) / known.member
     return _fetch(known)
 
 
@@ -80,7 +80,7 @@ def _unpack(known: Card, place: Path) -> None:
         raise DataError(f"{known.urls[0]} does not hold {known.member}, although its hash is right: please report it.")
 
 
-def _whole(target: Path, fill: Callable[[Path], None]) -> Path:
+def whole(target: Path, fill: Callable[[Path], None]) -> Path:
     """Return a folder that `fill` has filled completely, now or earlier."""
     if _is_whole(target):
         with suppress(OSError):  # a cache that may only be read
