@@ -5,36 +5,18 @@ import json
 import re
 import zlib
 
-import nbformat
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from axe_playwright_python.sync_playwright import Axe
 from nbconvert import HTMLExporter
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
+from viewer_page import IMAGE, executed
 
-from lessonkit import kernel, lab, testing
+from lessonkit import testing
 from regseg import show
 
-# An oblique, anisotropic image in which every voxel has a value of its own, and a mask on the same grid.
-IMAGE = """
-import SimpleITK as sitk, numpy as np
-from regseg import show
-image = sitk.GetImageFromArray(np.arange(20 * 16 * 6, dtype=np.int16).reshape(6, 16, 20))
-image.SetSpacing((2, 2, 5))
-image.SetOrigin((10, 20, -30))
-turn = sitk.Euler3DTransform((0, 0, 0), 0.0, 0.4, 0.0)
-image.SetDirection(turn.GetMatrix())
-mask = sitk.Cast(image > 900, sitk.sitkUInt8)
-"""
 EXPLORE = "explorer = show.explore(image, overlay=image * 2, labels=mask)\nexplorer"
-
-
-@pytest.fixture
-def image() -> sitk.Image:
-    names: dict = {}
-    exec(IMAGE, names)
-    return names["image"]
 
 
 def test_the_page_gets_the_true_voxels(image):
@@ -53,15 +35,6 @@ def test_position_is_physical(image):
         explorer.position = (500, 0, 0)
     flat = show.explore(image[:, :, 2])
     assert len(flat.position) == 2
-
-
-def executed(*cells: str) -> nbformat.NotebookNode:
-    """A notebook of these cells, with the outputs that a page without a front end of its own would be given."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    with kernel.fresh_kernel(notebook) as client:
-        for n, cell in enumerate(notebook.cells):
-            client.execute_cell(cell, n)
-    return notebook
 
 
 def test_it_carries_a_picture_of_the_current_position():
@@ -101,30 +74,6 @@ def test_a_page_without_a_kernel_shows_the_picture_and_says_what_it_is():
     (picture,) = re.findall(r"<img[^>]*>", page)
     assert 'alt="image of 20 × 16 × 6 voxels' in picture and 'src="data:image/png;base64,' in picture
     assert "model not found" not in page
-
-
-@pytest.fixture(scope="module")
-def jupyter(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("notebooks")
-    with lab.jupyterlab(folder) as (address, _):
-        yield folder, address
-
-
-@pytest.fixture
-def run(browser, jupyter):
-    """Run these cells in a notebook; give the page."""
-    folder, address = jupyter
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-
-        def run(*cells: str) -> Page:
-            testing.write_notebook(folder / "viewer.ipynb", *cells)
-            page = context.new_page()
-            testing.run_all(page, address, "viewer.ipynb")
-            page.locator(".regseg-explore .readout").first.wait_for(timeout=testing.PATIENCE)
-            return page
-
-        yield run
-    testing.end_kernels(address)
 
 
 def test_the_viewer_answers_while_the_kernel_is_busy(run, image):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from viewer_page import drag, spot
 
 from lessonkit import lab, testing
 from regseg import show
@@ -101,26 +102,34 @@ def test_picking_in_jupyterlab(browser, tmp_path):
         viewers = page.locator(".regseg-explore")
         expect(viewers).to_have_count(2)
         task = viewers.nth(0).locator(".task")
-        expect(task).to_have_text("0 pairs. Next: click landmark 1 in the fixed image.")
+        expect(task).to_have_text("0 pairs. Next: double-click landmark 1 in the fixed image.")
         axial = [viewers.nth(n).locator("canvas").nth(0) for n in (0, 1)]
 
-        def click(n: int, i: int, j: int) -> None:
-            """Click voxel (i, j) in the axial plane, which is as tall as the tallest of the three."""
-            image = (fixed, moving)[n]
-            (width, height), box = np.multiply(image.GetSize(), image.GetSpacing())[:2], axial[n].bounding_box()
-            scale = box["width"] / width
-            x, y = ((i + 0.5) * image.GetSpacing()[0], (j + 0.5) * image.GetSpacing()[1])
-            axial[n].click(position={"x": x * scale, "y": (box["height"] - height * scale) / 2 + y * scale})
+        def at(n: int, i: int, j: int) -> tuple[float, float]:
+            return spot(viewers.nth(n), (fixed, moving)[n], 0, (i, j, (3, 5)[n]))
 
-        click(1, 2, 3)  # too early: the moving image waits
+        def set_mark(n: int, i: int, j: int) -> None:
+            page.mouse.dblclick(*at(n, i, j))
+
+        # To look around, by click, drag and key, sets nothing.
+        page.mouse.click(*at(0, 2, 3))
+        drag(page, at(0, 2, 3), at(0, 9, 9), at(0, 3, 3))
+        page.keyboard.press("ArrowLeft")
+        expect(viewers.nth(0).locator(".readout")).to_contain_text("voxel (2, 3, 3)")
         expect(task).to_contain_text("0 pairs")
-        click(0, 1, 1)  # half a pair can still be set elsewhere
-        click(0, 4, 6)
-        expect(task).to_have_text("Landmark 1: now click the same place in the moving image.")
-        click(1, 3, 9)
-        click(0, 15, 12)
-        click(1, 8, 2)
-        expect(task).to_have_text("2 pairs. Next: click landmark 3 in the fixed image.")
+
+        set_mark(1, 2, 3)  # too early: the moving image waits
+        expect(task).to_contain_text("0 pairs")
+        set_mark(0, 1, 1)  # half a pair can still be set elsewhere
+        set_mark(0, 4, 6)
+        expect(task).to_have_text("Landmark 1: now double-click the same place in the moving image.")
+        set_mark(1, 8, 4)
+        drag(page, at(1, 8, 4), at(1, 5, 5), at(1, 3, 9))  # a landmark is moved
+        set_mark(0, 11, 12)
+        set_mark(1, 8, 2)
+        page.mouse.click(*at(0, 15, 12))
+        page.keyboard.press("m")  # by keyboard: the nearest one comes to the crosshair
+        expect(task).to_have_text("2 pairs. Next: double-click landmark 3 in the fixed image.")
         # By keyboard: from the crosshairs' places.
         axial[0].focus()
         page.keyboard.press("PageUp")
@@ -135,10 +144,10 @@ def test_picking_in_jupyterlab(browser, tmp_path):
         page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
         expect(task).to_contain_text("3 pairs")
-        click(0, 0, 0)
+        set_mark(0, 0, 0)
         page.get_by_role("button", name="Undo").click()
         expect(task).to_contain_text("3 pairs")
-        click(0, 9, 9)  # a half pair is not saved
+        set_mark(0, 9, 9)  # a half pair is not saved
         page.get_by_role("button", name="Save", exact=True).click()
         expect(page.get_by_text("3 pairs saved in landmarks.csv.")).to_be_visible()
 

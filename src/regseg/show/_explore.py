@@ -30,12 +30,13 @@ VIEWS = ("Overlay", "Checkerboard", "Difference")  # what the canvas can do with
 
 _LARGEST = 400_000_000  # bytes that a page can hold and a slow line can carry
 _FOLDER = Path(__file__).parent
+_SCRIPTS = ("explore.js", "marks.js", "box.js", "brush.js")  # a page gets them as one
 
 
 class Canvas(anywidget.AnyWidget):
     """The planes. `layers` and `scene` say what is drawn; the other traits may be linked to controls in the page."""
 
-    _esm = _FOLDER / "explore.js"
+    _esm = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     _css = _FOLDER / "explore.css"
 
     scene = traitlets.Dict().tag(sync=True)  # geometry, planes, colours: constant
@@ -46,16 +47,22 @@ class Canvas(anywidget.AnyWidget):
     opacity = traitlets.Float(0.5).tag(sync=True)
     labels_opacity = traitlets.Float(0.3).tag(sync=True)
     view = traitlets.Int(0).tag(sync=True)  # index into VIEWS
-    # What a click does beside moving the crosshair: "look" nothing, "fixed" and "moving" set a landmark of that image.
+    # What pointer and keys do beside moving the crosshair: "look", "fixed", "moving", "seed", "box" or "brush".
     mode = traitlets.Unicode("look").tag(sync=True)
-    # Landmarks, x, y, z in mm: fixed, moving, fixed, moving, …
+    # Landmarks, x, y, z in mm: fixed, moving, fixed, moving, …; or seeds.
     marks = traitlets.List().tag(sync=True, echo_update=False)
+    box = traitlets.List(traitlets.Int()).tag(sync=True, echo_update=False)  # first i, j, k, then those after the last
+    brush = traitlets.Dict().tag(sync=True)  # labels, sizes, file, key: constant
+    # What was painted, an array that is changed in place: no stroke sends it back, a page that is opened again gets it.
+    painted = traitlets.Any().tag(
+        sync=True, to_json=lambda array, _: None if array is None else {"labels": _packed(array)}
+    )
 
 
 class Explorer(ipywidgets.VBox):
     """The canvas with its controls. Made by `explore`."""
 
-    def __init__(self, picture: Picture, mode: str = "look") -> None:
+    def __init__(self, picture: Picture, mode: str = "look", **state) -> None:
         self.picture = picture
         self.canvas = Canvas(
             scene=_scene(picture),
@@ -64,10 +71,16 @@ class Explorer(ipywidgets.VBox):
             window=list(picture.window),
             opacity=picture.opacity,
             mode=mode,
+            **state,
         )
         self._still = Still()
         controls = ipywidgets.HBox(self._controls(), layout={"flex_flow": "row wrap"})
         super().__init__([self.canvas, controls, self._still.alive])
+
+    @property
+    def labels(self) -> sitk.Image | None:
+        """The labels that are shown."""
+        return self.picture.labels
 
     @property
     def position(self) -> tuple[float, ...]:
@@ -90,7 +103,7 @@ class Explorer(ipywidgets.VBox):
             controls.append(ipywidgets.FloatSlider(self.canvas.opacity, min=0, max=1, step=0.05, **wide))
             controls[-1].description = "Overlay opacity"
             ipywidgets.jslink((controls[-1], "value"), (self.canvas, "opacity"))
-        if self.picture.labels is not None:
+        if self.labels is not None:
             controls.append(ipywidgets.FloatSlider(self.canvas.labels_opacity, min=0, max=1, step=0.05, **wide))
             controls[-1].description = "Label opacity"
             ipywidgets.jslink((controls[-1], "value"), (self.canvas, "labels_opacity"))
@@ -107,7 +120,7 @@ class Explorer(ipywidgets.VBox):
     def __repr__(self) -> str:
         size = " × ".join(map(str, self.picture.image.GetSize()))
         place = ", ".join(f"{p:.4g}" for p in self.position)
-        return f"Explorer: image of {size} voxels, at ({place}) mm"
+        return f"{type(self).__name__}: image of {size} voxels, at ({place}) mm"
 
     def row(self, points: Points | None = None) -> list[tuple[Picture, Plane]]:
         """The planes as they stand now, with numbered points on them: a row for `lay_out`."""
@@ -115,7 +128,7 @@ class Explorer(ipywidgets.VBox):
             self.picture.image,
             self.position,
             self.picture.overlay,
-            self.picture.labels,
+            self.labels,
             points,
             tuple(self.canvas.window),
             self.canvas.opacity,
@@ -126,8 +139,8 @@ class Explorer(ipywidgets.VBox):
         return [(now, plane) for plane in now.planes]
 
     def _ipython_display_(self) -> None:
-        extras = {"overlay": self.picture.overlay, "labels": self.picture.labels}
-        parts = [repr(self).removeprefix("Explorer: "), *(plane.name for plane in self.picture.planes if plane.name)]
+        extras = {"overlay": self.picture.overlay, "labels": self.labels}
+        parts = [repr(self).partition(": ")[2], *(plane.name for plane in self.picture.planes if plane.name)]
         words = "; ".join([*parts, *(f"with {name}" for name, extra in extras.items() if extra is not None)])
         self._still.show(self, still_picture([self.row()], words, repr(self)), words)
 
@@ -201,10 +214,10 @@ def _layers(picture: Picture) -> dict:
                 f"These images take {total / 1e6:.0f} MB, more than a page can hold ({_LARGEST / 1e6:.0f} MB). "
                 "Shrink them, for example sitk.Shrink(image, (2, 2, 2)), or cut out a region."
             )
-        layers[name] = {
-            "type": values.dtype.name,
-            "components": image.GetNumberOfComponentsPerPixel(),
-            "window": appearance.default_window(image),
-            "voxels": zlib.compress(values.tobytes(), 1),
-        }
+        more = {"components": image.GetNumberOfComponentsPerPixel(), "window": appearance.default_window(image)}
+        layers[name] = _packed(values) | more
     return layers
+
+
+def _packed(values: np.ndarray) -> dict:
+    return {"type": values.dtype.name, "voxels": zlib.compress(values.tobytes(), 1)}

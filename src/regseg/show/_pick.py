@@ -17,7 +17,7 @@ from regseg.show.picture import Picture, Window
 
 
 class Picker(ipywidgets.VBox):
-    """Two viewers, one above the other, in which clicks set pairs of landmarks. Made by `pick`."""
+    """Two viewers, one above the other, in which pairs of landmarks are set. Made by `pick`."""
 
     def __init__(self, fixed: Picture, moving: Picture, file: Path) -> None:
         self.file = file
@@ -97,8 +97,9 @@ def pick(
 ) -> Picker:
     """Pick the same landmarks in two images, by hand, in a notebook.
 
-    A click in the fixed image sets a landmark, the next one in the moving image its partner; Enter does so at the
-    crosshair. Backspace, Ctrl+Z or the button take the last one back. Landmarks lie at the centres of voxels.
+    Look around as in `explore`. A double click in the fixed image, or Enter, sets a landmark at the crosshair, the next
+    one in the moving image its partner. The mouse drags a landmark, M moves the nearest one to the crosshair, and
+    Backspace, Ctrl+Z or the button take the last one back. Landmarks lie at the centres of voxels.
     `picker.fixed_points` and `picker.moving_points` are (n, 3) arrays in mm, LPS.
 
     Parameters

@@ -8,8 +8,20 @@ const SYNC_MS = 150;   // after the last move, Python learns the position
 const SPEAK_MS = 600;  // after the last move, a screen reader does
 const WHEEL_PX = 40, LINE_PX = 16;  // so far does the wheel turn, or a finger slide, for one slice
 const OVERLAY = 0, CHECKERBOARD = 1, DIFFERENCE = 2;
-const REACH = 3;       // mm: a plane shows the landmarks that lie this near, or in its slice
-const PICKING = ["fixed", "moving"];  // the modes in which a click sets a landmark; `marks` takes them in turn
+const GRIP_PX = 8;     // so near to a point or an edge is on it
+
+// What the pointer and the keys do beside moving the crosshair (marks.js, box.js, brush.js). All parts of a mode may be
+// left out: top, elements above the planes; help (HTML) and spoken (text), its keys in words; keys(event, view), what a
+// key does; press(view, event), whether a press is more than a look: drag(view, event) and release() follow then;
+// double(view, event); hover(view, index); refresh(), then draw(view, index) for each plane; close().
+const MODES = {
+  look: () => ({}),
+  fixed: viewer => makeMarks(viewer, 0, 2),
+  moving: viewer => makeMarks(viewer, 1, 2),
+  seed: viewer => makeMarks(viewer, 0, 1),
+  box: viewer => makeBox(viewer),
+  brush: viewer => makeBrush(viewer),
+};
 
 async function unpack(layer) {
   const stream = new Blob([layer.voxels]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -120,14 +132,14 @@ function length(mm) {
 // ---- one plane: its canvas, drawing, keys and mouse
 
 function makePlane(plane, tall, viewer) {
-  const { scene, model } = viewer, name = plane.name || "image";
+  const { scene, model, mode } = viewer, name = plane.name || "image";
   const figure = document.createElement("div"), caption = document.createElement("div"), canvas = document.createElement("canvas");
   figure.className = "plane";
   caption.className = "caption";
   canvas.tabIndex = 0;
   canvas.setAttribute("role", "application");
   canvas.setAttribute("aria-label", `${name} plane. Arrow keys move the crosshair; Page Up and Page Down change the slice.`
-    + (viewer.part < 0 ? "" : " Enter sets a landmark at the crosshair; Backspace takes the last one back."));
+    + (mode.spoken ?? ""));
   canvas.style.aspectRatio = `${plane.size[0]} / ${tall}`;
   if (plane.name) figure.append(caption);
   figure.append(canvas);
@@ -137,20 +149,73 @@ function makePlane(plane, tall, viewer) {
   const buffer = hidden.getContext("2d"), picture = buffer.createImageData(hidden.width, hidden.height);
   const column = i => plane.flip_right ? hidden.width - 1 - i : i, row = i => plane.flip_down ? hidden.height - 1 - i : i;
 
+  const view = {
+    plane, context,
+    density: () => canvas.width / canvas.clientWidth,
+    scale: () => canvas.width / plane.size[0],  // pixels of the canvas in a mm
+    top: () => (canvas.height - plane.size[1] * view.scale()) / 2,
+    // Where an index, with fractions, lies on the canvas, in its pixels; where the pointer does.
+    place: index => [
+      (column(index[plane.right]) + 0.5) * canvas.width / hidden.width,
+      view.top() + (row(index[plane.down]) + 0.5) * plane.size[1] * view.scale() / hidden.height,
+    ],
+    pixel(event) {
+      const box = canvas.getBoundingClientRect();
+      return [(event.clientX - box.left) * view.density(), (event.clientY - box.top) * view.density()];
+    },
+    cell(event) {
+      const box = canvas.getBoundingClientRect(), down = (event.clientY - box.top - box.height / 2) * plane.size[0] / box.width;
+      return [
+        Math.floor((event.clientX - box.left) / box.width * hidden.width),
+        Math.floor((down / plane.size[1] + 0.5) * hidden.height),
+      ];
+    },
+    voxel([c, r]) {
+      const index = viewer.index();
+      index[plane.right] = column(c);
+      index[plane.down] = row(r);
+      return index;
+    },
+    // The voxel under the pointer: beside the picture null, or the one that is nearest.
+    under(event) {
+      const [c, r] = view.cell(event);
+      return c < 0 || r < 0 || c >= hidden.width || r >= hidden.height ? null : view.voxel([c, r]);
+    },
+    nearest(event) {
+      const [c, r] = view.cell(event);
+      return view.voxel([Math.min(hidden.width - 1, Math.max(0, c)), Math.min(hidden.height - 1, Math.max(0, r))]);
+    },
+    outlined(text, x, y, align, baseline) {
+      const lineWidth = 3 * view.density();
+      Object.assign(context, { textAlign: align, textBaseline: baseline, lineWidth, strokeStyle: "black", fillStyle: "white" });
+      context.strokeText(text, x, y);
+      context.fillText(text, x, y);
+    },
+    // The path, in a colour on black, so that it stands out from every picture.
+    stroke(colour, dashed = false) {
+      context.setLineDash(dashed ? [3 * view.density(), 3 * view.density()] : []);
+      for (const [width, strokeStyle] of [[4, "black"], [2, colour]]) {
+        Object.assign(context, { lineWidth: width * view.density(), strokeStyle });
+        context.stroke();
+      }
+      context.setLineDash([]);
+    },
+  };
+
   function draw() {
     const index = viewer.index(), density = window.devicePixelRatio || 1;
     const width = Math.round(canvas.clientWidth * density), height = Math.round(canvas.clientHeight * density);
     if (!width || !height) return;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    const scale = width / plane.size[0], top = (height - plane.size[1] * scale) / 2;  // pixels per mm
+    const scale = view.scale();
     paint(picture.data, plane, index[plane.normal], scene, viewer.layers, model);
     buffer.putImageData(picture, 0, 0);
+    context.fillStyle = "black";
     context.fillRect(0, 0, width, height);
     context.imageSmoothingEnabled = width / hidden.width < 3;  // large voxels are shown as what they are
-    context.drawImage(hidden, 0, top, width, plane.size[1] * scale);
+    context.drawImage(hidden, 0, view.top(), width, plane.size[1] * scale);
 
-    const x = (column(index[plane.right]) + 0.5) * width / hidden.width;
-    const y = top + (row(index[plane.down]) + 0.5) * plane.size[1] * scale / hidden.height, gap = 8 * density;
+    const [x, y] = view.place(index), gap = 8 * density;
     context.strokeStyle = "#F0E442";
     context.lineWidth = density;
     context.beginPath();
@@ -159,47 +224,17 @@ function makePlane(plane, tall, viewer) {
     }
     context.stroke();
 
-    const edge = 5 * density, outlined = (text, tx, ty, align, baseline) => {
-      Object.assign(context, { textAlign: align, textBaseline: baseline, lineWidth: 3 * density, strokeStyle: "black", fillStyle: "white" });
-      context.strokeText(text, tx, ty);
-      context.fillText(text, tx, ty);
-    };
     context.font = `bold ${12 * density}px sans-serif`;
-    viewer.marks().forEach(({ at, number, half }) => {
-      const place = toContinuousIndex(scene, at), apart = Math.abs(place[plane.normal] - index[plane.normal]);
-      if (apart > 0.5 && apart * scene.spacing[plane.normal] > REACH) return;
-      const cx = (column(place[plane.right]) + 0.5) * width / hidden.width;
-      const cy = top + (row(place[plane.down]) + 0.5) * plane.size[1] * scale / hidden.height;
-      context.beginPath();
-      context.arc(cx, cy, edge, 0, 2 * Math.PI);
-      context.setLineDash(half ? [2 * density, 2 * density] : []);
-      for (const [lineWidth, strokeStyle] of [[4 * density, "black"], [2 * density, "#E69F00"]]) {
-        Object.assign(context, { lineWidth, strokeStyle });
-        context.stroke();
-      }
-      context.setLineDash([]);
-      outlined(number, cx + 1.5 * edge, cy - edge, "left", "bottom");
-    });
-    outlined(plane.edges[0], edge, height / 2, "left", "middle");
-    outlined(plane.edges[1], width - edge, height / 2, "right", "middle");
-    outlined(plane.edges[2], width / 2, edge, "center", "top");
-    outlined(plane.edges[3], width / 2, height - edge, "center", "bottom");
+    mode.draw?.(view, index);
+    const edge = 5 * density;
+    view.outlined(plane.edges[0], edge, height / 2, "left", "middle");
+    view.outlined(plane.edges[1], width - edge, height / 2, "right", "middle");
+    view.outlined(plane.edges[2], width / 2, edge, "center", "top");
+    view.outlined(plane.edges[3], width / 2, height - edge, "center", "bottom");
     context.font = `${10.5 * density}px sans-serif`;
-    outlined(length(scene.bar), 2 * edge, height - 2.4 * edge, "left", "bottom");
+    view.outlined(length(scene.bar), 2 * edge, height - 2.4 * edge, "left", "bottom");
     context.fillRect(2 * edge, height - 2 * edge, scene.bar * scale, 2 * density);
-    context.fillStyle = "black";
     if (plane.name) caption.textContent = viewer.caption(plane, index);
-  }
-
-  function under(event) {
-    const box = canvas.getBoundingClientRect(), scale = plane.size[0] / box.width;
-    const c = Math.floor((event.clientX - box.left) * scale / plane.size[0] * hidden.width);
-    const r = Math.floor(((event.clientY - box.top - box.height / 2) * scale / plane.size[1] + 0.5) * hidden.height);
-    if (c < 0 || r < 0 || c >= hidden.width || r >= hidden.height) return null;
-    const index = viewer.index();
-    index[plane.right] = column(c);
-    index[plane.down] = row(r);
-    return index;
   }
 
   function step(axis, by) {
@@ -209,44 +244,48 @@ function makePlane(plane, tall, viewer) {
     viewer.moveTo(index);
   }
 
-  function pick(event) {
-    const control = event.ctrlKey || event.metaKey, { key } = event;
-    if (control ? key.toLowerCase() === "z" && !event.shiftKey : key === "Backspace") return viewer.undo;
-    return !control && !event.shiftKey && key === "Enter" ? viewer.mark : null;
-  }
-
-  canvas.addEventListener("keydown", event => {
-    const action = viewer.part < 0 || event.altKey ? null : pick(event);
-    if (action) {
-      event.preventDefault();
-      event.stopPropagation();
-      action();
-    }
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+  function moves(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return null;
     const by = event.shiftKey ? 10 : 1, right = plane.flip_right ? -by : by, down = plane.flip_down ? -by : by;
-    const moves = {
+    const known = {
       ArrowRight: [plane.right, right], ArrowLeft: [plane.right, -right], ArrowDown: [plane.down, down], ArrowUp: [plane.down, -down],
       PageUp: [plane.normal, by], PageDown: [plane.normal, -by], "]": [plane.normal, by], "[": [plane.normal, -by],
     };
-    if (!(event.key in moves)) return;
+    return event.key in known ? () => step(...known[event.key]) : null;
+  }
+
+  canvas.addEventListener("keydown", event => {
+    const action = (event.altKey ? null : mode.keys?.(event, view)) ?? moves(event);
+    if (!action) return;
     event.preventDefault();
     event.stopPropagation();
-    step(...moves[event.key]);
+    action();
   });
+  let taken = false;  // by the mode: the press is more than a look
   canvas.addEventListener("pointerdown", event => {
     canvas.focus({ preventScroll: true });
-    const index = under(event);
-    if (!index || event.button !== 0) return;
+    if (event.button !== 0) return;
     canvas.setPointerCapture(event.pointerId);  // a drag stays in the plane that it began in
-    viewer.moveTo(index);
+    taken = mode.press?.(view, event) ?? false;
+    const index = view.under(event);
+    if (index && !taken) viewer.moveTo(index);
   });
   canvas.addEventListener("pointermove", event => {
-    const index = under(event);
-    if (index && canvas.hasPointerCapture(event.pointerId)) viewer.moveTo(index);
+    const index = view.under(event), held = canvas.hasPointerCapture(event.pointerId);
+    if (held && taken) mode.drag(view, event);
+    else if (held && index) viewer.moveTo(index);
     viewer.point(index);
+    mode.hover?.(view, index);
   });
-  canvas.addEventListener("click", event => { if (viewer.part >= 0 && under(event)) viewer.mark(); });
-  canvas.addEventListener("pointerleave", () => viewer.point(null));
+  canvas.addEventListener("lostpointercapture", () => {
+    if (taken) mode.release();
+    taken = false;
+  });
+  canvas.addEventListener("dblclick", event => mode.double?.(view, event));
+  canvas.addEventListener("pointerleave", () => {
+    viewer.point(null);
+    mode.hover?.(view, null);
+  });
   let rolled = 0;
   canvas.addEventListener("wheel", event => {
     // Elsewhere the wheel scrolls the page; with Ctrl it zooms, everywhere.
@@ -272,45 +311,30 @@ function nameHandles(el) {
   });
 }
 
-function makeViewer(model, el, layers) {
-  const scene = { ...model.get("scene") }, part = PICKING.indexOf(model.get("mode"));
+// An element with these properties and children.
+function element(name, properties = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key === "role" || key.startsWith("aria-")) made.setAttribute(key, value);
+    else made[key] = value;
+  }
+  made.append(...children);
+  return made;
+}
+
+function makeViewer(model, el, layers, record) {
+  const scene = { ...model.get("scene") };
   scene.label_rgb = scene.label_colours.map(hex => [1, 3, 5].map(n => parseInt(hex.slice(n, n + 2), 16)));
-  const readout = Object.assign(document.createElement("div"), { className: "readout" });
-  const spoken = Object.assign(document.createElement("div"), { className: "spoken" });
-  spoken.setAttribute("role", "status");
-  const help = Object.assign(document.createElement("div"), {
-    className: "help",
-    innerHTML: "Click a plane, then: <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move the crosshair (with <kbd>Shift</kbd>, by 10)"
-      + (scene.planes.length > 1 ? "; <kbd>Page Up</kbd> <kbd>Page Down</kbd> or the wheel change the slice" : "")
-      + (part < 0 ? "." : "; <kbd>Enter</kbd> sets a landmark at the crosshair, <kbd>Backspace</kbd> takes the last one back."),
-  });
-  const task = Object.assign(document.createElement("div"), { className: "task" });
-  if (part === 0) task.setAttribute("role", "status");  // both viewers show it, one says it
+  const readout = element("div", { className: "readout" }), spoken = element("div", { className: "spoken", role: "status" });
   let syncing, speaking, waiting = false, pointed = null;
 
   const viewer = {
-    scene, model, layers, part,
+    scene, model, layers, record,
     index: () => toIndex(scene, model.get("position")),
     moveTo(index) {
       model.set("position", toPosition(scene, index));
       clearTimeout(syncing);
       syncing = setTimeout(() => model.save_changes(), SYNC_MS);
-    },
-    marks() {
-      const marks = model.get("marks");
-      const numbered = marks.map((at, n) => ({ at, number: (n >> 1) + 1, half: n === marks.length - 1 && n % 2 === 0 }));
-      return numbered.filter((_, n) => n % 2 === part);
-    },
-    mark() {
-      const marks = model.get("marks"), turn = marks.length % 2;
-      if (turn < part) return;  // the moving image waits for its landmark in the fixed one
-      const before = turn === part ? marks : marks.slice(0, -1);  // half a pair can still be set elsewhere
-      model.set("marks", [...before, model.get("position")]);
-      model.save_changes();
-    },
-    undo() {
-      model.set("marks", model.get("marks").slice(0, -1));
-      model.save_changes();
     },
     point(index) {
       pointed = index;
@@ -321,50 +345,62 @@ function makeViewer(model, el, layers) {
       const place = axis === undefined ? "oblique" : `${"xyz"[axis]} = ${short(+toPosition(scene, index)[axis].toFixed(3) + 0)} mm`;
       return `${plane.name} · ${"ijk"[plane.normal]} = ${index[plane.normal]} · ${place}`;
     },
+    redraw() {
+      if (!waiting) requestAnimationFrame(draw);
+      waiting = true;
+      clearTimeout(speaking);
+      speaking = setTimeout(() => { spoken.textContent = describe(scene, layers, viewer.index()); }, SPEAK_MS);
+    },
   };
+  const mode = viewer.mode = MODES[model.get("mode")](viewer);
+  const help = element("div", {
+    className: "help",
+    innerHTML: "Click a plane, then: <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move the crosshair (with <kbd>Shift</kbd>, by 10)"
+      + (scene.planes.length > 1 ? "; <kbd>Page Up</kbd> <kbd>Page Down</kbd> or the wheel change the slice" : "")
+      + (mode.help ?? "") + ".",
+  });
   const tall = Math.max(...scene.planes.map(plane => plane.size[1])), wide = scene.planes.map(plane => plane.size[0]);
   const planes = scene.planes.map(plane => makePlane(plane, tall, viewer));
-  const grid = Object.assign(document.createElement("div"), { className: "planes" });
+  const grid = element("div", { className: "planes" }, ...planes.map(plane => plane.figure));
   grid.style.setProperty("--columns", wide.map(width => `minmax(0, ${width}fr)`).join(" "));
   grid.style.maxWidth = `${24 * wide.reduce((a, b) => a + b) / tall}rem`;
-  grid.append(...planes.map(plane => plane.figure));
-  el.replaceChildren(...(part < 0 ? [] : [task]), grid, readout, help, spoken);
+  if (mode.press) grid.classList.add("taking");
+  el.replaceChildren(...(mode.top ?? []), grid, readout, help, spoken);
 
-  const draw = () => {
+  function draw() {
     waiting = false;
+    mode.refresh?.();
     planes.forEach(plane => plane.draw());
     viewer.point(pointed);
     nameHandles(el);
-    const marks = model.get("marks").length, pairs = marks >> 1;
-    const next = marks % 2 ? `Landmark ${pairs + 1}: now click the same place in the moving image.`
-      : `${pairs} ${pairs === 1 ? "pair" : "pairs"}. Next: click landmark ${pairs + 1} in the fixed image.`;
-    if (task.textContent !== next) task.textContent = next;  // a screen reader says each change
-  };
-  const soon = () => {
-    if (!waiting) requestAnimationFrame(draw);
-    waiting = true;
-    clearTimeout(speaking);
-    speaking = setTimeout(() => { spoken.textContent = describe(scene, layers, viewer.index()); }, SPEAK_MS);
-  };
-  const events = ["position", "window", "opacity", "labels_opacity", "view", "marks"].map(name => `change:${name}`).join(" ");
-  model.on(events, soon);
-  const observer = new ResizeObserver(soon);
+  }
+  const events = ["position", "window", "opacity", "labels_opacity", "view", "marks", "box"].map(name => `change:${name}`).join(" ");
+  model.on(events, viewer.redraw);
+  const observer = new ResizeObserver(viewer.redraw);
   planes.forEach(plane => observer.observe(plane.canvas));
-  return () => { model.off(events, soon); observer.disconnect(); clearTimeout(speaking); };
+  return () => {
+    model.off(events, viewer.redraw);
+    observer.disconnect();
+    clearTimeout(speaking);
+    mode.close?.();
+  };
 }
 
 export default () => {
-  let layers;
+  let ready;
   return {
     initialize({ model }) {
-      layers = Promise.all(Object.entries(model.get("layers")).map(async ([name, layer]) => [name, await unpack(layer)]))
-        .then(Object.fromEntries);
+      const sent = Object.entries({ ...model.get("layers"), ...model.get("painted") });
+      ready = Promise.all(sent.map(async ([name, layer]) => [name, await unpack(layer)])).then(unpacked => {
+        const layers = Object.fromEntries(unpacked);
+        return { layers, record: model.get("mode") === "brush" ? keepRecord(model, layers.labels.values) : null };
+      });
     },
     async render({ model, el }) {
       el.classList.add("regseg-explore");
       el.textContent = "The images are on their way …";
-      const ready = await layers;
-      return makeViewer(model, el, ready);
+      const { layers, record } = await ready;
+      return makeViewer(model, el, layers, record);
     },
   };
 };
