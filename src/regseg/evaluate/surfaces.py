@@ -217,46 +217,47 @@ def _signed_distances(
     fine = np.where(lengths < 1.5, 1, 3 * coarse)  # an odd multiple: where surfaces are one, centres lie on centres
     ours, theirs = both_with_label(reference, segmentation, label)
     box = ndimage.find_objects((ours | theirs).view(np.uint8))[0]
-    faces = [_faces(ours[box], theirs[box]), _faces(theirs[box], ours[box])]
+    faces = [_faces(ours[box], theirs[box], grid.matrix), _faces(theirs[box], ours[box], grid.matrix)]
     measured = []
     for here, there in (faces, faces[::-1]):
         centres, sides, areas = _pieces(here, coarse, grid.matrix)
         others, _, _ = _pieces(there, fine, grid.matrix)
         apart = sides != 0
-        sides[apart] *= KDTree(others, leafsize=32, balanced_tree=False).query(centres[apart])[0]
+        tree = KDTree(others, leafsize=32, compact_nodes=False, balanced_tree=False)
+        sides[apart] *= tree.query(centres[apart])[0]
         measured.append((sides, areas))
     return measured
 
 
-def _faces(mask: np.ndarray, other: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _faces(mask: np.ndarray, other: np.ndarray, matrix: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, float]]:
     """The faces between the voxels of a binary array (z, y, x) and what is around it; those across x, y and z apart.
 
-    Their centres (n, d) as indices (x, y, z); and 1.0 where the face lies in the other object, −1.0 where it lies
-    outside, 0.0 where it is a face of both.
+    Their centres (n, d) in mm; 1.0 where the face lies in the other object, −1.0 where it lies outside, 0.0 where it is
+    a face of both; and the area of each.
     """
     mask, other, last = np.pad(mask, 1), np.pad(other, 1), mask.ndim - 1
+    areas = abs(np.linalg.det(matrix)) * np.linalg.norm(np.linalg.inv(matrix), axis=1)  # volume over height
     faces = []
-    for axis in range(mask.ndim):
+    for axis, area in enumerate(areas):
         before = np.nonzero(np.diff(mask, axis=last - axis))
-        centres = np.stack(before[::-1], axis=-1).astype(float)
-        centres[:, axis] += 0.5
         behind = tuple(along + (number == last - axis) for number, along in enumerate(before))
-        faces.append((centres, other[before].astype(float) + other[behind] - 1))
+        indices = np.stack(before[::-1], axis=-1).astype(float)
+        indices[:, axis] += 0.5
+        faces.append((indices @ matrix.T, other[before].astype(float) + other[behind] - 1, float(area)))
     return faces
 
 
 def _pieces(
-    faces: list[tuple[np.ndarray, np.ndarray]], cuts: np.ndarray, matrix: np.ndarray
+    faces: list[tuple[np.ndarray, np.ndarray, float]], cuts: np.ndarray, matrix: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Faces cut into so many pieces along x, y, z: centres (n, d) in mm, the sides that `_faces` tells, and areas."""
-    sizes = abs(np.linalg.det(matrix)) * np.linalg.norm(np.linalg.inv(matrix), axis=1)  # volume over height
+    """The same for all faces together, each cut into so many pieces along x, y, z: centres, sides and areas."""
     centres, sides, areas = [], [], []
-    for axis, (middles, side) in enumerate(faces):
+    for axis, (middles, side, area) in enumerate(faces):
         across = np.where(np.arange(len(cuts)) == axis, 1, cuts)
-        steps = (np.argwhere(np.ones(across)) + 0.5) / across - 0.5
-        centres.append((middles[:, None] + steps).reshape(-1, len(cuts)) @ matrix.T)
+        steps = ((np.argwhere(np.ones(across)) + 0.5) / across - 0.5) @ matrix.T
+        centres.append((middles[:, None] + steps).reshape(-1, len(cuts)))
         sides.append(side.repeat(len(steps)))
-        areas.append(np.full(len(sides[-1]), sizes[axis] / len(steps)))
+        areas.append(np.full(len(sides[-1]), area / len(steps)))
     return np.concatenate(centres), np.concatenate(sides), np.concatenate(areas)
 
 
