@@ -58,14 +58,22 @@ class Lesson:
     def pyproject(self) -> dict:
         """The table [project] of pyproject.toml; empty where there is none."""
         path = self.root / "pyproject.toml"
-        return tomllib.loads(path.read_text(encoding="utf-8")).get("project", {}) if path.is_file() else {}
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8")).get("project", {}) if path.is_file() else {}
+        except ValueError as error:
+            raise LessonError(f"this file cannot be read ({error}): mend it", "pyproject.toml") from None
 
     @cached_property
     def _folders(self) -> dict[str, list[Page]]:
         folders = {}
         for folder, kind in FOLDERS.items():
             here = self.root / folder
-            listed = [here / name for name in self.config.get(folder) or []]
+            names = self.config.get(folder) or []
+            if not isinstance(names, list) or any(Path(str(name)).name != name for name in names):
+                raise LessonError(
+                    f"'{folder}' must be a list of files in that folder: one '- file.md' a line", "config.yaml"
+                )
+            listed = [here / name for name in names]
             for path in listed:
                 if not path.is_file():
                     name = f"{folder}/{path.name}"

@@ -114,6 +114,25 @@ def test_what_config_lacks_is_one_sentence(tmp_path, capsys, key, name):
     assert f"config.yaml:1: '{key}' is missing: give it a value" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("listed", ["01-images.md", "3", "[1]", "[{a: b}]", "[null]", "[../index.md]"])
+def test_a_list_of_pages_that_is_none_is_one_sentence(tmp_path, capsys, listed):
+    lesson = write_lesson(tmp_path)
+    config = lesson / "config.yaml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.partition("episodes:")[0] + f"episodes: {listed}\n", encoding="utf-8")
+    for name in ("run", "notebooks", "site", "check"):
+        assert command(lesson, name) == 1
+        assert "'episodes' must be a list" in "".join(capsys.readouterr())
+
+
+def test_a_broken_pyproject_is_one_sentence(tmp_path, capsys):
+    lesson = write_lesson(tmp_path)
+    (lesson / "pyproject.toml").write_text("[project\n", encoding="utf-8")
+    for name in ("notebooks", "site"):
+        assert command(lesson, name) == 1
+        assert "pyproject.toml:1: this file cannot be read (Expected ']'" in capsys.readouterr().err
+
+
 def test_reference_links_that_are_not_utf_8_are_one_sentence(tmp_path, capsys):
     lesson = write_lesson(tmp_path)
     (lesson / "links.md").write_bytes(b"[caf\xe9]: https://example.org\n")
