@@ -72,7 +72,8 @@ def test_voxels_that_are_not_one_number_are_refused(name, make, way_out):
 @pytest.mark.parametrize("name", ALL)
 def test_an_array_and_a_series_are_no_image(name):
     array = sitk.GetArrayFromImage(MASK) > 0
-    assert "not ndarray: an array has no spacing" in refusal(name, MASK, array, TypeError)
+    for images in ((MASK, array), (array, MASK)):
+        assert "not ndarray: an array has no spacing" in refusal(name, *images, TypeError)
     series = sitk.JoinSeries([MASK, MASK])
     assert "the reference is 4-D: take one volume out of it" in refusal(name, series, series)
 

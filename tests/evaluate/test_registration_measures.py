@@ -67,6 +67,11 @@ def test_a_field_that_is_not_known_everywhere_is_not_called_smooth(bad):
             measure(field)
 
 
+def test_a_field_of_32_bits_folds_as_one_of_64_does():
+    field = field_of(lambda x: np.where(x < 5, 0.0, -2.0 * (x - 5)))
+    assert evaluate.folding(sitk.Cast(field, sitk.sitkVectorFloat32)) == evaluate.folding(field) > 0
+
+
 def test_the_error_of_a_field_is_the_length_of_the_difference():
     grid = Grid((6, 5, 4), (1.0, 2.0, 3.0), (5.0, 6.0, 7.0), tuple(np.ravel(TURN)))
     mask = grid.image(np.ones((4, 5, 6), np.uint8))
@@ -113,6 +118,8 @@ def test_bad_landmarks_and_fields_are_explained():
         evaluate.tre(identity, points[:, :2], points[:, :2])
     with pytest.raises(ValueError, match="finite"):
         evaluate.tre(identity, points, points + np.nan)
+    with pytest.raises(TypeError, match=r"tre wants a transform, not Image: .* sitk.Image\(field\)"):
+        evaluate.tre(field_of(lambda x: 0 * x), points, points)
     with pytest.raises(ValueError, match="TransformToDisplacementField"):
         evaluate.folding(sitk.Image(10, 10, 10, sitk.sitkUInt8))
     with pytest.raises(ValueError, match="mask is empty"):

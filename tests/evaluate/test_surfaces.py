@@ -151,6 +151,11 @@ def test_distances_are_those_between_points_anywhere_on_the_faces(spacing, direc
     assert found.hausdorff == pytest.approx(expected.max(), abs=1.0)
 
 
+def test_a_header_that_makes_voxels_endless_does_not_fill_the_memory():
+    here, moved = (box((2, y, 2), (5, y + 3, 5), spacing=(1.0, 1.0, 1e12)) for y in (2, 5))
+    assert evaluate.surface_distance(here, moved).hausdorff == pytest.approx(3)
+
+
 def test_flat_images_have_contours():
     square, moved = (sitk.Image(20, 20, sitk.sitkUInt8) for _ in range(2))
     square[4:9, 4:9], moved[7:12, 4:9] = 1, 1

@@ -47,6 +47,8 @@ def tre(transform: sitk.Transform, fixed_points: np.ndarray, moving_points: np.n
 
     Raises
     ------
+    TypeError
+        `transform` is none.
     ValueError
         The two sets do not match, hold no point or a NaN, or have another dimension than the transform; or the
         transform takes a point to a place that is not a finite number.
@@ -56,6 +58,11 @@ def tre(transform: sitk.Transform, fixed_points: np.ndarray, moving_points: np.n
     Fitzpatrick, West: The distribution of target registration error in rigid-body point-based
     registration. IEEE TMI 20(9), 2001.
     """
+    if not isinstance(transform, sitk.Transform):
+        raise TypeError(
+            f"tre wants a transform, not {type(transform).__name__}: sitk.DisplacementFieldTransform makes one of a "
+            "displacement field, and empties the image that it is given, so give it sitk.Image(field)"
+        )
     fixed_points, moving_points = np.asarray(fixed_points, float), np.asarray(moving_points, float)
     dimension = transform.GetDimension()
     if fixed_points.shape != moving_points.shape or fixed_points.ndim != 2 or not len(fixed_points):
@@ -151,7 +158,7 @@ def jacobian_determinant(field: sitk.Image) -> sitk.Image:
     ValueError
         `field` is not a displacement field, or holds NaN, an infinite value, or one above 1e100.
     """
-    vectors, grid = _vectors(field, "the field"), Grid.of(field)
+    vectors, grid = _vectors(field, "the field").astype(float, copy=False), Grid.of(field)
     unknown = np.count_nonzero(~(np.abs(vectors) < 1e100).all(axis=-1))  # a product of three is a number up to 1e308
     if unknown:
         raise ValueError(

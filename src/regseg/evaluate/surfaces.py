@@ -211,11 +211,11 @@ def _signed_distances(
     """Of each piece of the reference's surface, and of each piece of the segmentation's: the distance in mm to the
     other surface, above 0 inside the other object and below 0 outside of it, and the area.
     """
+    ours, theirs = both_with_label(reference, segmentation, label)
     grid = Grid.of(reference)
-    lengths = np.divide(grid.spacing, min(grid.spacing))
+    lengths = np.minimum(np.divide(grid.spacing, min(grid.spacing)), 30)  # whatever a wrong header says
     coarse = np.ceil(lengths / 3 - 1e-6).astype(int)  # into how many pieces a voxel is cut along x, y, z
     fine = np.where(lengths < 1.5, 1, 3 * coarse)  # an odd multiple: where surfaces are one, centres lie on centres
-    ours, theirs = both_with_label(reference, segmentation, label)
     box = ndimage.find_objects((ours | theirs).view(np.uint8))[0]
     faces = [_faces(ours[box], theirs[box], grid.matrix), _faces(theirs[box], ours[box], grid.matrix)]
     measured = []
