@@ -18,6 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     except LessonError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:  # a file that is missing or not ours, a disk that is full
+        print(f"{error.filename or 'lessonkit'}: {error.strerror or error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130

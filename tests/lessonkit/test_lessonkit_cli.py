@@ -125,6 +125,17 @@ def test_a_list_of_pages_that_is_none_is_one_sentence(tmp_path, capsys, listed):
         assert "'episodes' must be a list" in "".join(capsys.readouterr())
 
 
+def test_a_file_that_is_in_the_way_or_missing_is_one_sentence(tmp_path, capsys):
+    lesson = write_lesson(tmp_path)
+    (lesson / "build").write_text("not a folder", encoding="utf-8")
+    assert command(lesson, "site") == 1
+    assert f"{lesson / 'build'}: File exists\n" in capsys.readouterr().err
+    (lesson / "build").unlink()
+    (lesson / "index.md").unlink()
+    assert command(lesson, "site") == 1
+    assert f"{lesson / 'index.md'}: No such file or directory\n" in capsys.readouterr().err
+
+
 def test_a_broken_pyproject_is_one_sentence(tmp_path, capsys):
     lesson = write_lesson(tmp_path)
     (lesson / "pyproject.toml").write_text("[project\n", encoding="utf-8")
