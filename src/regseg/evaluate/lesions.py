@@ -73,6 +73,8 @@ def detection(reference: sitk.Image, segmentation: sitk.Image, label: int = 1, a
 
     Raises
     ------
+    TypeError
+        One of the two is no SimpleITK image.
     ValueError
         `at_least` is not above 0 and up to 1; the images lie on different grids, or hold NaN, fractions of a label or
         several numbers per voxel.

@@ -54,6 +54,8 @@ def overlap(reference: sitk.Image, segmentation: sitk.Image, label: int = 1) -> 
 
     Raises
     ------
+    TypeError
+        One of the two is no SimpleITK image.
     ValueError
         One of the two does not contain the label: without a reference Dice is 0/0 or says nothing, and a mean over
         cases that holds such values says what their convention says. `detection` counts these cases. Also when the

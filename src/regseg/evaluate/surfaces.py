@@ -100,6 +100,8 @@ def surface_distance(reference: sitk.Image, segmentation: sitk.Image, label: int
 
     Raises
     ------
+    TypeError
+        One of the two is no SimpleITK image.
     ValueError
         One of the two does not contain the label: there is no distance to nothing, and `detection` counts such cases.
         Also when the images lie on different grids, or hold NaN, fractions of a label or several numbers per voxel.
@@ -223,7 +225,7 @@ def _signed_distances(
         centres, sides, areas = _pieces(here, coarse, grid.matrix)
         others, _, _ = _pieces(there, fine, grid.matrix)
         apart = sides != 0
-        tree = KDTree(others, leafsize=32, compact_nodes=False, balanced_tree=False)
+        tree = KDTree(others, leafsize=32, compact_nodes=False, balanced_tree=False)  # soon built, and asked only once
         sides[apart] *= tree.query(centres[apart])[0]
         measured.append((sides, areas))
     return measured
