@@ -1,5 +1,6 @@
 """Pictures of images as they lie in the patient: static figures, and a viewer to explore them; and of registrations."""
 
+from regseg.show._align import align
 from regseg.show._box import box
 from regseg.show._brush import brush, fill_between
 from regseg.show._explore import explore
@@ -11,6 +12,7 @@ from regseg.show.figures import compare, slice, slices
 
 __all__ = [
     "History",
+    "align",
     "box",
     "brush",
     "compare",

@@ -105,7 +105,7 @@ def magnified(
         return sitk.GetArrayFromImage(sitk.Resample(image, *place, 0.0, sitk.sitkFloat32))
 
     coarse = Grid.of(labels)
-    ends = coarse.indices(grid.points([(0,) * grid.dimension, np.subtract(grid.size, 1)]))
+    ends = coarse.indices(grid.points(np.stack([np.zeros(grid.dimension), np.subtract(grid.size, 1)])))
     box = Box(*(tuple(each) for each in (np.floor(ends.min(0)).astype(int), np.ceil(ends.max(0)).astype(int) + 1)))
     values = seen(flair)
     inside, share = values > 0, np.zeros_like(values)
