@@ -15,6 +15,7 @@ from functools import cache
 import answers_big_data
 import answers_deformable_registration
 import answers_distributed_registration
+import answers_evaluation
 import answers_images
 import answers_registration
 import answers_segmentation
@@ -33,6 +34,7 @@ ANSWERS = (
     answers_registration,
     answers_deformable_registration,
     answers_segmentation,
+    answers_evaluation,
     answers_distributed_registration,
 )
 RIGHT = {name: answers for module in ANSWERS for name, answers in module.RIGHT.items()}
@@ -46,7 +48,7 @@ def cases(table: dict) -> list:
 @pytest.fixture(autouse=True)
 def _downloaded_image(request):
     """The exercises on a downloaded image need it."""
-    if any(name in request.node.name for name in ("01-lung", "01-padding", "06-lung", "check.images")):
+    if any(name in request.node.name for name in ("01-lung", "01-padding", "06-lung", "07-atlas", "check.images")):
         request.getfixturevalue("public_images")
 
 
@@ -102,7 +104,7 @@ def test_three_dots_are_not_yet_an_answer(name):
     assert judge(name, (1, ..., 3)) == NOT_YET
 
 
-@pytest.mark.parametrize("name", sorted(set(EXERCISES) - {"01-lung", "06-lung"}))
+@pytest.mark.parametrize("name", sorted(set(EXERCISES) - {"01-lung", "06-lung", "07-atlas"}))
 def test_no_answer_raises_and_none_of_the_odd_ones_is_right(name):
     for odd in [*ODD, lambda *_: None, lambda: 1, lambda *_: 1 / 0]:
         verdict = judge(name, odd)

@@ -16,6 +16,7 @@ MODULES = {
     "04": "registration",
     "05": "deformable_registration",
     "06": "segmentation",
+    "07": "evaluation",
     "10": "distributed_registration",
 }
 
