@@ -1,16 +1,14 @@
-"""OME-Zarr volumes: what is written is what is read, in its place; and another reader agrees."""
+"""OME-Zarr volumes written here: what is written is what is read, in its place."""
 
 import json
 import pickle
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-import zarr
 
 from regseg import volumes
 from regseg.grid import Box, Grid
@@ -227,115 +225,11 @@ def test_colours_and_what_is_no_image_are_refused(tmp_path):
     assert not (tmp_path / "notes.zarr").exists()
 
 
-@pytest.fixture
-def relabelled(tmp_path):
-    """Writes a small volume whose label is changed by a function; returns its path."""
-
-    def write(change) -> Path:
-        path = volumes.save(scan((8, 8, 8)), tmp_path / "other.zarr").path
-        label = path / "zarr.json"
-        content = json.loads(label.read_text())
-        change(content["attributes"]["ome"]["multiscales"][0])
-        label.write_text(json.dumps(content))
-        return path
-
-    return write
-
-
-def in_micrometres(image):
-    for axis in image["axes"]:
-        axis["unit"] = "micrometer"
-
-
-def without_unit(image):
-    for axis in image["axes"]:
-        del axis["unit"]
-
-
-def the_other_way_round(image):
-    image["axes"].reverse()
-
-
-def with_time(image):
-    image["axes"].insert(0, {"name": "t", "type": "time"})
-
-
-def moved_as_a_whole(image):
-    image["coordinateTransformations"] = [{"type": "scale", "scale": [2.0, 2.0, 2.0]}]
-
-
-def by_a_file(image):
-    image["datasets"][0]["coordinateTransformations"] = [{"type": "scale", "path": "scales"}]
-
-
-def by_a_way_out(image):
-    image["datasets"][0]["path"] = ".."
-
-
-def by_no_name(image):
-    image["datasets"][0]["path"] = ""
-
-
-def nowhere(image):
-    image["datasets"][0]["coordinateTransformations"] = []
-
-
-def by(*kinds, scale=(1.0, 1.0, 1.0), translation=(0.0, 0.0, 0.0)):
-    """Changes the label of a level to these transformations."""
-    numbers = {"scale": list(scale), "translation": list(translation)}
-
-    def change(image):
-        image["datasets"][0]["coordinateTransformations"] = [{"type": kind, kind: numbers[kind]} for kind in kinds]
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        (in_micrometres, "lengths are in micrometer: only millimeter is read"),
-        (without_unit, "lengths are in no unit: only millimeter is read"),
-        (the_other_way_round, "axes are x, y, z: only z, y, x, or y, x"),
-        (with_time, "axes are t, z, y, x: only z, y, x"),
-        (moved_as_a_whole, "coordinateTransformations are not one scale, or one scale and one translation"),
-        (by_a_file, "holds no OME-Zarr image"),
-        (by_a_way_out, "holds no OME-Zarr image"),
-        (by_no_name, "holds no OME-Zarr image"),
-        (nowhere, "coordinateTransformations are not one scale"),
-        (by("scale", "scale"), "coordinateTransformations are not one scale"),
-        (by("scale", "translation", "scale"), "coordinateTransformations are not one scale"),
-        (by("scale", "translation", "translation"), "coordinateTransformations are not one scale"),
-        (by("scale", scale=(1.0,) * 4), "not one number for each of the array's 3 axes"),
-        (by("scale", "translation", translation=(0.0,) * 2), "not one number for each of the array's 3 axes"),
-        *(
-            (by("scale", scale=(1.0, wrong, 1.0)), "its scale is not positive and finite")
-            for wrong in (-1.0, 0.0, np.nan, np.inf)
-        ),
-        *(
-            (by("scale", "translation", translation=(0.0, wrong, 0.0)), "its translation is not finite")
-            for wrong in (np.nan, -np.inf)
-        ),
-    ],
-)
-def test_what_lies_elsewhere_than_it_seems_is_refused(relabelled, change, why):
-    """The standard allows it, and to read it as millimetres along z, y, x would be silently wrong."""
-    with pytest.raises(volumes.VolumeError, match=why):
-        volumes.open_volume(relabelled(change))
-
-
-def test_zarr_of_format_2_is_not_opened(tmp_path):
-    """It is OME-Zarr 0.4, and its filters may run code."""
-    group = zarr.create_group(tmp_path / "old.zarr", zarr_format=2)
-    group.attrs["multiscales"] = []
-    with pytest.raises(volumes.VolumeError, match="no OME-Zarr volume at .*, but Zarr of format 2: write it anew"):
-        volumes.open_volume(tmp_path / "old.zarr")
-
-
 def test_a_damaged_label_is_named(tmp_path):
     volumes.save(scan((8, 8, 8)), tmp_path / "small.zarr")
     label = tmp_path / "small.zarr" / "zarr.json"
     label.write_text(label.read_text()[:100])
-    with pytest.raises(volumes.VolumeError, match="small.zarr is damaged: a zarr.json in it cannot be read"):
+    with pytest.raises(volumes.VolumeError, match="small.zarr is damaged: its metadata cannot be read"):
         volumes.open_volume(tmp_path / "small.zarr")
 
 

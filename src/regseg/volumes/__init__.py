@@ -1,0 +1,38 @@
+"""Volumes larger than memory: chunked OME-Zarr files that know where they lie, read and written a region at a time.
+
+What is written follows OME-Zarr 0.5 (https://ngff.openmicroscopy.org/0.5): axes z, y, x in mm, a scale and a
+translation for each level of resolution. That version has no direction matrix, so it stands beside them, under
+"regseg". What words can say of it, the orientation of straight axes in the patient, they say (RFC-4 of OME-NGFF); an
+oblique image is seen straight by a reader that does not know of "regseg". OME-Zarr 0.6 has rotations, and is written
+where it is asked for. A file appears whole or not at all.
+
+What other programs have written is read as well, in the versions 0.4, 0.5 and 0.6; `metadata` says what of it. Where a
+file says something that is not read here it is refused, and not guessed.
+"""
+
+from regseg.volumes.files import Readable, header
+from regseg.volumes.metadata import VolumeError
+from regseg.volumes.reading import Volume, is_zarr, levels, local, open_volume
+from regseg.volumes.resolution import COARSEST, pyramid, read_level
+from regseg.volumes.voxels import as_voxels, exact
+from regseg.volumes.writing import create, demand_writable, save, save_mask
+
+__all__ = [
+    "COARSEST",
+    "Readable",
+    "Volume",
+    "VolumeError",
+    "as_voxels",
+    "create",
+    "demand_writable",
+    "exact",
+    "header",
+    "is_zarr",
+    "levels",
+    "local",
+    "open_volume",
+    "pyramid",
+    "read_level",
+    "save",
+    "save_mask",
+]

@@ -1,0 +1,80 @@
+"""The metadata that are written: those of OME-Zarr 0.5, which most programs read today, or of 0.6, which has rotations.
+
+In both the direction stands beside them, under "regseg", as this package has always written it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from regseg.grid import Grid
+from regseg.volumes.metadata import VolumeError, orientations
+
+VERSIONS = ("0.5", "0.6")
+
+
+def describe(name: str, grids: Sequence[Grid], vector: bool, version: str) -> dict[str, Any]:
+    """The attributes of the group of an image with these levels, whose arrays are called 0, 1 and so on.
+
+    Raises
+    ------
+    VolumeError
+        The version is not one that is written here.
+    """
+    if version not in VERSIONS:
+        raise VolumeError(f"OME-Zarr {version} is not written here: choose one of {', '.join(VERSIONS)}.")
+    image = {"name": name} | (_in_systems(grids, vector) if version == "0.6" else _in_words(grids, vector))
+    ome = {"version": version, "multiscales": [image]}
+    return {"ome": ome, "regseg": {"direction": list(grids[0].direction)}}
+
+
+def _axes(dimension: int, vector: bool, direction: np.ndarray | None = None) -> list[dict[str, Any]]:
+    """The axes of an array or of its positions; with a direction each has the word for it, where there is one."""
+    words = (None if direction is None else orientations(direction)) or [None] * dimension
+    axes: list[dict[str, Any]] = [{"name": "c", "type": "channel"}] * vector
+    for name, word in reversed(list(zip("xyz", words, strict=False))):
+        axes.append({"name": name, "type": "space", "unit": "millimeter"})
+        if word:
+            axes[-1]["orientation"] = {"type": "anatomical", "value": word}
+    return axes
+
+
+def _place(grid: Grid, origin: np.ndarray, vector: bool) -> list[dict[str, Any]]:
+    """A scale and a translation, z before y before x."""
+    return [
+        {"type": "scale", "scale": [1.0] * vector + list(grid.spacing[::-1])},
+        {"type": "translation", "translation": [0.0] * vector + np.asarray(origin)[::-1].tolist()},
+    ]
+
+
+def _in_words(grids: Sequence[Grid], vector: bool) -> dict[str, Any]:
+    """Version 0.5: the positions are those of the patient, and the axes tell which way they run there."""
+    levels = [_place(grid, grid.origin, vector) for grid in grids]
+    datasets = [{"path": str(n), "coordinateTransformations": steps} for n, steps in enumerate(levels)]
+    return {"axes": _axes(grids[0].dimension, vector, grids[0].axes), "datasets": datasets}
+
+
+def _in_systems(grids: Sequence[Grid], vector: bool) -> dict[str, Any]:
+    """Version 0.6: the image has a straight system of its own, which a rotation brings into that of the patient."""
+    turn, dimension = grids[0].axes, grids[0].dimension
+    own, patient = _axes(dimension, vector), _axes(dimension, vector, np.eye(dimension))
+    datasets = []
+    for number, grid in enumerate(grids):
+        ends = {"input": {"path": str(number)}, "output": {"name": "image"}}
+        steps = {"type": "sequence", "transformations": _place(grid, np.linalg.inv(turn) @ grid.origin, vector)}
+        datasets.append({"path": str(number), "coordinateTransformations": [steps | ends]})
+    matrix = np.eye(len(own))
+    matrix[int(vector) :, int(vector) :] = turn[::-1, ::-1]
+    # A mirrored image is not only rotated.
+    kind, columns = ("rotation", 0) if np.linalg.det(turn) > 0 else ("affine", 1)
+    rows = np.pad(matrix, [(0, 0), (0, columns)]).tolist()
+    return {
+        "coordinateSystems": [{"name": "image", "axes": own}, {"name": "patient", "axes": patient}],
+        "datasets": datasets,
+        "coordinateTransformations": [
+            {"type": kind, kind: rows, "input": {"name": "image"}, "output": {"name": "patient"}}
+        ],
+    }

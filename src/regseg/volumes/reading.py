@@ -1,0 +1,233 @@
+"""OME-Zarr read: any level, any region, and nothing else of the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import SimpleITK as sitk
+import zarr
+from zarr.errors import ContainsArrayError
+from zarr.storage import ZipStore
+
+from regseg.grid import Box, Grid
+from regseg.volumes.metadata import Multiscale, VolumeError
+
+_MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")  # one of them lies in every folder of a Zarr file
+_ZIPPED = (".zarr.zip", ".ozx")
+
+
+@dataclass(frozen=True)
+class View:
+    """The axes of space of a larger array, in the order z, y, x, at one channel and one moment, to be read only.
+
+    It stands in for the array itself: what is asked of it is read from the file, and nothing else.
+    """
+
+    whole: zarr.Array
+    axes: tuple[int, ...]  # of the larger array
+    at: Mapping[int, int]  # the index along each other axis
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.whole.shape[axis] for axis in self.axes)
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        return tuple(self.whole.chunks[axis] for axis in self.axes)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.axes)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.whole.dtype.newbyteorder("=")  # SimpleITK knows the computer's own byte order alone
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+    @property
+    def nchunks(self) -> int:
+        """Of the larger array, as is the next one."""
+        return self.whole.nchunks
+
+    @property
+    def nchunks_initialized(self) -> int:
+        return self.whole.nchunks_initialized
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        key = key if isinstance(key, tuple) else (key,)
+        if any(each is Ellipsis for each in key):
+            cut = next(n for n, each in enumerate(key) if each is Ellipsis)
+            key = (*key[:cut], *[slice(None)] * (self.ndim - len(key) + 1), *key[cut + 1 :])
+        along = dict(self.at) | dict(zip(self.axes, (*key, *[slice(None)] * (self.ndim - len(key))), strict=True))
+        values = np.asarray(self.whole[tuple(along[axis] for axis in range(self.whole.ndim))])
+        left = [axis for axis in self.axes if isinstance(along[axis], slice)]
+        return values.transpose([sorted(left).index(axis) for axis in left]).astype(self.dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One level of resolution of an OME-Zarr file. Opening it reads no voxel.
+
+    `array` is the zarr array, of shape (z, y, x), or (component, z, y, x) where voxels are vectors; of a file with more
+    axes, or in another order, it is a view that has this shape.
+    """
+
+    path: Path
+    level: int
+    grid: Grid
+    array: zarr.Array | View
+
+    @property
+    def components(self) -> int:
+        """How many numbers a voxel holds."""
+        return self.array.shape[0] if self.array.ndim > self.grid.dimension else 1
+
+    @property
+    def chunk(self) -> tuple[int, ...]:
+        """The size of a chunk in voxels, in the order x, y, z."""
+        return self.array.chunks[::-1][: self.grid.dimension]
+
+    @property
+    def nbytes(self) -> int:
+        """What the whole volume needs in memory, in bytes."""
+        return self.array.nbytes
+
+    def read(self, box: Box | None = None) -> sitk.Image:
+        """The voxels of a box (all, without one) as an image that lies where they lie."""
+        box = box or self.grid.box
+        values = self.array[(..., *box.slices)]
+        return self.grid.image(np.moveaxis(values, 0, -1) if values.ndim > self.grid.dimension else values, box)
+
+    def write(self, image: sitk.Image, box: Box) -> None:
+        """Put an image into a box. Two writers of one chunk at the same time would spoil it: keep to chunks."""
+        values = sitk.GetArrayViewFromImage(image)
+        self.array[(..., *box.slices)] = np.moveaxis(values, -1, 0) if values.ndim > self.grid.dimension else values
+
+
+def local(path: str | Path) -> Path:
+    """The absolute path of a file on this computer, for workers in other folders; VolumeError for an address."""
+    if "://" in str(path):
+        raise VolumeError(f"{path} is an address: only files on this computer are read. Download it first.")
+    return Path(path).absolute()
+
+
+def is_zarr(path: str | Path) -> bool:
+    """Whether a path is one of Zarr, or of a part of it, such as scan.zarr/0."""
+    path = Path(path)
+    return path.suffix == ".zarr" or path.name.endswith(_ZIPPED) or any((path / mark).is_file() for mark in _MARKS)
+
+
+def open_volume(path: str | Path, level: int = 0, *, channel: int | None = None, time: int | None = None) -> Volume:
+    """Open a level of an OME-Zarr image; level 0 has the full resolution.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of a file or of an image in it, such as scan.zarr, plate.zarr/A/1/0, scan.zarr/labels/cells or scan.zarr.zip.
+    level : int
+        Which level of resolution.
+    channel, time : int, optional
+        Which ones, counted from 0, of an image that has several.
+
+    Raises
+    ------
+    VolumeError
+        There is no such file, no such level, or it holds no image, several, or one that cannot be read as numbers on
+        a grid in mm; the message says why.
+    """
+    return _levels(path, {"channel": channel, "time": time}, level)[0]
+
+
+def levels(path: str | Path, *, channel: int | None = None, time: int | None = None) -> list[Volume]:
+    """All levels of resolution of an OME-Zarr image, the finest first; as for `open_volume`."""
+    return _levels(path, {"channel": channel, "time": time})
+
+
+def _levels(path: str | Path, chosen: Mapping[str, int | None], only: int | None = None) -> list[Volume]:
+    path = local(path)
+    try:
+        store = ZipStore(path, mode="r") if path.is_file() else path
+        inside, group, image = _image(zarr.open_group(store, mode="r"))
+        wanted = range(len(image.paths))
+        wanted = wanted if only is None else [wanted[only]]
+        found = []
+        for level in wanted:
+            whole = group[image.paths[level]]
+            array = _in_space(whole, image, chosen, "regseg" in group.attrs)
+            found.append(Volume(path / inside, level, image.grid(level, whole.shape), array))
+    except FileNotFoundError:
+        raise VolumeError(f"There is no OME-Zarr volume at {path}.") from None
+    except IndexError:
+        raise VolumeError(f"{path} has no level {only}.") from None
+    except (json.JSONDecodeError, BadZipFile):
+        raise VolumeError(f"{path} is damaged: its metadata cannot be read.") from None
+    except ContainsArrayError:
+        raise VolumeError(f"{path} is one array of an OME-Zarr image: give the folder that it lies in.") from None
+    except VolumeError as error:
+        raise VolumeError(f"{path} is OME-Zarr {error}") from None
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise VolumeError(f"{path} is Zarr, but holds no OME-Zarr image.") from None
+    return found
+
+
+def _image(group: zarr.Group) -> tuple[str, zarr.Group, Multiscale]:
+    """The image that a group is, or the only one in it, as bioformats2raw writes it; and its path in the group."""
+    if "multiscales" in _label(group):
+        return "", group, Multiscale.of(group.attrs.asdict())
+    inside = {name: child for name, child in sorted(group.groups()) if "multiscales" in _label(child)}
+    if len(inside) > 1:
+        names = ", ".join(inside)
+        raise VolumeError(f"with {len(inside)} images in it ({names}): add the name of one to its path.")
+    if "plate" in _label(group):
+        well = _label(group)["plate"]["wells"][0]["path"]
+        raise VolumeError(f"of a plate of wells: add one field of a well to its path, such as {well}/0.")
+    [(name, child)] = inside.items()
+    return name, child, Multiscale.of(child.attrs.asdict())
+
+
+def _label(group: zarr.Group) -> Mapping[str, Any]:
+    return group.attrs.get("ome", group.attrs)
+
+
+def _in_space(array: zarr.Array, image: Multiscale, chosen: Mapping[str, int | None], ours: bool) -> zarr.Array | View:
+    """The array as one of (z, y, x), at the chosen channel and moment; our own vectors as (component, z, y, x)."""
+    if array.dtype.kind not in "iuf" or array.dtype == np.float16:
+        raise VolumeError(
+            f"with voxels of type {array.dtype}: whole numbers, float32 and float64 are read here. Convert it."
+        )
+    spatial, at = image.spatial(), {}
+    for number, axis in enumerate(image.axes):
+        if number in spatial:
+            continue
+        count, wanted = array.shape[number], chosen.get(axis["type"])
+        if ours and axis["type"] == "channel" and wanted is None and number == 0:
+            return array
+        if wanted is None and count > 1:
+            if axis["type"] not in chosen:
+                raise VolumeError(
+                    f"with {count} steps along the axis {axis['name']}, which is not read here: take one out."
+                )
+            raise VolumeError(
+                f"with {count} steps along the axis {axis['name']}: choose one, from 0, with {axis['type']}= "
+                f"(--{axis['type']})."
+            )
+        if not 0 <= (wanted or 0) < count:
+            raise VolumeError(
+                f"with {count} steps along the axis {axis['name']}, counted from 0: there is no {wanted}."
+            )
+        at[number] = wanted or 0
+    for kind, wanted in chosen.items():
+        if wanted and kind not in {axis["type"] for axis in image.axes}:
+            raise VolumeError(f"without an axis of type {kind}: there is no {kind} {wanted}.")
+    if not at and spatial == tuple(range(array.ndim)) and array.dtype.isnative:
+        return array
+    return View(array, spatial, at)

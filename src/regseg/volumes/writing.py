@@ -1,0 +1,152 @@
+"""OME-Zarr written: whole or not at all, and with levels of resolution."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+
+import SimpleITK as sitk
+import zarr
+
+from regseg.blocks import split
+from regseg.grid import Grid
+from regseg.volumes.description import describe
+from regseg.volumes.files import Readable, header, pieces
+from regseg.volumes.metadata import VolumeError
+from regseg.volumes.reading import Volume, open_volume
+from regseg.volumes.resolution import COARSEST, pyramid
+from regseg.volumes.voxels import Pooling, anywhere, means, medians
+
+
+def demand_writable(path: str | Path) -> None:
+    """Raise VolumeError where `create` would write no OME-Zarr file, so that it is known before the work is done."""
+    path = Path(path)
+    if path.suffix != ".zarr":
+        raise VolumeError(f"The name of an OME-Zarr volume ends in .zarr, not like {path.name}.")
+    if path.is_symlink() or path.exists() and not (path / "zarr.json").is_file():
+        raise VolumeError(f"{path} exists and is not Zarr; it is left alone. Choose another name.")
+
+
+@contextmanager
+def create(
+    path: str | Path,
+    grids: Sequence[Grid],
+    dtype: str,
+    *,
+    chunk: int = 64,
+    components: int = 1,
+    version: str = "0.5",
+) -> Iterator[list[Volume]]:
+    """Create an empty OME-Zarr file to be filled, one level for each grid, the finest first.
+
+    What stood at `path` is replaced when the block ends well; when it ends with an error, nothing has changed.
+
+    Raises
+    ------
+    VolumeError
+        The path is not one of a Zarr file, or something else stands there; or the version is not written here.
+    """
+    demand_writable(path)
+    path = Path(path).absolute()
+    # Two writers of one file write beside each other, and the last one to end stays.
+    partial, old = (path.with_name(f"{path.stem}.{what}-{uuid.uuid4().hex[:8]}.zarr") for what in ("partial", "old"))
+    vector = components > 1
+    names = ["c"] * vector + list("zyx")[-grids[0].dimension :]
+    group = zarr.create_group(partial, attributes=describe(path.stem, grids, vector, version))
+    arrays = [
+        group.create_array(
+            str(level),
+            shape=(components,) * vector + grid.size[::-1],
+            chunks=(components,) * vector + tuple(min(chunk, n) for n in grid.size[::-1]),
+            dtype=dtype,
+            dimension_names=names,
+            config={"write_empty_chunks": True},  # so that a chunk that is not there is one that was lost
+        )
+        for level, grid in enumerate(grids)
+    ]
+    try:
+        yield [
+            Volume(partial, level, grid, array) for level, (grid, array) in enumerate(zip(grids, arrays, strict=True))
+        ]
+        # The old file is removed under another name: whenever we are killed, no half of a file has the name of a whole.
+        with suppress(FileNotFoundError):
+            path.rename(old)
+        partial.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def save(
+    source: Readable,
+    path: str | Path,
+    *,
+    chunk: int = 64,
+    coarsest: int = COARSEST,
+    labels: bool = False,
+    version: str = "0.5",
+) -> Volume:
+    """Write an image, or a file, as OME-Zarr with levels of resolution; return its finest level.
+
+    Each level halves the axes along which it is finest, until no axis is longer than `coarsest` voxels. A file is read
+    a slab of `chunk` slices at a time, where its format allows.
+
+    Parameters
+    ----------
+    source : Image, Volume, str or Path
+        An image; an OME-Zarr file, or a channel of one as `open_volume` returns it, whose levels are to be made anew;
+        or a file that SimpleITK reads.
+    path : str or Path
+        Where to write, ending in .zarr. What stands there is replaced once the new file is whole.
+    chunk : int
+        Width of a chunk, in voxels.
+    coarsest : int
+        How long the longest axis of the last level may be, in voxels.
+    labels : bool
+        The image is a map of labels: a voxel of a coarser level holds one of the labels that it replaces, where
+        there is one that of most of its voxels, and not their mean.
+
+    version : str
+        Of OME-Zarr: "0.5", or "0.6", which has rotations, and which fewer programs read today.
+
+    Raises
+    ------
+    VolumeError
+        The file cannot be read, or a voxel holds more than one number; or the file cannot be written.
+    """
+    _, dtype = header(source)
+    return _save(source, path, chunk, coarsest, dtype, lambda image: image, medians if labels else means, version)
+
+
+def save_mask(source: Readable, path: str | Path, *, chunk: int = 64, coarsest: int = COARSEST) -> Volume:
+    """Write a mask as `save` writes an image: 1 where it is above 0.5, else 0.
+
+    A voxel of a coarser level is 1 where any of those that it replaces is, so that what is thin is not lost.
+    """
+    return _save(source, path, chunk, coarsest, "uint8", lambda image: image > 0.5, anywhere)
+
+
+def _save(
+    source: Readable,
+    path: str | Path,
+    chunk: int,
+    coarsest: int,
+    dtype: str,
+    change: Callable[[sitk.Image], sitk.Image],
+    pooling: Pooling,
+    version: str = "0.5",
+) -> Volume:
+    grid, _ = header(source)
+    with create(path, pyramid(grid, coarsest), dtype, chunk=chunk, version=version) as written:
+        for box, image in pieces(source, grid, (chunk,) * grid.dimension):
+            written[0].write(change(image), box)
+        for finer, coarser in pairwise(written):
+            factors = coarser.grid.factors(finer.grid)
+            for block in split(coarser.grid.size, coarser.chunk, (0,) * grid.dimension):
+                fine = block.core.scale(factors).clip(finer.grid.box)
+                coarser.array[block.core.slices] = pooling(finer.array[fine.slices], factors)
+    return open_volume(path)
