@@ -313,6 +313,8 @@ POINTED = RIGID | {"Metric": "CorrespondingPointsEuclideanDistanceMetric"}
         ((FLAT, sitk.Compose(FLAT, FLAT), RIGID), {}, ValueError, "the moving image must be .* one number a voxel"),
         ((FLAT, blobs(3), RIGID), {}, ValueError, "the fixed image is 2-D and the moving one 3-D"),
         ((broken(FLAT), FLAT, RIGID), {}, ValueError, "the fixed image has NaN"),
+        ((FLAT, 0 * FLAT, RIGID), {}, ValueError, "the moving image shows one grey value only: there is nothing"),
+        ((0 * FLAT + 3, FLAT, RIGID), {}, ValueError, "the fixed image shows one grey value only"),
         ((FLAT, FLAT, RIGID), {"initial": waves(blobs(3))}, ValueError, "`initial` is 3-D, and the images are 2-D"),
         ((FLAT, FLAT, RIGID), {"fixed_mask": blobs(3)}, ValueError, "`fixed_mask` is 3-D"),
         ((FLAT, FLAT, []), {}, ValueError, "begin with elastix.default_map"),

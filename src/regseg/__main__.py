@@ -1,28 +1,22 @@
 """The `regseg` command."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
-
-from regseg import data
-from regseg.data import page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or another number after a message that says what went wrong."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    parser = argparse.ArgumentParser(prog="regseg", description="Registration and segmentation: the course's tools.")
-    subjects = parser.add_subparsers(required=True, metavar="SUBJECT")
-    _add_data(subjects.add_parser("data", help="list, fetch and find the images of the course"))
-    large = subjects.add_parser("register-large", help="register images larger than memory")
     try:
-        if arguments[:1] == ["register-large"]:
-            # Only then: dask and zarr take a second to import, and come with the extra `bigdata`.
-            from regseg.distributed import command
-
-            command.add_arguments(large)
-        options = parser.parse_args(arguments)
-        return options.run(options) or 0
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read along has had enough, as `head` has. What is left to write goes nowhere, and so ends in silence.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as a shell has it
     except (ValueError, RuntimeError, OSError, ImportError) as error:
         print(f"regseg: {error}", file=sys.stderr)
         return 1
@@ -34,7 +28,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130  # as a shell has it
 
 
+def _run(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="regseg", description="Registration and segmentation: the course's tools.")
+    subjects = parser.add_subparsers(required=True, metavar="SUBJECT")
+    _add_data(subjects.add_parser("data", help="list, fetch and find the images of the course"))
+    large = subjects.add_parser("register-large", help="register images larger than memory")
+    if arguments[:1] == ["register-large"]:
+        # Only then: dask and zarr take a second to import, and come with the extra `bigdata`.
+        from regseg.distributed import command
+
+        command.add_arguments(large)
+    options = parser.parse_args(arguments)
+    return options.run(options) or 0
+
+
 def _add_data(parser: argparse.ArgumentParser) -> None:
+    # Here, and not above: who presses Ctrl-C while the libraries load shall not see a page of them.
+    from regseg import data
+    from regseg.data import page
+
+    def fetch_them(options: argparse.Namespace) -> None:
+        if options.embedded:
+            data.prepare()
+        for name in options.names:
+            print(f"{name}: {data.path(name)}")
+
     actions = parser.add_subparsers(required=True, metavar="ACTION")
 
     show = actions.add_parser("list", help="list every dataset")
@@ -45,7 +63,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     which = fetch.add_mutually_exclusive_group(required=True)
     which.add_argument("names", nargs="*", default=[], metavar="NAME")
     which.add_argument("--embedded", action="store_true", help="all that need no network")
-    fetch.set_defaults(run=_fetch)
+    fetch.set_defaults(run=fetch_them)
 
     where = actions.add_parser("where", help="print where a dataset lies, making or downloading it if need be")
     where.add_argument("name", metavar="NAME")
@@ -53,13 +71,6 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
     card = actions.add_parser("card", help="print the page of data cards, in Markdown")
     card.set_defaults(run=lambda _: print(page.markdown(), end=""))
-
-
-def _fetch(options: argparse.Namespace) -> None:
-    if options.embedded:
-        data.prepare()
-    for name in options.names:
-        print(f"{name}: {data.path(name)}")
 
 
 if __name__ == "__main__":

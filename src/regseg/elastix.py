@@ -186,6 +186,10 @@ def register(
         if each is not None and each.GetDimension() != fixed.GetDimension():
             raise ValueError(f"`{name}` is {each.GetDimension()}-D, and the images are {fixed.GetDimension()}-D")
     _check_maps(maps, fixed_points, moving_points, fixed.GetDimension())
+    for name, image in (("fixed", fixed), ("moving", moving)):
+        # elastix would return the identity, and call it a success.
+        if fixed_points is None and np.ptp(sitk.GetArrayViewFromImage(image)) == 0:
+            raise ValueError(f"the {name} image shows one grey value only: there is nothing to register")
     masks = (fixed_mask, moving_mask)
     special = any(each is not None for each in (*masks, fixed_points, moving_points))
     if special and engine == "wasm":

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import zarr
 
 from regseg import distributed, volumes
 from regseg.__main__ import main
@@ -60,6 +61,128 @@ def test_one_command_from_two_files_to_a_warped_volume(pair, tmp_path, capsys):
     assert {row["status"] for row in rows} <= {"done", "skipped"}
     assert max(int(row["stage"]) for row in rows) == 3
     assert not (output / "work").exists()  # what is done needs no folder to go on from
+
+
+def test_a_result_that_is_none_is_no_success(pair, tmp_path, capsys):
+    """The initial transform the wrong way round: blocks find something all the same."""
+    far = sitk.ReadImage(f"{pair}/moving.mha")
+    far.SetOrigin((20.0, 0.0, 0.0))
+    sitk.WriteImage(far, str(tmp_path / "far.mha"))
+    start = sitk.TranslationTransform(3, (20.0, 0.0, 0.0))
+    for name, each, status in ("right", start, 0), ("wrong", start.GetInverse(), 4):
+        sitk.WriteTransform(each, str(tmp_path / f"{name}.tfm"))
+        call = ["register-large", f"{pair}/fixed.mha", str(tmp_path / "far.mha"), "--output", str(tmp_path / name)]
+        assert main([*call, "--initial", str(tmp_path / f"{name}.tfm")]) == status
+    said = capsys.readouterr().err
+    assert "regseg: with the inverse of the initial transform the images are more alike" in said
+    assert (tmp_path / "wrong" / "warped.zarr").is_dir()  # to be looked at
+
+
+@pytest.mark.parametrize("width", [0.01, 25.0])
+def test_the_recipe_follows_the_voxels(pair, tmp_path, capsys, width):
+    """Of an atlas in micrometres as of a microscope's image: the same blocks as of voxels of 1 mm."""
+    plans = []
+    for spacing in 1.0, width:
+        for name in "fixed", "moving":
+            image = sitk.ReadImage(f"{pair}/{name}.mha")
+            image.SetSpacing([spacing] * 3)
+            sitk.WriteImage(image, str(tmp_path / f"{name}.mha"))
+        assert main([*quick(tmp_path, tmp_path / "out")[:5], "--plan"]) == 0
+        plans.append([line.split()[-8:] for line in capsys.readouterr().out.splitlines()[1:]])
+    assert plans[0] == plans[1]
+    assert len(plans[0]) == 4
+
+
+@pytest.mark.parametrize("value", [1, 255])
+def test_a_mask_of_one_slice_is_not_empty(pair, tmp_path, value):
+    values = np.zeros((64, 64, 64), np.uint8)
+    values[32, 12:52, 14:50] = value
+    mask = sitk.GetImageFromArray(values)
+    sitk.WriteImage(mask, str(tmp_path / "mask.mha"))
+    volumes.save(mask, tmp_path / "mask.zarr")
+    for name in "mask.mha", "mask.zarr":
+        assert main(quick(pair, tmp_path / f"out-{name}", "--mask", str(tmp_path / name))) == 0
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("nothing", [np.nan, np.inf])
+def test_what_is_unknown_outside_does_no_harm(pair, tmp_path, masked, nothing):
+    for name in "fixed", "moving":
+        values = sitk.GetArrayFromImage(sitk.ReadImage(f"{pair}/{name}.mha"))
+        values[values == 0] = nothing
+        sitk.WriteImage(sitk.GetImageFromArray(values), str(tmp_path / f"{name}.mha"))
+    mask = np.zeros((64, 64, 64), np.uint8)
+    mask[16:48, 16:48, 18:46] = 1
+    sitk.WriteImage(sitk.GetImageFromArray(mask), str(tmp_path / "mask.mha"))
+    more = ["--mask", str(tmp_path / "mask.mha")] * masked
+    assert main(arguments(tmp_path, tmp_path / "out", *more)) == 0
+    moved = sitk.ReadTransform(str(tmp_path / "out" / "transform.h5")).TransformPoint((32.0, 30.0, 30.0))
+    assert moved == pytest.approx((34, 30, 30), abs=0.25)
+
+
+def test_one_channel_of_a_microscope_is_registered(pair, tmp_path, capsys):
+    """Micrometres, two channels of which the second one is looked at, and levels of another program's making."""
+    for name, length in ("fixed", 10.0), ("moving", 10.0):
+        values = sitk.GetArrayFromImage(sitk.ReadImage(f"{pair}/{name}.mha")).astype(np.uint16)
+        group = zarr.create_group(tmp_path / f"{name}.zarr", zarr_format=2)
+        group.create_array("0", data=np.stack([values * 0 + 5, values])[None], chunks=(1, 1, 32, 32, 32))
+        axes = [{"name": "t", "type": "time"}, {"name": "c", "type": "channel"}]
+        axes += [{"name": each, "type": "space", "unit": "micrometer"} for each in "zyx"]
+        steps = [{"type": "scale", "scale": [1, 1, length, length, length]}]
+        datasets = [{"path": "0", "coordinateTransformations": steps}]
+        group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    call = ["register-large", str(tmp_path / "fixed.zarr"), str(tmp_path / "moving.zarr")]
+    call += ["--output", str(tmp_path / "out")]
+    assert main([*call, "--plan"]) == 1
+    assert "with 2 steps along the axis c: choose one" in capsys.readouterr().err
+    assert main([*call, "--channel", "0", "--plan"]) == 1
+    assert "shows one grey value only" in capsys.readouterr().err
+    assert main([*call, "--channel", "1,1"]) == 0
+    moved = sitk.ReadTransform(str(tmp_path / "out" / "transform.h5")).TransformPoint((0.3, 0.3, 0.3))
+    assert moved == pytest.approx((0.32, 0.3, 0.3), abs=0.001)
+    assert volumes.open_volume(tmp_path / "out" / "warped.zarr").grid.spacing == pytest.approx((0.01,) * 3)
+
+
+@pytest.mark.parametrize("text", ["first", "1,2,3", "-1", "1,"])
+def test_a_channel_is_a_number_or_two(pair, tmp_path, capsys, text):
+    with pytest.raises(SystemExit):
+        main(arguments(pair, tmp_path / "out", f"--channel={text}"))
+    assert f"{text} is not a number, nor two such as 0,1" in capsys.readouterr().err
+
+
+def foreign(folder) -> dict[str, str]:
+    """What other programs write as a transform, each with what is said of it."""
+    sitk.WriteImage(sitk.Image([8, 8, 8], sitk.sitkVectorFloat64), str(folder / "1Warp.nii.gz"))
+    (folder / "TransformParameters.0.txt").write_text(
+        '(Transform "EulerTransform")\n(TransformParameters 0 0 0 3 0 0)\n'
+    )
+    np.savetxt(folder / "fsl.mat", np.eye(4))
+    one, two = (sitk.TranslationTransform(3, (x, 0.0, 0.0)) for x in (1.0, 2.0))
+    for name, each in ("one", one), ("two", two):
+        sitk.WriteTransform(each, str(folder / f"{name}.tfm"))
+    second = (folder / "two.tfm").read_text().split("\n", 1)[1].replace("#Transform 0", "#Transform 1")
+    (folder / "both.tfm").write_text((folder / "one.tfm").read_text() + second)
+    return {
+        "1Warp.nii.gz": "is an image, such as the warp of ANTs, and an initial transform is linear",
+        "TransformParameters.0.txt": "is a parameter file of elastix",
+        "fsl.mat": "is a matrix of 4 x 4 numbers, as FSL writes it",
+        "both.tfm": "holds 2 transforms, and SimpleITK would take the first alone",
+    }
+
+
+def test_the_transforms_of_other_programs_are_named(pair, tmp_path, capsys):
+    for name, why in foreign(tmp_path).items():
+        assert main(arguments(pair, tmp_path / "out", "--initial", str(tmp_path / name), "--plan")) == 1
+        said = capsys.readouterr().err
+        assert f"{name} {why}" in said
+        assert said.count("\n") == 1
+
+
+def test_what_fills_the_outside_is_said(pair, tmp_path, capsys):
+    assert main(quick(pair, tmp_path / "own")) == 0
+    assert "voxels outside the moving image get the value 0 (--fill)" in capsys.readouterr().out
+    assert main(quick(pair, tmp_path / "given", "--fill", "-7")) == 0
+    assert "voxels outside the moving image get the value -7\n" in capsys.readouterr().out
 
 
 def test_two_workers_find_what_one_process_finds(pair, tmp_path):
@@ -177,7 +300,7 @@ def test_two_commands_do_not_share_an_output(pair, tmp_path, capsys):
         (["--lattice", "inf"], "A lattice of inf mm cannot be"),
         (["--memory", "50MB"], "A worker with 50MB could not even start: give at least 300 MB"),
         (["--initial", "no.tfm"], "There is no transform at no.tfm"),
-        (["--initial", __file__], "cannot be read as a transform: give one that SimpleITK has written"),
+        (["--initial", __file__], "cannot be read as a transform: give one that SimpleITK or ANTs has written"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(pair, tmp_path, capsys, more, why):

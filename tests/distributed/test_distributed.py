@@ -704,8 +704,8 @@ FLATTENS.SetMatrix((1, 0, 0, 0, 1, 0, 0, 0, 0))
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"moving": "missing"}, "missing.mha cannot be read as an image: is it there, and whole"),
-        ({"moving": "truncated"}, "truncated.mha cannot be read as an image: is it there, and whole"),
+        ({"moving": "missing"}, "missing.mha cannot be read as an image: there is no such file"),
+        ({"moving": "truncated"}, "truncated.mha cannot be read as an image: "),
         ({"moving": "no zarr"}, "no OME-Zarr volume at .*folder.zarr"),
         ({"moving": "other zarr"}, "other.zarr is Zarr, but holds no OME-Zarr image"),
         ({"moving": "flat"}, "The fixed image has 3 dimensions and the moving image has 2"),
@@ -719,7 +719,13 @@ FLATTENS.SetMatrix((1, 0, 0, 0, 1, 0, 0, 0, 0))
         ({"stages": []}, "Give a list of stages, even of one"),
         ({"lattice_spacing": 0}, "A lattice of 0 mm cannot be"),
         ({"lattice_spacing": float("nan")}, "A lattice of nan mm cannot be"),
-        ({"fixed": "thin"}, "A lattice of .* cells is too coarse for this image: give a lattice_spacing"),
+        (
+            {"fixed": "thin"},
+            r"A lattice of .* cells is too coarse for an image of \(40, 40, 1\) voxels: give a smaller",
+        ),
+        ({"fixed": "thin"}, "An image that has one slice only is registered as a picture, in 2-D"),
+        ({"stages": [Stage(MockMethod(), MockReduction(), 0.01)]}, "look at voxels of 0.01 mm, and those of the fixed"),
+        ({"stages": [Stage(MockMethod(), MockReduction(), 500)]}, r"Are the lengths .* in mm\? If so, .*--spacing"),
     ],
 )
 def test_a_plan_that_cannot_work_is_explained(tmp_path, change, message):
@@ -755,7 +761,7 @@ def test_a_field_from_another_lattice_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (np.nan, "NaN or infinite values: a mask that leaves them out would help"),
+        (np.nan, "NaN or infinite values only, in one image or the other"),
         (120.0, "the fixed image is constant here"),
     ],
 )

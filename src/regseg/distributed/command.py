@@ -16,12 +16,15 @@ from dask.utils import parse_bytes
 
 from regseg import distributed
 from regseg.distributed import Plan, Result, cluster, store, warp
+from regseg.distributed.images import Source
+from regseg.distributed.initial import read_transform
 from regseg.files import written_whole
 
 _SMALLEST = 300_000_000  # bytes: what Python and its libraries take in a worker, and a little more
 # A worker gets Ctrl-C like its parent, who ends it in good order: without this each prints a page of its own.
 _HEEDLESS = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)"
 _BLOCKS_FAILED = 3  # the exit status of a run whose results are written, but are a guess where blocks failed
+_DOUBTFUL = 4  # of one whose results are written, but do not make the images alike
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Register two images that need not fit in memory. FOLDER gets warped.zarr (the moving image on the fixed "
         "image's grid), field.zarr (the displacement in mm), transform.h5 (for SimpleITK) and report.csv (what became "
         "of each block). While it runs FOLDER has work/ too, from which a run that was killed, or in which blocks have "
-        "failed, goes on with --resume. The exit status is 0, 1 where nothing was written, and 3 where blocks failed."
+        "failed, goes on with --resume. The exit status is 0, 1 where nothing was written, 3 where blocks failed, and "
+        "4 where the images have not become more alike."
     )
     parser.add_argument("fixed", metavar="FIXED", help="OME-Zarr, or any file that SimpleITK reads")
     parser.add_argument("moving", metavar="MOVING", help="the same")
@@ -39,13 +43,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--initial", metavar="FILE", help="linear transform from fixed to moving, as SimpleITK writes it"
     )
     parser.add_argument("--mask", metavar="FILE", help="on the fixed image's grid, above 0.5 where voxels count")
+    for what in "channel", "time":
+        parser.add_argument(
+            f"--{what}",
+            type=_numbers,
+            default=(None, None),
+            metavar="N[,M]",
+            help=f"the {what} of OME-Zarr images that have several, from 0; with M another one of the moving image",
+        )
     parser.add_argument(
         "--method",
         choices=list(distributed.RECIPES),
         default="solve",
         help="the streamed solve (default), or blocks by elastix (extra `elastix-native`) or SimpleITK, blended",
     )
-    parser.add_argument("--spacing", type=float, metavar="MM", help="finest voxels looked at; default 1, SimpleITK 2")
+    parser.add_argument(
+        "--spacing",
+        type=float,
+        metavar="MM",
+        help="finest voxels looked at; default those of FIXED, SimpleITK twice as large",
+    )
     parser.add_argument(
         "--block-size", type=float, metavar="MM", help="width of a block; default 64 voxels, SimpleITK 48"
     )
@@ -69,18 +86,30 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _numbers(text: str) -> tuple[int, int]:
+    numbers = text.split(",")
+    if len(numbers) > 2 or not all(map(str.isdecimal, numbers)):
+        raise argparse.ArgumentTypeError(f"{text} is not a number, nor two such as 0,1")
+    return int(numbers[0]), int(numbers[-1])
+
+
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit status. What goes wrong raises an error with a message for the user."""
-    sizes = {"spacing": options.spacing, "block_size": options.block_size, "overlap": options.overlap}
-    stages = distributed.RECIPES[options.method](**{name: size for name, size in sizes.items() if size is not None})
+    spacing = options.spacing
+    if spacing is None:
+        finest = min(Source.of(options.fixed, channel=options.channel[0], time=options.time[0]).grids[0].spacing)
+        spacing = 2 * finest if options.method == "simpleitk" else finest
+    stages = distributed.RECIPES[options.method](spacing, options.block_size, options.overlap)
     lattice = 4 * stages[-1].spacing if options.lattice is None else options.lattice
     plan = distributed.plan(
         options.fixed,
         options.moving,
         stages,
-        initial=_read_transform(options.initial),
+        initial=None if options.initial is None else read_transform(options.initial),
         mask=options.mask,
         lattice_spacing=lattice,
+        channel=options.channel,
+        time=options.time,
     )
     print(plan)
     if options.plan:
@@ -100,14 +129,18 @@ def run(options: argparse.Namespace) -> int:
         print(result)
         before, after = result.similarity
         print(f"normalised mutual information of the two images: {before:.3f} before, {after:.3f} now (1 is none)")
+        fill = warp.background(plan) if options.fill is None else options.fill
+        print(f"voxels outside the moving image get the value {fill:g}{' (--fill)' * (options.fill is None)}")
         distributed.write_field(plan, result, output / "field.zarr", spacing=lattice, client=client)
-        distributed.write_warped(plan, result, output / "warped.zarr", fill=options.fill, client=client)
+        distributed.write_warped(plan, result, output / "warped.zarr", fill=fill, client=client)
         _write_transform(result, output / "transform.h5")
         _write_report(result, output / "report.csv")
     print(f"Written to {output}.")
+    for doubt in result.doubts:
+        print(f"regseg: {doubt}", file=sys.stderr)
     if not result.failed:
         shutil.rmtree(work)
-        return 0
+        return _DOUBTFUL if result.doubts else 0
     wanted = sum(each.status != "skipped" for each in result.report)
     print(
         f"regseg: {len(result.failed)} of {wanted} blocks failed, and there the field is a guess; report.csv says why. "
@@ -115,17 +148,6 @@ def run(options: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     return _BLOCKS_FAILED
-
-
-def _read_transform(file: str | None) -> sitk.Transform | None:
-    if file is None:
-        return None
-    if not Path(file).is_file():
-        raise ValueError(f"There is no transform at {file}.")
-    try:
-        return sitk.ReadTransform(file)
-    except RuntimeError:
-        raise ValueError(f"{file} cannot be read as a transform: give one that SimpleITK has written.") from None
 
 
 def _demand_outputs(plan: Plan, options: argparse.Namespace) -> None:

@@ -28,6 +28,7 @@ from regseg.grid import Grid
 from regseg.volumes import Volume
 
 _GROWTH = 1.2  # a cost that grows by more than this from one iteration to the next: the step went the wrong way
+_LESS_ALIKE = 0.01  # a part of the likeness that may be lost without a word, where there is little to gain
 _GREYS = 16  # bins along each axis of the histogram for the similarity: at the lattice there are few voxels to count
 
 
@@ -96,7 +97,7 @@ def _facts(plan: Plan) -> dict[str, Any]:
     for file in sorted(Path(__file__).parent.glob("*.py")):
         code.update(file.read_bytes())
     return {
-        "images": [[str(each.path), each.stamp] for each in (plan.fixed, plan.moving, plan.mask) if each],
+        "images": [[str(each.path), each.at, each.stamp] for each in (plan.fixed, plan.moving, plan.mask) if each],
         "initial transform": [each.tolist() for each in linear(plan.initial)],
         "start": store.state(plan.start, None),
         "lattice": repr(plan.lattice),
@@ -129,7 +130,7 @@ class _Run:
             if number and stage.method != stages[number - 1].method:
                 self.shared = None  # what one method shares means nothing to another
             self._stage(number, stage)
-        self.result.similarity = self._similarity(self.plan.start), self._similarity(self.result.field)
+        self._judge()
 
     def _stage(self, number: int, stage: Stage) -> None:
         """Repeat map and reduce, and take a step back where one made things worse."""
@@ -220,13 +221,31 @@ class _Run:
                     "and were read as 0"
                 )
 
-    def _similarity(self, field: Field) -> float:
+    def _judge(self) -> None:
+        """How alike the images are, before and after, and whether that speaks against the result."""
+        plan, result = self.plan, self.result
+        matrix, shift = linear(plan.initial)
+        backwards = np.linalg.inv(matrix), -np.linalg.inv(matrix) @ shift
+        before, after = (self._similarity(field, (matrix, shift)) for field in (plan.start, result.field))
+        result.similarity = before, after
+        turned = self._similarity(plan.start, backwards)
+        if turned > max(before, after):
+            result.doubts.append(
+                f"with the inverse of the initial transform the images are more alike ({turned:.3f}) than with what "
+                "was found: it maps from the fixed image to the moving one. Is it the wrong way round?"
+            )
+        if after - 1 < (1 - _LESS_ALIKE) * (before - 1):
+            result.doubts.append("the images are less alike now than they were before: look at them before you go on")
+
+    def _similarity(self, field: Field, initial: Linear) -> float:
         """See `Result.similarity`."""
         plan = self.plan
         moving = self.moving[at_least(plan.moving.grids, min(plan.lattice.spacing))]
-        values, inside = pull(moving, plan.lattice, plan.lattice.box, field, linear(plan.initial), 1)
-        inside &= plan.foreground
-        counts, *_ = np.histogram2d(plan.coarse[inside], values[inside], _GREYS, plan.ranges)
+        values, inside = pull(moving, plan.lattice, plan.lattice.box, field, initial, 1)
+        # Outside the moving image is background: else the images would be the more alike, the less they overlap.
+        values[~inside] = plan.ranges[1][0]
+        seen = plan.foreground & np.isfinite(plan.coarse) & np.isfinite(values)
+        counts, *_ = np.histogram2d(plan.coarse[seen], values[seen], _GREYS, plan.ranges)
 
         def entropy(counts: np.ndarray) -> float:
             share = counts[counts > 0] / counts.sum()

@@ -22,6 +22,10 @@ class Source:
     ----------
     path : Path
         OME-Zarr, or a file that SimpleITK reads. Absolute, as a worker may run in another folder.
+    at : dict[str, int | None]
+        The "channel" and the "time" of an OME-Zarr image that has several.
+    mask : bool
+        Whether it is a mask, of which a coarse voxel is 1 where any of its voxels is.
     dtype : str
         Numpy's name for the type of its voxels.
     grids : tuple[Grid, ...]
@@ -31,34 +35,46 @@ class Source:
     """
 
     path: Path
+    at: dict[str, int | None]
+    mask: bool
     dtype: str
     grids: tuple[Grid, ...]
     chunked: bool
 
     @classmethod
-    def of(cls, path: str | Path) -> Source:
+    def of(cls, path: str | Path, *, channel: int | None = None, time: int | None = None, mask: bool = False) -> Source:
         """What the header tells; VolumeError, a ValueError, where it cannot be read."""
-        path = Path(path).absolute()
-        grid, dtype = volumes.header(path)
-        wanted = volumes.pyramid(grid)
-        found = [level.grid for level in volumes.levels(path)] if path.suffix == ".zarr" else []
-        chunked = len(found) >= len(wanted) and all(a.matches(b) for a, b in zip(found, wanted, strict=False))
-        return cls(path, dtype, tuple(found[: len(wanted)] if chunked else wanted), chunked)
+        path, at, found = volumes.local(path), {"channel": channel, "time": time}, []
+        if volumes.is_zarr(path):
+            found = volumes.levels(path, **at)
+        elif channel or time:
+            raise volumes.VolumeError(f"{path} is no OME-Zarr: a channel or a time is chosen of that alone.")
+        grid, dtype = volumes.header(found[0] if found else path)
+        wanted, grids = volumes.pyramid(grid), [level.grid for level in found]
+        # The levels of a mask are means, rounded, in which what is thin is lost.
+        chunked = not mask and len(grids) >= len(wanted) and all(map(Grid.matches, grids, wanted))
+        return cls(path, at, mask, dtype, tuple(grids[: len(wanted)] if chunked else wanted), chunked)
+
+    @property
+    def _whole(self) -> Path | Volume:
+        """What `volumes` reads it from."""
+        return volumes.open_volume(self.path, **self.at) if volumes.is_zarr(self.path) else self.path
 
     def values(self, level: int) -> np.ndarray:
         """The voxels (z, y, x) of a coarse level, whole; a file without levels is read once, and nothing is written."""
         if self.chunked:
-            return volumes.open_volume(self.path, level).array[:]
-        return volumes.read_level(self.path, level)
+            return volumes.open_volume(self.path, level, **self.at).array[:]
+        return volumes.read_level(self._whole, level, mask=self.mask)
 
     def open(self, folder: Path) -> list[Volume]:
         """The levels: those of the file, or of a chunked copy in a folder, which is made where it is not there yet."""
-        path = self.path
-        if not self.chunked:
-            path = folder / f"{path.stem}-{self.stamp[:12]}.zarr"
-            if not path.exists():
-                volumes.save(self.path, path)
-        return volumes.levels(path)[: len(self.grids)]
+        if self.chunked:
+            return volumes.levels(self.path, **self.at)[: len(self.grids)]
+        chosen = "".join(f"-{kind}-{number}" for kind, number in self.at.items() if number is not None)
+        copy = folder / f"{self.path.stem}{chosen}-{'mask-' * self.mask}{self.stamp[:12]}.zarr"
+        if not copy.exists():
+            (volumes.save_mask if self.mask else volumes.save)(self._whole, copy)
+        return volumes.levels(copy)
 
     @property
     def stamp(self) -> str:

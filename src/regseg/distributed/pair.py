@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import SimpleITK as sitk
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import distance_transform_edt, map_coordinates
 
 from regseg.blocks import Block
 from regseg.distributed.field import Field
@@ -78,7 +78,8 @@ def cut(
     Raises
     ------
     BlockError
-        No part of the block is inside the moving image and the mask, or one of the two is constant there.
+        No part of the block is inside the moving image and the mask, all there is NaN or infinite, or one of the two
+        images is constant.
     """
     factors = field.lattice.factors(fixed.grid)
     box = cells.padded.scale(factors).clip(fixed.grid.box)
@@ -87,10 +88,12 @@ def cut(
     if mask is not None:
         inside &= mask.array[box.slices] > 0.5
     image = fixed.array[box.slices].astype(np.float32)
-    if not (np.isfinite(image[inside]).all() and np.isfinite(values[inside]).all()):
-        raise BlockError("NaN or infinite values: a mask that leaves them out would help")
     if not inside.any():
         raise BlockError("no overlap: the block lies outside the moving image or the mask")
+    inside &= np.isfinite(image) & np.isfinite(values)
+    if not inside.any():
+        raise BlockError("NaN or infinite values only, in one image or the other")
+    image, values = _known(image), _known(values)
     for name, each in (("fixed", image), ("moving", values)):
         if np.ptp(each[inside]) == 0:
             raise BlockError(f"the {name} image is constant here")
@@ -111,7 +114,7 @@ def pull(
     -------
     tuple[array, array]
         The values (z, y, x), floating, or the image's own type for order 0, and 0 outside the moving image; and which
-        voxels are inside.
+        voxels are inside. Where the moving image is NaN or infinite, so are they.
     """
     matrix, shift = initial
     dimension = grid.dimension
@@ -144,9 +147,22 @@ def pull(
     # The nearest voxel keeps its type: the numbers of labels may be too large for float32.
     kind = exact(moving.array.dtype) if order else moving.array.dtype
     values = moving.array[source.slices].astype(kind, copy=False)
-    values = map_coordinates(values, where, order=order, mode="nearest", output=kind)
+    # A spline would spread one NaN over all the box; with the other orders it stays where it is.
+    unknown = ~np.isfinite(values) if order > 1 else np.zeros((), bool)
+    values = map_coordinates(_known(values) if order > 1 else values, where, order=order, mode="nearest", output=kind)
+    if unknown.any():
+        values[map_coordinates(unknown.astype(np.float32), where, order=1, mode="nearest") > 0] = np.nan
     values[~inside] = 0
     return values, inside
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    """The values, with those that are NaN or infinite replaced by the nearest that are not: so no edge is made up."""
+    unknown = ~np.isfinite(values)
+    if not unknown.any() or unknown.all():
+        return values
+    nearest = distance_transform_edt(unknown, return_distances=False, return_indices=True)
+    return values[tuple(nearest)]
 
 
 def displacements(field: Field, grid: Grid, box: Box) -> np.ndarray:

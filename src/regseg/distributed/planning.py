@@ -102,6 +102,8 @@ def plan(
     mask: str | Path | None = None,
     start: Field | None = None,
     lattice_spacing: float = 4.0,
+    channel: int | tuple[int, int] | None = None,
+    time: int | tuple[int, int] | None = None,
 ) -> Plan:
     """Plan the registration of two images that need not fit in memory. Nothing is written, and nothing registered.
 
@@ -124,6 +126,8 @@ def plan(
         The field of an earlier result, to go on from.
     lattice_spacing : float
         Width of a cell of the lattice in mm, rounded to a level of resolution of the fixed image.
+    channel, time : int or tuple[int, int], optional
+        Which ones of OME-Zarr images that have several, counted from 0: of both images, or of the fixed and the moving.
 
     Raises
     ------
@@ -139,13 +143,16 @@ def plan(
         )
     if not (isfinite(lattice_spacing) and lattice_spacing > 0):
         raise ValueError(f"A lattice of {lattice_spacing} mm cannot be: give a width above 0.")
-    fixed, moving = Source.of(fixed), Source.of(moving)
-    mask = Source.of(mask) if mask else None
+    channels, times = (each if isinstance(each, tuple) else (each, each) for each in (channel, time))
+    fixed = Source.of(fixed, channel=channels[0], time=times[0])
+    moving = Source.of(moving, channel=channels[1], time=times[1])
+    mask = Source.of(mask, mask=True) if mask else None
     dimension = fixed.grids[0].dimension
     initial = initial or sitk.Transform(dimension, sitk.sitkIdentity)
     for name, found in ("moving image", moving.grids[0].dimension), ("initial transform", initial.GetDimension()):
         if found != dimension:
             raise ValueError(f"The fixed image has {dimension} dimensions and the {name} has {found}.")
+    _demand_size(stages, fixed.grids)
     if mask and not mask.grids[0].matches(fixed.grids[0]):
         raise ValueError("The mask lies on another grid than the fixed image: resample it onto that grid first.")
     matrix, shift = linear(initial)
@@ -153,8 +160,8 @@ def plan(
     lattice = fixed.grids[level]
     if min(lattice.size) < 2:
         raise ValueError(
-            f"A lattice of {lattice.size} cells is too coarse for this image: "
-            "give a lattice_spacing of a tenth of its size."
+            f"A lattice of {lattice.size} cells is too coarse for an image of {fixed.grids[0].size} voxels: give a "
+            "smaller lattice_spacing (--lattice). An image that has one slice only is registered as a picture, in 2-D."
         )
     if start is not None and start.lattice != lattice:
         raise ValueError("The field to start from lies on another lattice: give the lattice_spacing it was made with.")
@@ -175,10 +182,24 @@ def plan(
     )
 
 
+def _demand_size(stages: Sequence[Stage], grids: Sequence[Grid]) -> None:
+    """Raise ValueError where the stages are made for quite another size of voxels: such blocks are absurd."""
+    wanted = min(stage.spacing for stage in stages)
+    finest, coarsest = min(grids[0].spacing), min(grids[-1].spacing)
+    if not finest / 8 <= wanted <= 4 * coarsest:
+        raise ValueError(
+            f"The stages look at voxels of {wanted:g} mm, and those of the fixed image are {finest:g} mm wide. Are the "
+            f"lengths of its file in mm? If so, give stages of its size (spacing={finest:g}, --spacing {finest:g})."
+        )
+
+
 def _foreground(values: np.ndarray) -> np.ndarray:
-    """Which voxels are brighter than Otsu's threshold between background and object."""
-    image = sitk.GetImageFromArray(values.astype(np.float32))
-    return sitk.GetArrayFromImage(sitk.OtsuThreshold(image, 0, 1)) > 0
+    """Which voxels are brighter than Otsu's threshold between background and object; of NaN and infinite ones none."""
+    known = np.isfinite(values)
+    if not known.any():
+        return known
+    image = sitk.GetImageFromArray(np.where(known, values, values[known].min()).astype(np.float32))
+    return (sitk.GetArrayFromImage(sitk.OtsuThreshold(image, 0, 1)) > 0) & known
 
 
 def _grey_range(values: np.ndarray, path: Path) -> tuple[float, float]:

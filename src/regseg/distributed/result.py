@@ -44,6 +44,8 @@ class Result:
         (stage, iteration, how unlike the images were before it) where the method says so.
     notes : list[str]
         What else a reader should know, one sentence each.
+    doubts : list[str]
+        What speaks against the result, one sentence each.
     similarity : tuple[float, float]
         How much the two images tell of each other, through the initial transform alone and at the end: their
         normalised mutual information (C. Studholme et al., Pattern Recognition 32(1), 1999) in the foreground, in the
@@ -56,6 +58,7 @@ class Result:
     report: list[BlockReport] = field(default_factory=list)
     costs: list[tuple[int, int, float]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     similarity: tuple[float, float] | None = None
 
     @property
@@ -75,6 +78,8 @@ class Result:
             f"stage {each.stage}, iteration {each.iteration}, block {each.index} failed: {each.message}"
             for each in self.failed
         ]
-        return "\n".join([", ".join(f"{n} {status}" for status, n in count.items()), *failed, *self.notes])
+        return "\n".join(
+            [", ".join(f"{n} {status}" for status, n in count.items()), *failed, *self.notes, *self.doubts]
+        )
 
     __repr__ = __str__

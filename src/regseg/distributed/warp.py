@@ -44,6 +44,11 @@ def demand_fill(plan: Plan, fill: float | None) -> None:
         raise ValueError(f"The moving image's voxels are of type {kind}, which has no {fill} to fill with.")
 
 
+def background(plan: Plan) -> float:
+    """The low end of the moving image's grey range: air in a CT, where 0 HU would be water, and black in an MR."""
+    return as_voxels(np.array(plan.ranges[1]), np.dtype(plan.moving.dtype))[0].item()
+
+
 def write_warped(
     plan: Plan,
     result: Result,
@@ -85,7 +90,7 @@ def write_warped(
     """
     demand_fill(plan, fill)
     if fill is None:
-        fill = 0 if labels else as_voxels(np.array(plan.ranges[1]), plan.moving.dtype)[0]
+        fill = 0 if labels else background(plan)
     task = partial(_warp, moving=plan.moving.open(result.workdir)[0], order=0 if labels else 1, fill=fill)
     return _write(plan, result, path, plan.fixed.grids[0], plan.moving.dtype, 1, task, client, progress)
 
