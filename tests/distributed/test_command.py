@@ -246,6 +246,22 @@ def test_what_is_missing_in_a_file_is_noticed(chunked, tmp_path, capsys):
     assert re.search(r"1 of 64 chunks of .*moving.zarr, level 0, are not there and were read as 0", said)
 
 
+def test_what_is_missing_in_a_file_without_our_levels_is_noticed(chunked, tmp_path, capsys):
+    """And in a mask, which is never looked at as it is."""
+    group = zarr.open_group(chunked[1], mode="a")
+    ome = group.attrs["ome"]
+    del ome["multiscales"][0]["datasets"][1:]
+    group.attrs["ome"] = ome
+    volumes.save_mask(volumes.open_volume(chunked[0]), tmp_path / "mask.zarr", chunk=16)
+    for name in "moving", "mask":
+        (tmp_path / f"{name}.zarr" / "0" / "c" / "0" / "0" / "0").unlink()
+    call = ["register-large", *map(str, chunked), "--output", str(tmp_path / "out"), "--spacing", "4"]
+    assert main([*call, "--mask", str(tmp_path / "mask.zarr")]) == 0
+    said = capsys.readouterr().out
+    for name in "moving", "mask":
+        assert re.search(rf"1 of 64 chunks of .*{name}.zarr, level 0, are not there and were read as 0", said)
+
+
 def test_what_is_missing_in_the_level_that_is_only_warped_is_noticed(chunked, tmp_path, capsys):
     (chunked[1] / "0" / "c" / "0" / "0" / "0").unlink()
     call = ["register-large", *map(str, chunked), "--output", str(tmp_path / "out"), "--spacing", "4"]

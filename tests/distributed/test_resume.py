@@ -76,6 +76,8 @@ def test_an_interrupted_run_goes_on_from_the_blocks_it_has(tmp_path):
     np.testing.assert_array_equal(result.field.values, undisturbed.field.values)
     earlier = [each for each in result.report if each.message == "by an earlier run"]
     assert len(earlier) == wanted // 2 + 2
+    assert f"{wanted} done ({len(earlier)} of them by an earlier run), " in str(result)
+    assert "earlier" not in str(undisturbed)
     # A third run has nothing left to do.
     again = resumed(planned(tmp_path, method), tmp_path / "work")
     np.testing.assert_array_equal(again.field.values, result.field.values)

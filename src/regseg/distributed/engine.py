@@ -21,7 +21,7 @@ from regseg.distributed.field import Field
 from regseg.distributed.images import at_least
 from regseg.distributed.pair import BlockError, Linear, Ranges, cut, linear, pull
 from regseg.distributed.planning import Plan
-from regseg.distributed.result import BlockReport, RegistrationError, Result
+from regseg.distributed.result import EARLIER, BlockReport, RegistrationError, Result
 from regseg.distributed.stages import BlockMethod, Stage
 from regseg.distributed.votes import Votes
 from regseg.grid import Grid
@@ -181,7 +181,7 @@ class _Run:
             if not wanted:
                 outcomes[block.index] = ("skipped", "background")
             elif job.votes_of(block):
-                outcomes[block.index] = ("done", "by an earlier run")
+                outcomes[block.index] = ("done", EARLIER)
             else:
                 tasks[block.index] = (job, block)
         label = f"stage {number}, iteration {iteration}"
@@ -210,16 +210,17 @@ class _Run:
 
     def _note_missing_chunks(self) -> None:
         """Zarr reads a chunk that is not there as zeros: the file may have been written so, or may have lost it."""
-        finest = [self.plan.levels(stage) for stage in self.plan.stages]
-        fixed, moving = map(min, zip(*finest, strict=True))
+        plan = self.plan
+        fixed, moving = map(min, zip(*map(plan.levels, plan.stages), strict=True))
         # The stages may look at a coarser level only; `write_warped` reads the finest one.
-        for volume in self.fixed[fixed], *(self.moving[level] for level in sorted({0, moving})):
-            missing = volume.array.nchunks - volume.array.nchunks_initialized
-            if missing:
-                self.result.notes.append(
-                    f"{missing} of {volume.array.nchunks} chunks of {volume.path}, level {volume.level}, are not there "
-                    "and were read as 0"
-                )
+        for source, levels in (plan.fixed, {fixed}), (plan.moving, {0, moving}), (plan.mask, {0}):
+            for volume in source.stored(levels) if source else []:
+                missing = volume.array.nchunks - volume.array.nchunks_initialized
+                if missing:
+                    self.result.notes.append(
+                        f"{missing} of {volume.array.nchunks} chunks of {volume.path}, level {volume.level}, are not "
+                        "there and were read as 0"
+                    )
 
     def _judge(self) -> None:
         """How alike the images are, before and after, and whether that speaks against the result."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,13 @@ class Source:
         if not copy.exists():
             (volumes.save_mask if self.mask else volumes.save)(self._whole, copy)
         return volumes.levels(copy)
+
+    def stored(self, levels: Iterable[int]) -> list[Volume]:
+        """What these levels are read from in the image's own file, where that is OME-Zarr; else nothing."""
+        if not volumes.is_zarr(self.path):
+            return []
+        own = sorted(set(levels)) if self.chunked else [0]
+        return [volumes.open_volume(self.path, level, **self.at) for level in own]
 
     @property
     def stamp(self) -> str:

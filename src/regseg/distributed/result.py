@@ -9,6 +9,8 @@ import SimpleITK as sitk
 
 from regseg.distributed.field import Field
 
+EARLIER = "by an earlier run"  # what is said of a block whose votes were there already
+
 
 class RegistrationError(RuntimeError):
     """A registration that could not be done; the message says what to do."""
@@ -78,8 +80,9 @@ class Result:
             f"stage {each.stage}, iteration {each.iteration}, block {each.index} failed: {each.message}"
             for each in self.failed
         ]
-        return "\n".join(
-            [", ".join(f"{n} {status}" for status, n in count.items()), *failed, *self.notes, *self.doubts]
-        )
+        kept = sum(each.message == EARLIER for each in self.report)
+        done = f"{count.pop('done')} done" + f" ({kept} of them {EARLIER})" * (kept > 0)
+        counts = ", ".join([done, *(f"{n} {status}" for status, n in count.items())])
+        return "\n".join([counts, *failed, *self.notes, *self.doubts])
 
     __repr__ = __str__
