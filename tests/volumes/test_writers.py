@@ -1,4 +1,8 @@
-"""The programs that people write OME-Zarr with, and read it with, agree with ours where each voxel lies."""
+"""The programs that people write OME-Zarr with, and read it with, agree with ours where each voxel lies.
+
+Of these ome-zarr is not installed with the tests: what it depends on asks for an older package than the course has.
+Its tests run where somebody has it.
+"""
 
 from importlib import import_module
 
@@ -12,7 +16,6 @@ from regseg.grid import Grid
 
 ngff_zarr = pytest.importorskip("ngff_zarr")
 itkwasm = pytest.importorskip("itkwasm")
-ome_zarr = pytest.importorskip("ome_zarr.writer")
 ome_zarr_models = pytest.importorskip("ome_zarr_models")
 
 SIZE = (28, 24, 20)
@@ -87,9 +90,10 @@ def test_an_oblique_image_by_ngff_zarr_is_what_it_says_there(tmp_path):
 @pytest.mark.parametrize("form", [2, 3])
 @pytest.mark.parametrize(("unit", "length"), [("millimeter", 1), ("micrometer", 1e-3)])
 def test_an_image_by_ome_zarr_lies_where_it_lay(tmp_path, form, unit, length):
+    writer = pytest.importorskip("ome_zarr.writer")
     values = sitk.GetArrayFromImage(scan())[None, None]
     group = zarr.open_group(tmp_path / "other.zarr", mode="w", zarr_format=form)
-    ome_zarr.write_image(
+    writer.write_image(
         values,
         group,
         scale_factors=(2,),
@@ -104,7 +108,8 @@ def test_an_image_by_ome_zarr_lies_where_it_lay(tmp_path, form, unit, length):
 
 
 def test_an_image_by_ome_zarr_without_units_is_asked_for_them(tmp_path):
-    ome_zarr.write_image(sitk.GetArrayFromImage(scan()), str(tmp_path / "other.zarr"), axes="zyx")
+    writer = pytest.importorskip("ome_zarr.writer")
+    writer.write_image(sitk.GetArrayFromImage(scan()), str(tmp_path / "other.zarr"), axes="zyx")
     with pytest.raises(volumes.VolumeError, match="without a unit of length"):
         volumes.open_volume(tmp_path / "other.zarr")
 
@@ -157,11 +162,9 @@ def test_ome_zarr_models_finds_nothing_wrong_with_ours(tmp_path):
 
 
 def test_ome_zarr_reads_ours(tmp_path):
-    from ome_zarr.io import parse_url
-    from ome_zarr.reader import Reader
-
+    io, reader = pytest.importorskip("ome_zarr.io"), pytest.importorskip("ome_zarr.reader")
     saved = volumes.save(scan((0.5, 0.5, 2)), tmp_path / "scan.zarr")
-    [node] = Reader(parse_url(tmp_path / "scan.zarr"))()
+    [node] = reader.Reader(io.parse_url(tmp_path / "scan.zarr"))()
     np.testing.assert_array_equal(np.asarray(node.data[0]), saved.array[...])
     assert node.metadata["coordinateTransformations"][0][0]["scale"] == [2, 0.5, 0.5]
 
