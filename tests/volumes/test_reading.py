@@ -425,6 +425,15 @@ def test_positions_that_change_with_the_channel_are_refused(store):
         volumes.open_volume(path)
 
 
+@pytest.mark.parametrize("nothing", [{"multiscales": []}, {"multiscales": [{"axes": space(), "datasets": []}]}, {}, []])
+def test_a_label_without_an_image_is_none(store, nothing):
+    path = store()
+    zarr.open_group(path, mode="a").attrs["ome"] = nothing
+    for read in volumes.open_volume, volumes.levels:
+        with pytest.raises(volumes.VolumeError, match="holds no OME-Zarr image"):
+            read(path)
+
+
 @pytest.mark.parametrize("path", ["..", ""])
 def test_an_array_outside_of_the_file_is_not_opened(store, path):
     label = store() / "zarr.json"

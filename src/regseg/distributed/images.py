@@ -51,8 +51,9 @@ class Source:
             raise volumes.VolumeError(f"{path} is no OME-Zarr: a channel or a time is chosen of that alone.")
         grid, dtype = volumes.header(found[0] if found else path)
         wanted, grids = volumes.pyramid(grid), [level.grid for level in found]
-        # The levels of a mask are means, rounded, in which what is thin is lost.
-        chunked = not mask and len(grids) >= len(wanted) and all(map(Grid.matches, grids, wanted))
+        # The levels of a mask may be means, rounded, in which what is thin is lost.
+        suits = not mask or bool(found and found[0].mask)
+        chunked = suits and len(grids) >= len(wanted) and all(map(Grid.matches, grids, wanted))
         return cls(path, at, mask, dtype, tuple(grids[: len(wanted)] if chunked else wanted), chunked)
 
     @property

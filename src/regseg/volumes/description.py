@@ -16,8 +16,10 @@ from regseg.volumes.metadata import VolumeError, orientations
 VERSIONS = ("0.5", "0.6")
 
 
-def describe(name: str, grids: Sequence[Grid], vector: bool, version: str) -> dict[str, Any]:
+def describe(name: str, grids: Sequence[Grid], vector: bool, version: str, mask: bool) -> dict[str, Any]:
     """The attributes of the group of an image with these levels, whose arrays are called 0, 1 and so on.
+
+    Of a mask it is noted that it is one, under "regseg": its levels keep what is thin.
 
     Raises
     ------
@@ -28,7 +30,8 @@ def describe(name: str, grids: Sequence[Grid], vector: bool, version: str) -> di
         raise VolumeError(f"OME-Zarr {version} is not written here: choose one of {', '.join(VERSIONS)}.")
     image = {"name": name} | (_in_systems(grids, vector) if version == "0.6" else _in_words(grids, vector))
     ome = {"version": version, "multiscales": [image]}
-    return {"ome": ome, "regseg": {"direction": list(grids[0].direction)}}
+    ours: dict[str, Any] = {"direction": list(grids[0].direction)}
+    return {"ome": ome, "regseg": ours | {"mask": True} if mask else ours}
 
 
 def _axes(dimension: int, vector: bool, direction: np.ndarray | None = None) -> list[dict[str, Any]]:

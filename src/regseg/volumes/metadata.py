@@ -93,11 +93,11 @@ class Multiscale:
             They are not those of an OME-Zarr image.
         """
         ome = attributes.get("ome", attributes)
-        image = ome["multiscales"][0]
+        [image, *_] = ome["multiscales"]
         version = ome.get("version") or image.get("version")
         if version is not None and not _VERSIONS.fullmatch(str(version)):
             raise VolumeError(f"of version {version}: only 0.4, 0.5 and 0.6 are read here. Convert it, with ngff-zarr.")
-        datasets = image["datasets"]
+        [_, *_] = datasets = image["datasets"]  # ValueError where there is none
         if "coordinateSystems" in image:
             axes, out, whole = _systems(image)
         else:
@@ -217,7 +217,8 @@ def _systems(image: Mapping[str, Any]) -> tuple[tuple[dict[str, Any], ...], tupl
     who lies oblique in the scanner; without one, in its own system.
     """
     systems = {system["name"]: _described(system["axes"]) for system in image["coordinateSystems"]}
-    own = _name(image["datasets"][0]["coordinateTransformations"][0].get("output")) or next(iter(systems))
+    placed = image["datasets"][0]["coordinateTransformations"]
+    own = _name(placed[0].get("output") if placed else None) or next(iter(systems))
     further = [step for step in image.get("coordinateTransformations", []) if step["type"] not in _WARPS]
     if len(further) > 1:
         names = ", ".join(str(_name(step.get("output"))) for step in further)

@@ -78,13 +78,14 @@ class Volume:
     """One level of resolution of an OME-Zarr file. Opening it reads no voxel.
 
     `array` is the zarr array, of shape (z, y, x), or (component, z, y, x) where voxels are vectors; of a file with more
-    axes, or in another order, it is a view that has this shape.
+    axes, or in another order, it is a view that has this shape. `mask` tells whether `save_mask` has written it.
     """
 
     path: Path
     level: int
     grid: Grid
     array: zarr.Array | View
+    mask: bool = False
 
     @property
     def components(self) -> int:
@@ -157,13 +158,14 @@ def _levels(path: str | Path, chosen: Mapping[str, int | None], only: int | None
     try:
         store = ZipStore(path, mode="r") if path.is_file() else path
         inside, group, image = _image(zarr.open_group(store, mode="r"))
-        wanted = range(len(image.paths))
+        wanted, ours = range(len(image.paths)), group.attrs.get("regseg")
         wanted = wanted if only is None else [wanted[only]]
         found = []
         for level in wanted:
             whole = group[image.paths[level]]
-            array = _in_space(whole, image, chosen, "regseg" in group.attrs)
-            found.append(Volume(path / inside, level, image.grid(level, whole.shape), array))
+            array = _in_space(whole, image, chosen, ours is not None)
+            mask = bool(ours and ours.get("mask"))
+            found.append(Volume(path / inside, level, image.grid(level, whole.shape), array, mask))
     except FileNotFoundError:
         raise VolumeError(f"There is no OME-Zarr volume at {path}.") from None
     except IndexError:

@@ -40,6 +40,7 @@ def create(
     chunk: int = 64,
     components: int = 1,
     version: str = "0.5",
+    mask: bool = False,
 ) -> Iterator[list[Volume]]:
     """Create an empty OME-Zarr file to be filled, one level for each grid, the finest first.
 
@@ -56,7 +57,7 @@ def create(
     partial, old = (path.with_name(f"{path.stem}.{what}-{uuid.uuid4().hex[:8]}.zarr") for what in ("partial", "old"))
     vector = components > 1
     names = ["c"] * vector + list("zyx")[-grids[0].dimension :]
-    group = zarr.create_group(partial, attributes=describe(path.stem, grids, vector, version))
+    group = zarr.create_group(partial, attributes=describe(path.stem, grids, vector, version, mask))
     arrays = [
         group.create_array(
             str(level),
@@ -126,8 +127,9 @@ def save_mask(source: Readable, path: str | Path, *, chunk: int = 64, coarsest: 
     """Write a mask as `save` writes an image: 1 where it is above 0.5, else 0.
 
     A voxel of a coarser level is 1 where any of those that it replaces is, so that what is thin is not lost.
+    `distributed` takes these levels as they are, and of any other mask makes such ones first.
     """
-    return _save(source, path, chunk, coarsest, "uint8", lambda image: image > 0.5, anywhere)
+    return _save(source, path, chunk, coarsest, "uint8", lambda image: image > 0.5, anywhere, mask=True)
 
 
 def _save(
@@ -139,9 +141,10 @@ def _save(
     change: Callable[[sitk.Image], sitk.Image],
     pooling: Pooling,
     version: str = "0.5",
+    mask: bool = False,
 ) -> Volume:
     grid, _ = header(source)
-    with create(path, pyramid(grid, coarsest), dtype, chunk=chunk, version=version) as written:
+    with create(path, pyramid(grid, coarsest), dtype, chunk=chunk, version=version, mask=mask) as written:
         for box, image in pieces(source, grid, (chunk,) * grid.dimension):
             written[0].write(change(image), box)
         for finer, coarser in pairwise(written):
