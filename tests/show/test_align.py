@@ -6,9 +6,11 @@ import nbformat
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from axe_playwright_python.sync_playwright import Axe
 from nbconvert import HTMLExporter
+from playwright.sync_api import expect
 
-from lessonkit import kernel, run
+from lessonkit import kernel, lab, run, testing
 from lessonkit.page import Page
 from regseg import show
 from regseg.grid import Grid
@@ -67,3 +69,26 @@ def test_without_sliders_it_is_a_picture_that_says_what_it_shows():
     assert 'alt="Fixed image, orange, and moving image, blue: turned by 0 degrees' in page
     png = next(out.data["image/png"] for out in notebook.cells[0].outputs if "image/png" in out.get("data", {}))
     assert base64.b64decode(png).startswith(b"\x89PNG")
+
+
+def test_sliders_in_jupyterlab_move_the_picture_and_leave_one_behind(browser, tmp_path):
+    testing.write_notebook(tmp_path / "align.ipynb", CELL)
+    with lab.jupyterlab(tmp_path) as (address, _), browser.new_context() as context:
+        page = context.new_page()
+        testing.run_all(page, address, "align.ipynb")
+        hands = page.locator(".regseg-align")
+        expect(hands.get_by_role("slider")).to_have_count(3)
+        before = hands.locator("img").get_attribute("src")
+        hands.get_by_role("slider").nth(1).focus()
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
+        expect(hands.get_by_text("moved by (3, 0) mm; shift 3.00")).to_be_visible()
+        assert hands.locator("img").get_attribute("src") != before
+        report = Axe().run(page, context=".regseg-align")
+        assert report.violations_count == 0, report.generate_report()
+
+        testing.save(page)
+        testing.end_kernels(address)
+        page = context.new_page()
+        testing.open_notebook(page, address, "align.ipynb")
+        expect(page.get_by_alt_text("moved by (3, 0) mm")).to_be_visible()

@@ -183,7 +183,7 @@ def smoothed_core(given) -> Verdict:
 
 @exercise("03-dask")
 def count_by_dask(given) -> Verdict:
-    from dask.delayed import Delayed
+    import dask
 
     from regseg import volumes
 
@@ -196,7 +196,7 @@ def count_by_dask(given) -> Verdict:
         planned = call(given, path, threshold, blocks)
         if isinstance(planned, list | tuple):
             return wrong("Those are the counts of the blocks, one by one: plan their sum, with dask.delayed(sum).")
-        if not isinstance(planned, Delayed):
+        if not dask.is_dask_collection(planned):
             return wrong("That is no plan any more: return what dask.delayed gives, and leave `compute` to the caller.")
         answer = numbers(call(lambda: planned.compute(scheduler="synchronous")), 1)[0]
         tasks = len(planned.__dask_graph__())

@@ -33,6 +33,7 @@ class Aligner(ipywidgets.VBox):
         for slider in (self.turn, self.x, self.y):
             slider.observe(lambda _change: self._look_again(), "value")
         super().__init__([self._page, self.turn, self.x, self.y, self._still.alive])
+        self.add_class("regseg-align")
         self._look_again()
 
     @property

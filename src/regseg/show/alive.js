@@ -4,6 +4,16 @@
 const isForJupyter = event => event.key === "Enter" ? event.shiftKey || event.ctrlKey || event.metaKey || event.altKey
   : (event.ctrlKey || event.metaKey) && event.key.toLowerCase() !== "z";
 
+// ipywidgets leaves the handles of its sliders without a name.
+function nameHandles(box) {
+  box.querySelectorAll(".noUi-handle").forEach(handle => {
+    const label = handle.closest(".widget-inline-hbox")?.querySelector("label");
+    const range = handle.closest(".noUi-base").querySelector(".noUi-handle-upper");
+    const end = !range ? "" : handle === range ? ", upper end" : ", lower end";
+    if (label) handle.setAttribute("aria-label", label.textContent + end);
+  });
+}
+
 export default {
   render({ model, el }) {
     const still = `.${model.get("still")}`, style = document.createElement("style");
@@ -17,6 +27,17 @@ export default {
       event.target.toggleAttribute("data-lm-suppress-shortcuts", !isForJupyter(event));
     };
     addEventListener("keydown", guard, true);
-    return () => removeEventListener("keydown", guard, true);
+    let sliders;
+    requestAnimationFrame(() => {  // now the element is in the page
+      const box = el.closest(".widget-vbox");
+      if (!box) return;
+      nameHandles(box);
+      sliders = new MutationObserver(() => nameHandles(box));  // a slider may come later
+      sliders.observe(box, { childList: true, subtree: true });
+    });
+    return () => {
+      removeEventListener("keydown", guard, true);
+      sliders?.disconnect();
+    };
   },
 };

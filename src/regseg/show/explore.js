@@ -301,16 +301,6 @@ function makePlane(plane, tall, viewer) {
 
 // ---- the viewer
 
-// ipywidgets leaves the handles of its sliders without a name.
-function nameHandles(el) {
-  el.closest(".widget-vbox")?.querySelectorAll(".noUi-handle").forEach(handle => {
-    const label = handle.closest(".widget-inline-hbox")?.querySelector("label");
-    const range = handle.closest(".noUi-base").querySelector(".noUi-handle-upper");
-    const end = !range ? "" : handle === range ? ", upper end" : ", lower end";
-    if (label) handle.setAttribute("aria-label", label.textContent + end);
-  });
-}
-
 // An element with these properties and children.
 function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
@@ -372,7 +362,6 @@ function makeViewer(model, el, layers, record) {
     mode.refresh?.();
     planes.forEach(plane => plane.draw());
     viewer.point(pointed);
-    nameHandles(el);
   }
   const events = ["position", "window", "opacity", "labels_opacity", "view", "marks", "box"].map(name => `change:${name}`).join(" ");
   model.on(events, viewer.redraw);
