@@ -16,16 +16,17 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 from scipy.stats import t
 
 from lessonkit.lesson import replace_file
 from measure import RESULTS, ROOT
 
 PAGES = (ROOT / "README.md", ROOT / "learners" / "measured.md")
-PLOT = ROOT / "fig" / "measured-large.png"
 PLACE = re.compile(r"(<!-- bench: ([\w-]+)(?:, ([^>]+))? -->\n).*?(<!-- /bench -->)", re.S)
-MARKERS = {"affine start": ("|", "#555555"), "streamed solve": ("o", "#0072b2"), "elastix": ("s", "#d55e00"),
-           "itk-dreg": ("^", "#009e73")}  # fmt: skip
+LOOKS = {"affine start": ("|", "#555555"), "streamed solve": ("o", "#0072b2"), "elastix": ("s", "#d55e00"),
+         "itk-dreg": ("^", "#009e73"), "the lesson's recipe": ("o", "#0072b2"), "the same without N4": ("|", "#555555"),
+         "SimpleITK's notebook 30": ("s", "#d55e00"), "SimpleITK's notebook 33": ("^", "#009e73")}  # fmt: skip
 
 
 def interval(values: list[float]) -> float:
@@ -89,14 +90,14 @@ def outdated() -> dict[Path, str]:
     return {path: text for path, text in fresh.items() if text != texts[path]}
 
 
-def plot(results: dict) -> bytes:
+def plot_large(results: dict) -> bytes:
     """The mean error of each method on each pair of the bench `large`, as PNG."""
     figure, axes = plt.subplots(figsize=(8, 4.2), dpi=120, layout="constrained")
     labels: list[str] = []
     for case, names in results["pairs"].items():
         for method, figures in results["cases"][case].items():
             if errors := figures.get("mean error (mm)"):
-                marker, colour = MARKERS[method]
+                marker, colour = LOOKS[method]
                 rows = range(len(labels), len(labels) + len(errors))
                 known = method in axes.get_legend_handles_labels()[1]
                 axes.plot(errors, rows, marker, color=colour, markersize=8, label=None if known else method)
@@ -106,13 +107,44 @@ def plot(results: dict) -> bytes:
     axes.set(xscale="log", xlabel="mean error (mm)", yticks=range(len(labels)), yticklabels=labels)
     ticks = [0.1, 0.2, 0.5, 1, 2, 5]
     axes.set_xticks(ticks, labels=map(str, ticks))
+    return finished(figure)
+
+
+def plot_segmentation(results: dict) -> bytes:
+    """The Dice coefficient of each method on each scan of the bench `segmentation`, as PNG."""
+    figure, axes = plt.subplots(figsize=(8, 4.2), dpi=120, layout="constrained")
+    methods = results["cases"]["lesions"]
+    for method, figures in methods.items():
+        marker, colour = LOOKS[method]
+        dice = figures["Dice coefficient"]
+        axes.plot(dice, range(len(dice)), marker, color=colour, markersize=8, label=method)
+    rows = range(len(dice))
+    axes.set(xlabel="Dice coefficient", yticks=rows, yticklabels=[f"scan {row + 1}" for row in rows])
+    return finished(figure)
+
+
+def finished(figure: Figure) -> bytes:
+    """A plot with a row for each pair or scan, from the top, with its grid and legend, as PNG."""
+    (axes,) = figure.axes
     axes.invert_yaxis()
     axes.grid(axis="y", color="#dddddd")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.4, 1.12), ncols=4, frameon=False)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize="small")
     drawn = io.BytesIO()
     figure.savefig(drawn, metadata={"Software": None})
     plt.close(figure)
     return drawn.getvalue()
+
+
+PLOTS = {"large": plot_large, "segmentation": plot_segmentation}
+
+
+def plots() -> dict[Path, bytes]:
+    """The plots of measured.md, by the file that each goes to."""
+    found = {}
+    for name, draw in PLOTS.items():
+        results = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+        found[ROOT / "fig" / f"measured-{name}.png"] = draw(results)
+    return found
 
 
 def main() -> None:
@@ -121,7 +153,8 @@ def main() -> None:
             replace_file(path, text.encode())
     except LookupError as error:
         sys.exit(str(error))
-    replace_file(PLOT, plot(json.loads((RESULTS / "large.json").read_text(encoding="utf-8"))))
+    for path, drawn in plots().items():
+        replace_file(path, drawn)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,6 @@ def test_the_tables_of_this_lesson_are_up_to_date():
     assert report.outdated() == {}
 
 
-def test_the_plot_of_this_lesson_is_up_to_date():
-    results = json.loads((report.RESULTS / "large.json").read_text(encoding="utf-8"))
-    assert compare.figures(report.PLOT.read_bytes(), report.plot(results)) == []
+def test_the_plots_of_this_lesson_are_up_to_date():
+    for path, drawn in report.plots().items():
+        assert compare.figures(path.read_bytes(), drawn) == [], path.name
