@@ -2,6 +2,8 @@
 
 import csv
 import re
+import subprocess
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -314,6 +316,7 @@ def test_two_commands_do_not_share_an_output(pair, tmp_path, capsys):
         (["--overlap", "-1"], "only the overlap may be 0"),
         (["--lattice", "0"], "A lattice of 0.0 mm cannot be"),
         (["--lattice", "inf"], "A lattice of inf mm cannot be"),
+        (["--output", "s3://images/out"], "s3://images/out is an address: only files on this computer"),
         (["--memory", "50MB"], "A worker with 50MB could not even start: give at least 300 MB"),
         (["--initial", "no.tfm"], "There is no transform at no.tfm"),
         (["--initial", __file__], "cannot be read as a transform: give one that SimpleITK or ANTs has written"),
@@ -324,6 +327,15 @@ def test_what_cannot_be_is_refused_in_a_sentence(pair, tmp_path, capsys, more, w
     error = capsys.readouterr().err
     assert why in error
     assert error.count("\n") == 1
+
+
+def test_a_scheduler_without_a_port_is_refused_at_once(pair, tmp_path):
+    """In a process of its own: what dask leaves behind of a client shows when it ends."""
+    call = [sys.executable, "-m", "regseg", *quick(pair, tmp_path / "out", "--scheduler", "nonsense")]
+    said = subprocess.run(call, capture_output=True, text=True, check=False, timeout=50)
+    assert said.returncode == 1
+    assert "No dask scheduler answers at nonsense (missing port" in said.stderr
+    assert said.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "two"])

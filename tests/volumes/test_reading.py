@@ -434,6 +434,19 @@ def test_a_label_without_an_image_is_none(store, nothing):
             read(path)
 
 
+@pytest.mark.parametrize(("key", "what"), [("shape", "whole array"), ("chunk_shape", "chunk")])
+def test_a_size_that_cannot_be_is_said(store, key, what):
+    path = store()
+    file = path / "s0" / "zarr.json"
+    content = json.loads(file.read_text())
+    (content if key == "shape" else content["chunk_grid"]["configuration"])[key] = [2**40] * 3
+    file.write_text(json.dumps(content))
+    with pytest.raises(
+        volumes.VolumeError, match=f"whose metadata claim a {what} of 1099511627776 x .*, more than there can be"
+    ):
+        volumes.open_volume(path)
+
+
 @pytest.mark.parametrize("path", ["..", ""])
 def test_an_array_outside_of_the_file_is_not_opened(store, path):
     label = store() / "zarr.json"

@@ -13,6 +13,7 @@ import dask
 import SimpleITK as sitk
 from dask.distributed import Client, as_completed
 from dask.utils import parse_timedelta
+from distributed.comm import parse_address, parse_host_port
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
@@ -60,6 +61,10 @@ def connected(client: Client | str | None) -> Iterator[Client | None]:
 def _connect(address: str) -> Client:
     """A client of the scheduler at an address; one that answers in another language is not waited for."""
     found = []
+    try:
+        parse_host_port(parse_address(address)[1])
+    except ValueError as error:
+        raise _no_scheduler(address, error) from None  # of such a client dask could not be rid again
 
     def try_it() -> None:
         try:
@@ -73,8 +78,12 @@ def _connect(address: str) -> Client:
     attempt.join(patience() + 5)
     if found and isinstance(found[0], Client):
         return found[0]
-    why = f" ({found[0]})" if found else ""
-    raise RegistrationError(
+    raise _no_scheduler(address, found[0] if found else None)
+
+
+def _no_scheduler(address: str, error: Exception | None) -> RegistrationError:
+    why = f" ({error})" if error else ""
+    return RegistrationError(
         f"No dask scheduler answers at {address}{why}. Its address is printed where it was started, such as "
         "tcp://127.0.0.1:8786; the dashboard has another port."
     )

@@ -14,7 +14,7 @@ import SimpleITK as sitk
 from dask.distributed import Client, LocalCluster
 from dask.utils import parse_bytes
 
-from regseg import distributed
+from regseg import distributed, volumes
 from regseg.distributed import Plan, Result, cluster, store, warp
 from regseg.distributed.images import Source
 from regseg.distributed.initial import read_transform
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("fixed", metavar="FIXED", help="OME-Zarr, or any file that SimpleITK reads")
     parser.add_argument("moving", metavar="MOVING", help="the same")
-    parser.add_argument("--output", required=True, type=Path, metavar="FOLDER", help="where the results go")
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="where the results go")
     parser.add_argument(
         "--initial", metavar="FILE", help="linear transform from fixed to moving, as SimpleITK writes it"
     )
@@ -115,7 +115,8 @@ def run(options: argparse.Namespace) -> int:
     if options.plan:
         return 0
     _demand_outputs(plan, options)
-    output, work = options.output, options.output / "work"
+    output = Path(options.output)
+    work = output / "work"
     with ExitStack() as stack:
         stack.enter_context(store.claim(output))
         for left in output.glob("[fw]*.partial-????????.zarr"):  # by a run that was killed while it wrote
@@ -152,7 +153,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _demand_outputs(plan: Plan, options: argparse.Namespace) -> None:
     """Raise ValueError, before the work, where an output could not be written, or an input would be lost."""
-    output = options.output
+    output = volumes.local(options.output)
     for name in "warped.zarr", "field.zarr":
         warp.demand_writable(plan, output / name)
     warp.demand_fill(plan, options.fill)

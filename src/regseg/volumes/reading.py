@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -19,6 +20,7 @@ from regseg.grid import Box, Grid
 from regseg.volumes.metadata import Multiscale, VolumeError
 
 _MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")  # one of them lies in every folder of a Zarr file
+_ABSURD = 2**60  # bytes, an exabyte: no array, and no chunk of one, is so large
 _ZIPPED = (".zarr.zip", ".ozx")
 
 
@@ -51,7 +53,7 @@ class View:
 
     @property
     def nbytes(self) -> int:
-        return int(np.prod(self.shape)) * self.dtype.itemsize
+        return prod(self.shape) * self.dtype.itemsize
 
     @property
     def nchunks(self) -> int:
@@ -206,6 +208,12 @@ def _in_space(array: zarr.Array, image: Multiscale, chosen: Mapping[str, int | N
         raise VolumeError(
             f"with voxels of type {array.dtype}: whole numbers, float32 and float64 are read here. Convert it."
         )
+    for what, shape in ("whole array", array.shape), ("chunk", array.chunks):
+        if prod(shape) * array.dtype.itemsize > _ABSURD:
+            sizes = " x ".join(map(str, shape))
+            raise VolumeError(
+                f"whose metadata claim a {what} of {sizes} voxels, more than there can be: fetch the file again."
+            )
     spatial, at = image.spatial(), {}
     for number, axis in enumerate(image.axes):
         if number in spatial:
