@@ -71,6 +71,17 @@ def test_default_window_rule(values, window):
     assert appearance.default_window(image) == window
 
 
+@pytest.mark.parametrize("value", [0.7, -1, np.nan, np.inf])
+@pytest.mark.parametrize("view", [show.slice, show.slices, show.explore])
+def test_labels_that_are_none_are_refused(view, value):
+    """Such as those that linear interpolation leaves: drawn, they would tint the background."""
+    image = sitk.Image([8, 8, 8], sitk.sitkFloat32)
+    labels = sitk.Image(image)
+    labels[3, 4, 5] = float(value)
+    with pytest.raises(ValueError, match=f"labels are whole numbers from 0, and these hold {value:g}"):
+        view(image, labels=labels)
+
+
 def test_labels_keep_their_colour_and_get_a_legend():
     image = ramp()
     labels = sitk.Image(image.GetSize(), sitk.sitkUInt8)

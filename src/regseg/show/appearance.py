@@ -59,6 +59,17 @@ def check_window(window: tuple[float, float]) -> tuple[float, float]:
     return float(window[0]), float(window[1])
 
 
+def check_labels(labels: sitk.Image) -> None:
+    """Raise ValueError unless every voxel holds a whole number from 0."""
+    values = sitk.GetArrayViewFromImage(labels)
+    wrong = ~np.isfinite(values) | (values < 0) | (np.rint(values) != values)
+    if wrong.any():
+        raise ValueError(
+            f"labels are whole numbers from 0, and these hold {values[wrong][0]:g}. A label map is resampled with "
+            "sitk.sitkNearestNeighbor; a map of probabilities may be shown as overlay."
+        )
+
+
 def check_drawable(image: sitk.Image) -> None:
     """Raise unless the image is scalar or RGB(A) of whole numbers."""
     if not isinstance(image, sitk.Image):

@@ -58,6 +58,8 @@ class Picture:
             if extra is not None:
                 appearance.check_drawable(extra)
                 geometry.require_same_grid(self.image, extra, what)
+        if self.labels is not None:
+            appearance.check_labels(self.labels)
         self.marked = self.at is not None
         self.at = tuple(self.at) if self.marked else geometry.centre(self.image)
         self.index = geometry.index_at(self.image, self.at)  # None: this position is outside
