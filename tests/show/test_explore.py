@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from axe_playwright_python.sync_playwright import Axe
 from nbconvert import HTMLExporter
 from playwright.sync_api import expect
-from viewer_page import IMAGE, executed
+from viewer_page import IMAGE, executed, press, spot
 
 from lessonkit import testing
 from regseg import show
@@ -164,6 +164,32 @@ def test_a_drag_stays_in_its_plane_and_a_small_turn_of_the_wheel_is_no_slice(run
     expect(readout).to_contain_text("voxel (19, 8, 4)")
     page.mouse.wheel(0, 120)  # one notch of a mouse
     expect(readout).to_contain_text("voxel (19, 8, 3)")
+
+
+def test_enlarged_planes_keep_the_crosshair_in_sight(run, image):
+    page = run(IMAGE, EXPLORE)
+    viewer = page.locator(".regseg-explore")
+    readout = viewer.locator(".readout")
+
+    def click(right: int, down: int) -> None:
+        """Click so many enlarged voxels from the middle of the axial plane."""
+        box = viewer.locator("canvas").nth(0).bounding_box()
+        voxel = 2 * box["width"] / image.GetSize()[0]
+        page.mouse.click(box["x"] + box["width"] / 2 + right * voxel, box["y"] + box["height"] / 2 + down * voxel)
+
+    page.mouse.click(*spot(viewer, image, 0, (14, 6, 3)))
+    press(page, "z", "z")  # twice as large
+    click(3, -2)
+    expect(readout).to_contain_text("voxel (17, 4, 3)")
+    click(0, 0)
+    expect(readout).to_contain_text("voxel (14, 6, 3)")
+    press(page, "Shift+ArrowLeft")  # out of sight, if it did not follow
+    expect(readout).to_contain_text("voxel (4, 6, 3)")
+    click(1, 1)
+    expect(readout).to_contain_text("voxel (5, 7, 3)")
+    press(page, "Shift+Z", "Shift+Z", "Shift+Z")  # no smaller than the whole image
+    page.mouse.click(*spot(viewer, image, 0, (19, 15, 3)))
+    expect(readout).to_contain_text("voxel (19, 15, 3)")
 
 
 def test_values_that_are_not_finite_are_drawn_as_in_the_static_figure(run):

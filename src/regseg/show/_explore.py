@@ -167,7 +167,8 @@ def explore(
     """Explore an image in a notebook: linked planes, an overlay, labels, the position and value under the cursor.
 
     Click moves the crosshair. In the plane clicked last: arrows move the crosshair, Page Up and Page Down (or ] and [)
-    and the wheel change the slice. `explorer.position` is the crosshair's place in mm, LPS.
+    and the wheel change the slice, Z enlarges around the crosshair, and with Shift the other way.
+    `explorer.position` is the crosshair's place in mm, LPS.
 
     Parameters are those of `slices`. Raises ValueError for an overlay or labels on another grid, a position outside
     the image, or images that are too large for a page (400 MB).
@@ -191,7 +192,6 @@ def _scene(picture: Picture) -> dict:
         "origin": volume.GetOrigin(),
         "direction": volume.GetDirection(),
         "planes": [vars(plane) for plane in picture.planes],
-        "bar": geometry.bar_length(min(plane.size[0] for plane in picture.planes)),
         "label_colours": [appearance.label_colour(n + 1) for n in range(len(appearance.OKABE_ITO))],
         "label_names": {str(value): name for value, name in (picture.label_names or {}).items()},
         "overlay_colours": overlay.ravel().tolist(),

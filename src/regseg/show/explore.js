@@ -9,6 +9,7 @@ const SPEAK_MS = 600;  // after the last move, a screen reader does
 const WHEEL_PX = 40, LINE_PX = 16;  // so far does the wheel turn, or a finger slide, for one slice
 const OVERLAY = 0, CHECKERBOARD = 1, DIFFERENCE = 2;
 const GRIP_PX = 8;     // so near to a point or an edge is on it
+const ZOOM = Math.SQRT2, MOST = 16;  // by one press of Z, and by all
 
 // What the pointer and the keys do beside moving the crosshair (marks.js, box.js, brush.js). All parts of a mode may be
 // left out: top, elements above the planes; help (HTML) and spoken (text), its keys in words; keys(event, view), what a
@@ -125,6 +126,12 @@ function describe(scene, layers, index) {
   return words.join(" · ");
 }
 
+// The longest of 1, 2 and 5 times a power of ten that is no longer.
+function roundLength(mm) {
+  const power = 10 ** Math.floor(Math.log10(mm));
+  return [5, 2, 1].map(times => times * power).find(round => round <= mm * (1 + 1e-9));
+}
+
 function length(mm) {
   return mm > 0.999 ? `${mm} mm` : mm > 0.999e-3 ? `${Math.round(mm * 1e3)} µm` : `${Math.round(mm * 1e6)} nm`;
 }
@@ -138,7 +145,7 @@ function makePlane(plane, tall, viewer) {
   caption.className = "caption";
   canvas.tabIndex = 0;
   canvas.setAttribute("role", "application");
-  canvas.setAttribute("aria-label", `${name} plane. Arrow keys move the crosshair; Page Up and Page Down change the slice.`
+  canvas.setAttribute("aria-label", `${name} plane. Arrow keys move the crosshair; Page Up and Page Down change the slice; Z enlarges, Shift Z the other way.`
     + (mode.spoken ?? ""));
   canvas.style.aspectRatio = `${plane.size[0]} / ${tall}`;
   if (plane.name) figure.append(caption);
@@ -152,22 +159,26 @@ function makePlane(plane, tall, viewer) {
   const view = {
     plane, context,
     density: () => canvas.width / canvas.clientWidth,
-    scale: () => canvas.width / plane.size[0],  // pixels of the canvas in a mm
-    top: () => (canvas.height - plane.size[1] * view.scale()) / 2,
+    scale: () => canvas.width / plane.size[0] * viewer.zoom,  // pixels of the canvas in a mm
     // Where an index, with fractions, lies on the canvas, in its pixels; where the pointer does.
     place: index => [
-      (column(index[plane.right]) + 0.5) * canvas.width / hidden.width,
-      view.top() + (row(index[plane.down]) + 0.5) * plane.size[1] * view.scale() / hidden.height,
+      canvas.width / 2 + (column(index[plane.right]) - column(viewer.middle[plane.right])) * scene.spacing[plane.right] * view.scale(),
+      canvas.height / 2 + (row(index[plane.down]) - row(viewer.middle[plane.down])) * scene.spacing[plane.down] * view.scale(),
     ],
+    shows(index) {
+      const [x, y] = view.place(index);
+      return x >= 0 && y >= 0 && x <= canvas.width && y <= canvas.height;
+    },
     pixel(event) {
       const box = canvas.getBoundingClientRect();
       return [(event.clientX - box.left) * view.density(), (event.clientY - box.top) * view.density()];
     },
     cell(event) {
-      const box = canvas.getBoundingClientRect(), down = (event.clientY - box.top - box.height / 2) * plane.size[0] / box.width;
+      const box = canvas.getBoundingClientRect(), mm = plane.size[0] / box.width / viewer.zoom;
+      const right = (event.clientX - box.left - box.width / 2) * mm, down = (event.clientY - box.top - box.height / 2) * mm;
       return [
-        Math.floor((event.clientX - box.left) / box.width * hidden.width),
-        Math.floor((down / plane.size[1] + 0.5) * hidden.height),
+        Math.floor(right / scene.spacing[plane.right] + column(viewer.middle[plane.right]) + 0.5),
+        Math.floor(down / scene.spacing[plane.down] + row(viewer.middle[plane.down]) + 0.5),
       ];
     },
     voxel([c, r]) {
@@ -207,15 +218,15 @@ function makePlane(plane, tall, viewer) {
     const width = Math.round(canvas.clientWidth * density), height = Math.round(canvas.clientHeight * density);
     if (!width || !height) return;
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    const scale = view.scale();
+    const scale = view.scale(), across = scene.spacing[plane.right] * scale, along = scene.spacing[plane.down] * scale;
     paint(picture.data, plane, index[plane.normal], scene, viewer.layers, model);
     buffer.putImageData(picture, 0, 0);
     context.fillStyle = "black";
     context.fillRect(0, 0, width, height);
-    context.imageSmoothingEnabled = width / hidden.width < 3;  // large voxels are shown as what they are
-    context.drawImage(hidden, 0, view.top(), width, plane.size[1] * scale);
-
+    context.imageSmoothingEnabled = across < 3;  // large voxels are shown as what they are
     const [x, y] = view.place(index), gap = 8 * density;
+    const left = x - (column(index[plane.right]) + 0.5) * across, top = y - (row(index[plane.down]) + 0.5) * along;
+    context.drawImage(hidden, left, top, hidden.width * across, hidden.height * along);
     context.strokeStyle = "#F0E442";
     context.lineWidth = density;
     context.beginPath();
@@ -232,8 +243,9 @@ function makePlane(plane, tall, viewer) {
     view.outlined(plane.edges[2], width / 2, edge, "center", "top");
     view.outlined(plane.edges[3], width / 2, height - edge, "center", "bottom");
     context.font = `${10.5 * density}px sans-serif`;
-    view.outlined(length(scene.bar), 2 * edge, height - 2.4 * edge, "left", "bottom");
-    context.fillRect(2 * edge, height - 2 * edge, scene.bar * scale, 2 * density);
+    const bar = roundLength(0.3 * Math.min(...scene.planes.map(each => each.size[0])) / viewer.zoom);
+    view.outlined(length(bar), 2 * edge, height - 2.4 * edge, "left", "bottom");
+    context.fillRect(2 * edge, height - 2 * edge, bar * scale, 2 * density);
     if (plane.name) caption.textContent = viewer.caption(plane, index);
   }
 
@@ -251,6 +263,7 @@ function makePlane(plane, tall, viewer) {
       ArrowRight: [plane.right, right], ArrowLeft: [plane.right, -right], ArrowDown: [plane.down, down], ArrowUp: [plane.down, -down],
       PageUp: [plane.normal, by], PageDown: [plane.normal, -by], "]": [plane.normal, by], "[": [plane.normal, -by],
     };
+    if (event.key.toLowerCase() === "z") return () => viewer.zoomTo(viewer.zoom * (event.shiftKey ? 1 / ZOOM : ZOOM));
     return event.key in known ? () => step(...known[event.key]) : null;
   }
 
@@ -296,7 +309,7 @@ function makePlane(plane, tall, viewer) {
     step(plane.normal, rolled < 0 ? 1 : -1);
     rolled = 0;
   }, { passive: false });
-  return { figure, canvas, draw };
+  return { figure, canvas, draw, shows: view.shows };
 }
 
 // ---- the viewer
@@ -320,6 +333,13 @@ function makeViewer(model, el, layers, record) {
 
   const viewer = {
     scene, model, layers, record,
+    zoom: 1,
+    middle: scene.size.map(n => (n - 1) / 2),  // the index, with fractions, in the middle of the canvas
+    zoomTo(zoom) {
+      viewer.zoom = Math.min(MOST, zoom < 1.001 ? 1 : zoom);
+      viewer.middle = viewer.zoom > 1 ? viewer.index() : scene.size.map(n => (n - 1) / 2);
+      viewer.redraw();
+    },
     index: () => toIndex(scene, model.get("position")),
     moveTo(index) {
       model.set("position", toPosition(scene, index));
@@ -347,7 +367,7 @@ function makeViewer(model, el, layers, record) {
     className: "help",
     innerHTML: "Click a plane, then: <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move the crosshair (with <kbd>Shift</kbd>, by 10)"
       + (scene.planes.length > 1 ? "; <kbd>Page Up</kbd> <kbd>Page Down</kbd> or the wheel change the slice" : "")
-      + (mode.help ?? "") + ".",
+      + "; <kbd>Z</kbd> enlarges, with <kbd>Shift</kbd> the other way" + (mode.help ?? "") + ".",
   });
   const tall = Math.max(...scene.planes.map(plane => plane.size[1])), wide = scene.planes.map(plane => plane.size[0]);
   const planes = scene.planes.map(plane => makePlane(plane, tall, viewer));
@@ -360,6 +380,7 @@ function makeViewer(model, el, layers, record) {
   function draw() {
     waiting = false;
     mode.refresh?.();
+    if (!planes.every(plane => plane.shows(viewer.index()))) viewer.middle = viewer.index();
     planes.forEach(plane => plane.draw());
     viewer.point(pointed);
   }
