@@ -57,6 +57,20 @@ def test_a_file_goes_before_the_labels_to_begin_with(image, labels, tmp_path):
     assert same(show.brush(image, labels * 0, file).labels, labels)
 
 
+def test_a_painter_does_not_write_over_what_another_one_saved(image, labels, tmp_path):
+    first = show.brush(image, labels, tmp_path / "labels.nrrd")
+    first.save()
+    second = show.brush(image, file=first.file)
+    assert same(sitk.ReadImage(second.save()), labels)
+    sitk.WriteImage(labels * 0, first.file)
+    for painter in (first, second):
+        with pytest.raises(FileExistsError, match="labels.nrrd was changed elsewhere: run the cell again"):
+            painter.save()
+    assert same(sitk.ReadImage(first.file), labels * 0)
+    first.file.unlink()
+    assert same(sitk.ReadImage(first.save()), labels)
+
+
 def test_a_label_above_255_takes_16_bits(image, tmp_path):
     painter = show.brush(image, file=tmp_path / "labels.nrrd", label_names={300: "vessel"})
     assert painter.labels.GetPixelID() == sitk.sitkUInt16

@@ -36,6 +36,7 @@ class Painter(Explorer):
         self._grid = Grid.of(picture.image)
         self._array = painted
         self._writing = threading.Lock()  # a kernel may hear the page in one thread while a cell runs in another
+        self._known = _version(file)  # what it wrote or read last
         self._unsaved: list[str] = []  # the names of the edits that are not in the file yet
         place = f"{file.resolve()} {self._grid}"
         brush = {
@@ -53,14 +54,27 @@ class Painter(Explorer):
         return self._grid.image(self._array)
 
     def save(self) -> Path:
-        """Write the labels into the file, whole or not at all. Each stroke does so by itself."""
+        """Write the labels into the file, whole or not at all. Each change on the page does so by itself.
+
+        Raises
+        ------
+        FileExistsError
+            Another painter or program has written into the file since this one did; what it wrote is not touched.
+        OSError, RuntimeError
+            The file cannot be written.
+        """
         part = self.file.with_name(f"part-{self.file.name}")
         with self._writing:
+            if _version(self.file) not in (None, self._known):
+                raise FileExistsError(
+                    f"{self.file.name} was changed elsewhere: run the cell again to go on from there."
+                )
             try:
                 sitk.WriteImage(self.labels, part, useCompression=True)
                 os.replace(part, self.file)
             finally:
                 part.unlink(missing_ok=True)
+            self._known = _version(self.file)
         return self.file
 
     def __repr__(self) -> str:
@@ -211,6 +225,14 @@ def fill_between(labels: sitk.Image, value: int, axis: int) -> sitk.Image:
             part = (n - below) / (above - below)
             slices[n][((1 - part) * first + part * last > 0) & (slices[n] == 0)] = value
     return Grid.of(labels).image(array)
+
+
+def _version(file: Path) -> tuple[int, int, int] | None:
+    """What tells two states of a file apart; None where there is none."""
+    if not file.exists():
+        return None
+    state = file.stat()
+    return state.st_ino, state.st_mtime_ns, state.st_size
 
 
 def _signed_distance(mask: np.ndarray, sampling: Sequence[float]) -> np.ndarray:
