@@ -111,6 +111,50 @@ def white() -> float:
     return level((-28.0, 11.0, 29.0))
 
 
+def surface(propagation, curvature, advection, steps=150) -> sitk.Image:
+    """The surface of the episode, moved in the speed image of the cyst with a hole."""
+    z, y, x = np.mgrid[:44, :44, :44] - 22
+    from_middle = np.sqrt(x**2 + y**2 + z**2)
+    wall = (abs(from_middle - 11) < 1.5) & ~((x > 0) & (np.hypot(y, z) < 3))
+    cyst = sitk.SmoothingRecursiveGaussian(sitk.GetImageFromArray(np.where(wall, 180, 100).astype(np.float32)), 0.7)
+    level_set = sitk.GeodesicActiveContourLevelSetImageFilter()
+    level_set.SetPropagationScaling(propagation)
+    level_set.SetCurvatureScaling(curvature)
+    level_set.SetAdvectionScaling(advection)
+    level_set.SetMaximumRMSError(0.0)
+    level_set.SetNumberOfIterations(steps)
+    speed = sitk.Sigmoid(sitk.GradientMagnitudeRecursiveGaussian(cyst, 1.0), -4, 15, 1.0, 0.0)
+    return level_set.Execute(sitk.GetImageFromArray((from_middle - 4).astype(np.float32)), speed) < 0
+
+
+def rooms(walls, *, level=1.0, hills=-1, parted=True, masked=True, whole=True) -> sitk.Image:
+    depth = sitk.SignedMaurerDistanceMap(walls, insideIsPositive=False, squaredDistance=False)
+    valleys = sitk.MorphologicalWatershed(depth * hills, level=level, markWatershedLine=False)
+    if not parted:
+        valleys = sitk.Cast(sitk.ConnectedComponent(walls == 0), valleys.GetPixelID())
+    parts = sitk.GetArrayFromImage(sitk.Mask(valleys, walls == 0) if masked else valleys)
+    if whole:
+        parts[np.isin(parts, np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]]))] = 0
+    result = sitk.GetImageFromArray(parts)
+    result.CopyInformation(walls)
+    return result
+
+
+def joined(walls) -> sitk.Image:
+    """The whole rooms, all with one name."""
+    return sitk.Cast(rooms(walls) > 0, sitk.sitkUInt8)
+
+
+def ventricles(*names: int) -> np.ndarray:
+    """The millilitres that some of FreeSurfer's labels have in the three people."""
+    maps = [sitk.GetArrayFromImage(data.load(f"head_labels_{number:02d}")) for number in segmentation.PEOPLE]
+    return np.array([np.isin(labels, names).sum() / 1000 for labels in maps])
+
+
+def all_ventricles() -> np.ndarray:
+    return ventricles(*segmentation.VENTRICLES)
+
+
 RIGHT = {
     "06-table": [lambda: table, lambda: lambda scan, labels: {n: list(row) for n, row in table(scan, labels).items()}],
     "06-n4": [lambda: scan() / field(), lambda: sitk.Cast(scan() / field() * 3, sitk.sitkInt16)],
@@ -126,6 +170,9 @@ RIGHT = {
     ],
     "06-unseen": [lambda: recipe],
     "06-balls": [lambda: balls],
+    "06-cyst": [lambda: surface(1, 1, 1), lambda: surface(1, 1, 3), lambda: surface(1, 1, 3, steps=300)],
+    "06-spaces": [lambda: rooms, lambda: lambda walls: rooms(walls, level=2.0)],
+    "06-ventricles": [all_ventricles, lambda: list(all_ventricles() * (0.88, 1.05, 1.1))],
 }
 
 WRONG = {
@@ -223,5 +270,29 @@ WRONG = {
         ("as its variance", lambda: lambda radius: balls(radius, variance=1.2)),
         ("not zero", lambda: lambda radius: balls(radius, level=0)),
         ("Count the voxels", lambda: lambda radius: radius),
+    ],
+    "06-cyst": [
+        ("on the grid", lambda: surface(1, 1, 1)[:40]),
+        ("vanished", lambda: surface(0, 1, 1)),
+        ("vanished", lambda: surface(1, 2, 1)),
+        ("through the hole", lambda: surface(1, 0, 1)),
+        ("through the hole", lambda: surface(1, 1, 1, steps=600)),
+        ("not reach the wall", lambda: surface(1, 1, 1, steps=20)),
+    ],
+    "06-spaces": [
+        ("grid of the walls", lambda: lambda walls: rooms(walls)[1:]),
+        ("border of the image cuts", lambda: lambda walls: rooms(walls, whole=False)),
+        ("no label", lambda: lambda walls: rooms(walls, parted=False)),
+        ("one label", lambda: joined),
+        ("on the walls", lambda: lambda walls: rooms(walls, masked=False)),
+        ("every dent", lambda: lambda walls: rooms(walls, level=0)),
+    ],
+    "06-ventricles": [
+        ("turned round", lambda: all_ventricles()[::-1]),
+        ("cubic millimetres", lambda: all_ventricles() * 1000),
+        ("counted voxels", lambda: all_ventricles() * 1000 / 8),
+        ("whole lake", lambda: np.array([136.0, 204, 287])),
+        ("Much is missing", lambda: ventricles(4, 5)),
+        ("Not all three", lambda: all_ventricles() * (1, 1, 1.4)),
     ],
 }

@@ -178,47 +178,6 @@ def only_large_pieces(given) -> Verdict:
     return right("Cubic millimetres, whatever the voxels are, and corners count as contact.")
 
 
-def _ball(spacing: tuple[float, float, float]) -> sitk.Image:
-    """A mask with a ball of 7 mm radius, a bridge, a pillar, and a hole."""
-    size = [int(24 / step) for step in spacing]
-    x, y, z = (np.arange(n) * step - 12 for n, step in zip(size, spacing, strict=True))
-    x, y, z = x[None, None], y[None, :, None], z[:, None, None]
-    inside = (
-        (x**2 + y**2 + z**2 < 49) | ((abs(y) < 1.2) & (abs(z) < 5.2) & (x > 0)) | (abs(x + 9) + abs(y) < 3) & (z < 6)
-    )
-    inside &= ~((abs(x) < 0.9) & (abs(y) < 0.9))
-    mask = sitk.GetImageFromArray(inside.astype(np.uint8))
-    mask.SetSpacing(spacing)
-    return mask
-
-
-@exercise("06-ball")
-def opened_in_millimetres(given) -> Verdict:
-    for spacing, radius in (((0.5, 0.5, 1.0), 2.0), ((1.0, 1.0, 5.0), 2.0)):
-        mask = _ball(spacing)
-        found = sitk.GetArrayFromImage(_cleaned(given, mask, radius)) > 0
-        steps = [radius / step for step in spacing]
-        near = [int(round(step)) for step in steps]
-
-        def like(radii, kernel=sitk.sitkBall, how=sitk.BinaryMorphologicalOpening, mask=mask, found=found) -> bool:
-            return np.array_equal(sitk.GetArrayFromImage(how(mask, [int(r) for r in radii], kernel)) > 0, found)
-
-        if like(near):
-            continue
-        if like([radius] * 3):
-            return wrong("You counted the radius in voxels: 2 voxels along z are 10 mm in the thick slices.")
-        if like([near[0]] * 3):
-            return wrong("You took one number of voxels for all axes: the slices are thicker than the pixels are wide.")
-        if like(np.ceil(steps)):
-            return wrong("You rounded up: along the thick slices that is a reach of 5 mm where 2 were asked for.")
-        if like(near, sitk.sitkBox):
-            return wrong("The kernel is a box, whose corners reach further than the radius: take a ball.")
-        if like(near, how=sitk.BinaryMorphologicalClosing):
-            return wrong("That is a closing, which fills gaps: an opening removes what is thinner than the ball.")
-        return wrong("For each axis: the radius over the spacing, rounded to a whole number of voxels.")
-    return right("The same millimetres along each axis, which are different numbers of voxels.")
-
-
 @exercise("06-seed")
 def spot_from_a_poor_seed(given) -> Verdict:
     labels = data.load("shaded_labels")
@@ -266,28 +225,6 @@ def what_smoothing_takes(given) -> Verdict:
     return right("The smaller the ball, the more is lost: its surface is bent more.")
 
 
-@exercise("06-lung")
-def real_lung(given) -> Verdict:
-    lung = data.load("chest_ct_mask")
-    answer = image(given)
-    if not same_grid(answer, lung):
-        return wrong("The mask should lie on the grid of the scan.")
-    found, truth = sitk.GetArrayViewFromImage(answer) > 0, sitk.GetArrayViewFromImage(lung) > 0
-    if not found.any():
-        return wrong("The mask is empty.")
-    dice = 2 * (found & truth).sum() / (found.sum() + truth.sum())
-    caught, extra = (found & truth).sum() / truth.sum(), (found & ~truth).sum() / found.sum()
-    if dice >= 0.97:
-        return right("The published mask and yours agree nearly everywhere.")
-    if dice < 0.3 and caught < 0.2:
-        return wrong("You have what is not lung: the lung is dark, and it is the largest dark piece in this box.")
-    if extra > 0.15:
-        return wrong("Other dark pieces are in it, such as the air outside: keep the largest component.")
-    if caught < 0.97:
-        return wrong("Parts of the lung are missing: the threshold is too low for its denser parts, or holes are open.")
-    return wrong("There is too much of it: the threshold is too high, or the closing reaches too far.")
-
-
 # --- further practice ------------------------------------------------------------------------------------------------
 
 
@@ -325,6 +262,47 @@ def lesions_of_scans_never_seen(given) -> Verdict:
     return wrong(f"{told}; {ON_UNSEEN:.2f} is within reach: smooth less, put the threshold halfway, drop the specks.")
 
 
+def _ball(spacing: tuple[float, float, float]) -> sitk.Image:
+    """A mask with a ball of 7 mm radius, a bridge, a pillar, and a hole."""
+    size = [int(24 / step) for step in spacing]
+    x, y, z = (np.arange(n) * step - 12 for n, step in zip(size, spacing, strict=True))
+    x, y, z = x[None, None], y[None, :, None], z[:, None, None]
+    inside = (
+        (x**2 + y**2 + z**2 < 49) | ((abs(y) < 1.2) & (abs(z) < 5.2) & (x > 0)) | (abs(x + 9) + abs(y) < 3) & (z < 6)
+    )
+    inside &= ~((abs(x) < 0.9) & (abs(y) < 0.9))
+    mask = sitk.GetImageFromArray(inside.astype(np.uint8))
+    mask.SetSpacing(spacing)
+    return mask
+
+
+@exercise("06-ball")
+def opened_in_millimetres(given) -> Verdict:
+    for spacing, radius in (((0.5, 0.5, 1.0), 2.0), ((1.0, 1.0, 5.0), 2.0)):
+        mask = _ball(spacing)
+        found = sitk.GetArrayFromImage(_cleaned(given, mask, radius)) > 0
+        steps = [radius / step for step in spacing]
+        near = [int(round(step)) for step in steps]
+
+        def like(radii, kernel=sitk.sitkBall, how=sitk.BinaryMorphologicalOpening, mask=mask, found=found) -> bool:
+            return np.array_equal(sitk.GetArrayFromImage(how(mask, [int(r) for r in radii], kernel)) > 0, found)
+
+        if like(near):
+            continue
+        if like([radius] * 3):
+            return wrong("You counted the radius in voxels: 2 voxels along z are 10 mm in the thick slices.")
+        if like([near[0]] * 3):
+            return wrong("You took one number of voxels for all axes: the slices are thicker than the pixels are wide.")
+        if like(np.ceil(steps)):
+            return wrong("You rounded up: along the thick slices that is a reach of 5 mm where 2 were asked for.")
+        if like(near, sitk.sitkBox):
+            return wrong("The kernel is a box, whose corners reach further than the radius: take a ball.")
+        if like(near, how=sitk.BinaryMorphologicalClosing):
+            return wrong("That is a closing, which fills gaps: an opening removes what is thinner than the ball.")
+        return wrong("For each axis: the radius over the spacing, rounded to a whole number of voxels.")
+    return right("The same millimetres along each axis, which are different numbers of voxels.")
+
+
 @exercise("06-join")
 def pairs_across_a_border(given) -> Verdict:
     one = np.array([[3, 3, 0, 0, 0], [0, 0, 0, 0, 4], [5, 0, 0, 0, 0], [0, 0, 0, 6, 0], [0, 0, 0, 0, 0]])
@@ -351,3 +329,103 @@ def pairs_across_a_border(given) -> Verdict:
     if pairs > touching:
         return wrong("You paired labels that do not touch: compare each voxel with its nine neighbours only.")
     return wrong("For each voxel of the one layer look at nine of the other, and keep the pairs that are above 0.")
+
+
+@exercise("06-cyst")
+def cavity_behind_a_wall_with_a_hole(given) -> Verdict:
+    answer = image(given)
+    if answer.GetSize() != (44, 44, 44):
+        return wrong("The cavity should lie on the grid of the cyst, a cube of 44 voxels.")
+    found = sitk.GetArrayFromImage(answer) > 0
+    cavity = np.sum(np.square(np.mgrid[:44, :44, :44] - 22), axis=0) < 9.5**2  # up to the inside of the wall
+    dice = 2 * (found & cavity).sum() / (found.sum() + cavity.sum())
+    if dice >= 0.9:
+        return right("The rubber spans the hole, and the edges hold the rest.")
+    if found.sum() < 30:
+        return wrong("The surface has vanished: without air, or with too much rubber, a small ball shrinks to nothing.")
+    if (found & ~cavity).sum() > 0.2 * cavity.sum():
+        return wrong("It leaks through the hole: the curvature term spans it, and more advection holds at the edges.")
+    return wrong("It stays inside, and does not reach the wall: take more steps, or less rubber.")
+
+
+@exercise("06-lung")
+def real_lung(given) -> Verdict:
+    lung = data.load("chest_ct_mask")
+    answer = image(given)
+    if not same_grid(answer, lung):
+        return wrong("The mask should lie on the grid of the scan.")
+    found, truth = sitk.GetArrayViewFromImage(answer) > 0, sitk.GetArrayViewFromImage(lung) > 0
+    if not found.any():
+        return wrong("The mask is empty.")
+    dice = 2 * (found & truth).sum() / (found.sum() + truth.sum())
+    caught, extra = (found & truth).sum() / truth.sum(), (found & ~truth).sum() / found.sum()
+    if dice >= 0.97:
+        return right("The published mask and yours agree nearly everywhere.")
+    if dice < 0.3 and caught < 0.2:
+        return wrong("You have what is not lung: the lung is dark, and it is the largest dark piece in this box.")
+    if extra > 0.15:
+        return wrong("Other dark pieces are in it, such as the air outside: keep the largest component.")
+    if caught < 0.97:
+        return wrong("Parts of the lung are missing: the threshold is too low for its denser parts, or holes are open.")
+    return wrong("There is too much of it: the threshold is too high, or the closing reaches too far.")
+
+
+def _rooms() -> tuple[sitk.Image, list[tuple[int, int]], list[tuple[int, int]]]:
+    """Walls around round spaces with doors; the middles (y, x) of the nine whole ones, and of those the border cuts."""
+    y, x = np.mgrid[:156, :156]
+    rows = range(2, 156, 38)
+    discs = [(j, i, (12, 15, 13.5)[(j + 2 * i) // 38 % 3]) for j in rows for i in rows]
+    space = np.any([np.hypot(y - j, x - i) < radius for j, i, radius in discs], axis=0)
+    slant_x, slant_y = (x % 38 - 19) / 4, (y % 38 - 19) / 4  # doors that no axis follows, so that each has its dents
+    space |= np.any([(abs(y - j - slant_x) < 3) | (abs(x - j + slant_y) < 3) for j in rows], axis=0)
+    walls = sitk.GetImageFromArray((~space).astype(np.uint8))
+    whole = [(j, i) for j, i, _ in discs if min(j, i) > 2 and max(j, i) < 154]
+    return walls, whole, [(j, i) for j, i, _ in discs if (j, i) not in whole]
+
+
+@exercise("06-spaces")
+def spaces_that_are_whole(given) -> Verdict:
+    walls, whole, cut = _rooms()
+    answer = image(call(given, walls), dimension=2)
+    if not same_grid(answer, walls):
+        return wrong("The labels should lie on the grid of the walls.")
+    found = sitk.GetArrayViewFromImage(answer)
+    names, count = {int(found[middle]) for middle in whole}, len(np.unique(found[found != 0]))
+    if any(found[middle] for middle in cut):
+        return wrong("Spaces that the border of the image cuts are in it: nobody knows how large they are.")
+    if 0 in names:
+        return wrong("A whole space has no label: is it the depth that rises inside it, and do you drop cut ones only?")
+    if len(names) < len(whole):
+        return wrong("Two spaces have one label, for a gap in the wall joins them: a watershed parts them.")
+    if (found[sitk.GetArrayViewFromImage(walls) > 0] != 0).any():
+        return wrong("There are labels on the walls, too: mask the valleys with what is no wall.")
+    if count > len(whole):
+        return wrong(f"{count} labels for {len(whole)} whole spaces: every dent became a valley, so raise the level.")
+    return right("Each whole space has its label, and none is counted that the border cuts.")
+
+
+VENTRICLES, PEOPLE = (4, 5, 14, 43, 44), (4, 10, 14)  # FreeSurfer's numbers, but for the fourth; and whose label maps
+
+
+@exercise("06-ventricles")
+def ventricles_of_three_people(given) -> Verdict:
+    answer = numbers(given, len(PEOPLE))
+    maps = [sitk.GetArrayFromImage(data.load(f"head_labels_{number:02d}")).astype(int) for number in PEOPLE]
+    truth = np.array([np.isin(labels, VENTRICLES).sum() / 1000 for labels in maps])
+    if (abs(answer / truth - 1) < 0.2).all():
+        return right("Each lies within 20 % of what the people who drew the label maps found.")
+    if (abs(answer[::-1] / truth - 1) < 0.25).all():
+        return wrong("The three are turned round: give them in the order of people.")
+    if (abs(answer / truth / 1000 - 1) < 0.25).all():
+        return wrong("These are cubic millimetres: one millilitre holds a thousand of them.")
+    if (abs(answer * 8 / truth / 1000 - 1) < 0.25).all() or (abs(answer * 8 / truth - 1) < 0.25).all():
+        return wrong("You counted voxels: one has 8 mm³ here.")
+    if (answer > 2.5 * truth).all():
+        return wrong(
+            "That is the whole lake: waters that rise from the surface, too, must stop those of the ventricles."
+        )
+    if (answer < 0.75 * truth).all():
+        return wrong(
+            "Much is missing: put a marker into both ventricles, and let the other waters begin near the surface."
+        )
+    return wrong("Not all three are within 20 %: how deep below the surface do the other waters begin?")
