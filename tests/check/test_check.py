@@ -48,7 +48,8 @@ def cases(table: dict) -> list:
 @pytest.fixture(autouse=True)
 def _downloaded_image(request):
     """The exercises on a downloaded image need it."""
-    if any(name in request.node.name for name in ("01-lung", "01-padding", "06-lung", "07-atlas", "check.images")):
+    real = ("01-lung", "01-padding", "06-lung", "06-ventricles", "07-atlas", "check.images", "check.segmentation")
+    if any(name in request.node.name for name in real):
         request.getfixturevalue("public_images")
 
 
