@@ -122,6 +122,7 @@ def _readable(source: sitk.Image | Path) -> Iterator[None]:
     except RuntimeError as error:
         # ITK's reason comes last, after the places in its code where it was found.
         reason = re.sub(r"^\w+\(0x\w+\): ", "", str(error).rpartition("ERROR: ")[2])
+        reason = reason.partition("\nReason: ")[0]  # the system's last error, whatever that was about
         raise VolumeError(f"{source} cannot be read as an image: {' '.join(reason.split())}") from error
 
 
