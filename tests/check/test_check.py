@@ -48,7 +48,8 @@ def cases(table: dict) -> list:
 @pytest.fixture(autouse=True)
 def _downloaded_image(request):
     """The exercises on a downloaded image need it."""
-    real = ("01-lung", "01-padding", "06-lung", "06-ventricles", "07-atlas", "check.images", "check.segmentation")
+    exercises = ("01-lung", "01-padding", "06-lung", "06-ventricles", "07-atlas")
+    real = (*exercises, "check.images", "check.segmentation", "check.evaluation")
     if any(name in request.node.name for name in real):
         request.getfixturevalue("public_images")
 
