@@ -173,7 +173,7 @@ def some(name: str, changes: Iterator[tuple[str, Any]]) -> list[tuple[str, Any]]
 
 @pytest.fixture(autouse=True)
 def _downloaded_image(request):
-    if any(name in request.node.name for name in ("01-lung", "01-padding", "06-lung")):
+    if any(name in request.node.name for name in ("01-lung", "01-padding", "06-lung", "06-ventricles", "07-atlas")):
         request.getfixturevalue("public_images")
 
 
