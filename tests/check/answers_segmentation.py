@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -14,8 +15,13 @@ from regseg.check import segmentation  # noqa: F401 - it registers the exercises
 def table(scan: sitk.Image, labels: sitk.Image, *, how=sitk.sitkNearestNeighbor, unit="ml", mean=True) -> dict:
     there = sitk.GetArrayFromImage(sitk.Resample(labels, scan, sitk.Transform(), how))
     values, voxel = sitk.GetArrayFromImage(scan), np.prod(scan.GetSpacing())
-    size = {"ml": voxel / 1000, "mm3": voxel, "voxels": 1, "thousand voxels": 1 / 1000}[unit]
+    size = {"ml": voxel / 1000, "mm3": voxel, "voxels": 1, "thousand voxels": 1 / 1000, "litres": voxel / 1e6}[unit]
     return {n: ((there == n).sum() * size, values[there == n].mean() if mean else n) for n in np.unique(there) if n}
+
+
+def each_row(change):
+    """A table whose pairs are changed."""
+    return lambda scan, labels: {n: change(*row) for n, row in table(scan, labels).items()}
 
 
 def field() -> sitk.Image:
@@ -25,6 +31,11 @@ def field() -> sitk.Image:
 
 def scan() -> sitk.Image:
     return sitk.Cast(data.load("shaded_flair"), sitk.sitkFloat32)
+
+
+def blurred(image: sitk.Image) -> sitk.Image:
+    """Through voxels of 4 mm and back."""
+    return sitk.Resample(sitk.BinShrink(image, [4] * 3), image)
 
 
 def specks(mask, smallest, *, corners=True, voxels=False, keep="large", limit=True) -> sitk.Image:
@@ -90,25 +101,32 @@ def recipe(scan, mask, *, correct=True, level=None, smallest=16) -> sitk.Image:
     return sitk.RelabelComponent(sitk.ConnectedComponent(found, True), minimumObjectSize=smallest) > 0
 
 
-def balls(radius, *, variance=1.44, level=0.5, of=lambda left, ball: left / ball) -> float:
+def handed_over(mask, smallest, whole=lambda number: number) -> sitk.Image:
+    """The limit in voxels, as `whole` makes it of a number of NumPy's, straight to SimpleITK."""
+    least = whole(smallest / np.prod(mask.GetSpacing()))
+    return sitk.RelabelComponent(sitk.ConnectedComponent(mask, True), minimumObjectSize=least) > 0
+
+
+def balls(radius, *, kind=np.float32, variance=1.44, level=0.5, of=lambda left, ball: left / ball) -> float:
     x, y, z = np.mgrid[-15:16, -15:16, -15:16]
-    ball = (x**2 + y**2 + z**2 <= radius**2).astype(np.float32)
+    ball = (x**2 + y**2 + z**2 <= radius**2).astype(kind)
     smooth = sitk.GetArrayFromImage(sitk.DiscreteGaussian(sitk.GetImageFromArray(ball), variance))
     return of(np.count_nonzero(smooth > level), np.count_nonzero(ball))
 
 
-def level(point) -> float:
+def level(point, turned=False) -> float:
     scan = data.load("brain_t2")
-    i, j, k = scan.TransformPhysicalPointToIndex(point)
-    return float(sitk.GetArrayViewFromImage(scan)[k - 1 : k + 2, j - 1 : j + 2, i - 1 : i + 2].mean())
+    index = scan.TransformPhysicalPointToIndex(point)
+    near = tuple(slice(i - 1, i + 2) for i in (index if turned else index[::-1]))
+    return float(sitk.GetArrayViewFromImage(scan)[near].mean())
 
 
-def fluid() -> float:
-    return level((-12.0, 14.0, 22.0))
+def fluid(turned=False) -> float:
+    return level((-12.0, 14.0, 22.0), turned)
 
 
-def white() -> float:
-    return level((-28.0, 11.0, 29.0))
+def white(turned=False) -> float:
+    return level((-28.0, 11.0, 29.0), turned)
 
 
 def surface(propagation, curvature, advection, steps=150) -> sitk.Image:
@@ -156,11 +174,15 @@ def all_ventricles() -> np.ndarray:
 
 
 RIGHT = {
-    "06-table": [lambda: table, lambda: lambda scan, labels: {n: list(row) for n, row in table(scan, labels).items()}],
+    "06-table": [
+        lambda: table,
+        lambda: each_row(lambda *row: list(row)),
+        lambda: each_row(lambda *row: np.round(row, 2)),
+    ],
     "06-n4": [lambda: scan() / field(), lambda: sitk.Cast(scan() / field() * 3, sitk.sitkInt16)],
     "06-level": [lambda: (fluid() + white()) / 2, lambda: [round((fluid() + white()) / 2)]],
     "06-order": [lambda: "BDACE", lambda: "D, B, A, C, E", lambda: list("bdace")],
-    "06-specks": [lambda: specks],
+    "06-specks": [lambda: specks, lambda: lambda *both: handed_over(*both, whole=math.ceil)],
     "06-ball": [lambda: opened],
     "06-seed": [lambda: spots() == 4],
     "06-join": [lambda: touching, lambda: lambda one, other: [list(pair) for pair in touching(one, other)]],
@@ -179,12 +201,16 @@ WRONG = {
     "06-table": [
         ("Return a dictionary", lambda: lambda scan, labels: list(table(scan, labels).values())),
         ("Label 0", lambda: lambda scan, labels: {0: (1, 1)} | table(scan, labels)),
-        ("not those of the label image", lambda: lambda scan, labels: {1: table(scan, labels)[1]}),
-        ("needs two numbers", lambda: lambda scan, labels: {n: row[0] for n, row in table(scan, labels).items()}),
+        ("not those of the image", lambda: lambda scan, labels: {1: table(scan, labels)[1]}),
+        ("not those of the image", lambda: lambda *both: {n: table(*both).get(n, (0, 0)) for n in range(1, 9)}),
+        ("needs two numbers", lambda: each_row(lambda volume, _: volume)),
+        ("turned round", lambda: each_row(lambda *row: row[::-1])),
+        ("LabelGaussian", lambda: lambda scan, labels: table(scan, labels, how=sitk.sitkLabelGaussian)),
+        ("litres", lambda: lambda scan, labels: table(scan, labels, unit="litres")),
         ("linear interpolation", lambda: lambda scan, labels: table(scan, labels, how=sitk.sitkLinear)),
         ("cubic millimetres", lambda: lambda scan, labels: table(scan, labels, unit="mm3")),
-        ("counted voxels", lambda: lambda scan, labels: table(scan, labels, unit="voxels")),
-        ("counted voxels", lambda: lambda scan, labels: table(scan, labels, unit="thousand voxels")),
+        ("for 1 mm³", lambda: lambda scan, labels: table(scan, labels, unit="voxels")),
+        ("for 1 mm³", lambda: lambda scan, labels: table(scan, labels, unit="thousand voxels")),
         ("volumes are right", lambda: lambda scan, labels: table(scan, labels, mean=False)),
         ("onto the grid of the scan", lambda: lambda *_: {n: (n, n) for n in range(1, 9)}),
     ],
@@ -196,6 +222,13 @@ WRONG = {
         ("multiplied", lambda: scan() * field()),
         ("logarithm", lambda: scan() / sitk.Log(sitk.Maximum(data.load("shaded_field"), 0.5) * 1.03)),
         ("subtraction", lambda: scan() - field() * 100),
+        ("subtraction", lambda: scan() - field()),
+        ("subtraction", lambda: scan() - sitk.Log(field())),
+        ("field itself", field),
+        ("power of ten", lambda: scan() / sitk.Exp(sitk.Log(field()) * np.log(10))),
+        ("Eight bits", lambda: sitk.Cast(scan() / field(), sitk.sitkUInt8)),
+        ("the detail too", lambda: blurred(scan() / field())),
+        ("the detail too", lambda: sitk.DiscreteGaussian(scan(), 0.64) / field()),
         ("still there", lambda: scan() * sitk.Sqrt(field())),
     ],
     "06-level": [
@@ -204,6 +237,8 @@ WRONG = {
         ("the sum", lambda: fluid() + white()),
         ("one of the two", fluid),
         ("one of the two", white),
+        ("arrays count z, y, x", lambda: (fluid(turned=True) + white(turned=True)) / 2),
+        ("Measure the level", lambda: 542),  # halfway in the scan of the episode
         ("Measure the level", lambda: 12),
     ],
     "06-order": [
@@ -221,11 +256,16 @@ WRONG = {
         ("what should go", lambda: lambda mask, smallest: specks(mask, smallest, keep="small")),
         ("one voxel is still there", lambda: lambda mask, _: mask),
         ("too much away", lambda: lambda mask, smallest: specks(mask, smallest, voxels=True)),
+        ("round the number of voxels up", lambda: lambda *both: handed_over(*both, whole=int)),
+        ("lets it stay", lambda: lambda *both: handed_over(*both, whole=lambda count: int(count) + 1)),
+        ("Python's own numbers", lambda: handed_over),
+        ("Python's own numbers", lambda: lambda *both: handed_over(*both, whole=np.ceil)),
     ],
     "06-ball": [
         ("on the grid", lambda: lambda mask, radius: opened(mask, radius)[1:]),
         ("radius in voxels", lambda: lambda mask, radius: opened(mask, radius, radii=lambda _: [radius] * 3)),
         ("for all axes", lambda: lambda mask, radius: opened(mask, radius, radii=lambda steps: [steps[0]] * 3)),
+        ("cut off", lambda: lambda mask, radius: opened(mask, radius, radii=np.floor)),
         ("rounded up", lambda: lambda mask, radius: opened(mask, radius, radii=np.ceil)),
         ("kernel is a box", lambda: lambda mask, radius: opened(mask, radius, kernel=sitk.sitkBox)),
         ("closing", lambda: lambda mask, radius: opened(mask, radius, how=sitk.BinaryMorphologicalClosing)),
@@ -269,6 +309,8 @@ WRONG = {
         ("that is lost", lambda: lambda radius: balls(radius, of=lambda left, ball: 1 - left / ball)),
         ("as its variance", lambda: lambda radius: balls(radius, variance=1.2)),
         ("not zero", lambda: lambda radius: balls(radius, level=0)),
+        ("make it float32", lambda: lambda radius: balls(radius, kind=np.uint8)),
+        ("per cent", lambda: lambda radius: 100 * balls(radius)),
         ("Count the voxels", lambda: lambda radius: radius),
     ],
     "06-cyst": [

@@ -134,7 +134,8 @@ def call(function: Any, *arguments: Any) -> Any:
         result = function(*arguments)
     except (Exception, SystemExit) as problem:  # exit() in a function must not end the lesson
         reason = str(problem).strip().split("\n")[-1]
-        if "std::vector" in str(problem):  # the wrapper names C++ types; it nearly always met a number of NumPy's
+        # The wrapper names C++ types; it nearly always met a number of NumPy's, or one that is not whole.
+        if any(kind in str(problem) for kind in ("std::vector", "of type 'uint")):
             reason = (
                 "SimpleITK wants Python's own numbers here: a size or an index is a whole number, so round it or int() "
                 "it; a length or an angle is a float()."

@@ -8,7 +8,19 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data, evaluate
-from regseg.check.engine import CannotRead, Verdict, call, close, exercise, image, numbers, right, same_grid, wrong
+from regseg.check.engine import (
+    CannotRead,
+    Verdict,
+    call,
+    close,
+    correlation,
+    exercise,
+    image,
+    numbers,
+    right,
+    same_grid,
+    wrong,
+)
 from regseg.data import recipes
 from regseg.grid import Grid
 from regseg.synth import lesions, looks
@@ -30,6 +42,7 @@ def volume_and_brightness(given) -> Verdict:
     fine, labels = data.load("shaded_flair"), data.load("shaded_labels")
     thick = sitk.BinShrink(fine, [1, 1, 5])
     thick_labels = sitk.Resample(labels, thick, sitk.Transform(), sitk.sitkNearestNeighbor)
+    thick_labels = sitk.ChangeLabel(thick_labels, {5: 12})  # whoever counts to eight instead of looking is found out
     for scan, drawn in ((thick, labels), (fine, thick_labels)):
         answer = call(given, scan, drawn)
         if not isinstance(answer, dict):
@@ -40,23 +53,35 @@ def volume_and_brightness(given) -> Verdict:
         if 0 in answer and len(answer) == len(truth) + 1:
             return wrong("Label 0 is in your table: it is the name of nothing, the background.")
         if set(answer) != set(truth):
-            return wrong("The labels of your table are not those of the label image, which are 1 to 8.")
+            return wrong("The labels of your table are not those of the image handed in: np.unique tells which it has.")
         try:
             found = np.array([answer[n] for n in truth], float).reshape(len(truth), 2)
         except (TypeError, ValueError):
             return wrong("Each label needs two numbers: its millilitres, and its mean brightness.")
         expected = np.array(list(truth.values()))
-        if np.allclose(found, expected, rtol=0.03):
+        if np.allclose(found, expected, rtol=0.03, atol=0.006):  # rounded to two decimals is good enough
             continue
-        blurred = np.array(list(_table(_on(drawn, scan, sitk.sitkLinear), values, voxel / 1000).values()))
-        if np.allclose(found, blurred, rtol=0.005):
+        if np.allclose(found[:, ::-1], expected, rtol=0.03):
+            return wrong("The pairs are turned round: first the millilitres, then the brightness.")
+
+        def carried_by(interpolator: int, drawn=drawn, scan=scan, values=values, truth=truth, found=found) -> bool:
+            other = _table(_on(drawn, scan, interpolator), values, float(np.prod(scan.GetSpacing())) / 1000)
+            return np.allclose(found, [other.get(n, (0, 0)) for n in truth], rtol=0.005)
+
+        if carried_by(sitk.sitkLinear):
             return wrong("You carried the labels with linear interpolation: between 8 and 0 it invents 7, 6, 5 …")
+        if carried_by(sitk.sitkLabelGaussian):
+            return wrong(
+                "LabelGaussian makes borders smooth, and small lesions smaller: nearest neighbour takes nothing."
+            )
+        if np.allclose(found[:, 0], expected[:, 0] / 1000, rtol=0.03):
+            return wrong("These are litres: one litre holds a thousand millilitres.")
         if np.allclose(found[:, 0], expected[:, 0] * 1000, rtol=0.03):
             return wrong("These are cubic millimetres: one millilitre holds a thousand of them.")
         if np.allclose(found[:, 0], expected[:, 0] * 1000 / voxel, rtol=0.03) or np.allclose(
             found[:, 0], expected[:, 0] / voxel, rtol=0.03
         ):
-            return wrong("You counted voxels as if each were 1 mm³: on thick slices a voxel has 5 mm³.")
+            return wrong("You took voxels for 1 mm³: on the grid of this scan one has 5 mm³, whatever the labels had.")
         if np.allclose(found[:, 0], expected[:, 0], rtol=0.03):
             return wrong("The volumes are right; the brightness is the mean of the scan's values where the label is.")
         return wrong("Carry the labels onto the grid of the scan first, then count there and measure there.")
@@ -84,15 +109,25 @@ def shading_removed(given) -> Verdict:
         return float(values.std() / abs(values.mean()))
 
     if varies(gain * true[deep]) < 0.06:
+        if correlation(*(np.diff(sitk.GetArrayFromImage(one).astype(float)) for one in (scan, answer))) < 0.9:
+            return wrong(
+                "The shading is gone, and the detail too: divide the scan itself, not a small or a smoothed one."
+            )
         return right("What varies with the place is gone; the scale is arbitrary, as it was before.")
+    if varies(after[deep] / true[deep]) < 0.06:
+        return wrong("This is the field itself: divide the scan by it.")
+    if varies(gain * true[deep] ** np.log(10)) < 0.1:
+        return wrong("N4 takes the natural logarithm: it is sitk.Exp that undoes it, and not a power of ten.")
+    if answer.GetPixelID() in (sitk.sitkUInt8, sitk.sitkInt8):
+        return wrong("Eight bits hold no number above 255, and the scan does: cast to sitk.sitkFloat32.")
+    if correlation(before[deep] - after[deep], true[deep]) > 0.95:
+        return wrong("You took the field away by subtraction: the coil multiplies the signal, so divide.")
     if varies(gain) < 0.01:
         return wrong("This is the scan as it was, or a multiple of it: divide it by the field.")
     if varies(gain / true[deep]) < 0.06:
         return wrong("You multiplied by the field: the coil has done so already, so divide.")
     if (gain < 0).mean() > 0.05:
         return wrong("You divided by the logarithm of the field, which is zero in places: take sitk.Exp of it first.")
-    if np.corrcoef(before[deep] - after[deep], true[deep])[0, 1] > 0.7:
-        return wrong("You took the field away by subtraction: the coil multiplies the signal, so divide.")
     return wrong("The shading is still there, or another one: the scan over exp(log field), on the grid of the scan.")
 
 
@@ -100,13 +135,17 @@ def shading_removed(given) -> Verdict:
 def halfway_from_fluid_to_white_matter(given) -> Verdict:
     scan, answer = data.load("brain_t2"), numbers(given, 1)[0]
     values = sitk.GetArrayViewFromImage(scan)
-    fluid, white = (
-        float(values[k - 1 : k + 2, j - 1 : j + 2, i - 1 : i + 2].mean())
-        for i, j, k in map(scan.TransformPhysicalPointToIndex, ((-12.0, 14.0, 22.0), (-28.0, 11.0, 29.0)))
-    )
+    places = [scan.TransformPhysicalPointToIndex(point) for point in ((-12.0, 14.0, 22.0), (-28.0, 11.0, 29.0))]
+
+    def level(a: int, b: int, c: int) -> float:
+        return float(values[a - 1 : a + 2, b - 1 : b + 2, c - 1 : c + 2].mean())
+
+    fluid, white = (level(*place[::-1]) for place in places)
     if close(answer, (fluid + white) / 2, 0.03 * (fluid - white)):
         return right("A voxel with this value is half fluid, half white matter: there lies the border.")
-    if close(answer, fluid / 2, 0.03 * fluid):
+    if close(answer, sum(level(*place) for place in places) / 2, 1):
+        return wrong("You asked the array for [x, y, z], and measured elsewhere: arrays count z, y, x.")
+    if close(answer, fluid / 2, 0.01 * fluid):
         return wrong("That is half of the fluid's level, as if the tissue beside it had none.")
     if close(answer, (fluid - white) / 2, 0.03 * fluid):
         return wrong("That is half the way from one to the other: begin it at the level of the white matter.")
@@ -114,7 +153,7 @@ def halfway_from_fluid_to_white_matter(given) -> Verdict:
         return wrong("That is the sum of the two levels: take half of it.")
     if close(answer, fluid, 0.1 * fluid) or close(answer, white, 0.1 * white):
         return wrong("That is the level of one of the two: the border lies between them.")
-    return wrong("Measure the level at each of the two points, and go halfway. Did the array want z, y, x?")
+    return wrong("Measure the level at each of the two points, as the mean of 3 × 3 × 3 voxels, and go halfway.")
 
 
 @exercise("06-order")
@@ -158,16 +197,21 @@ def _with_specks(spacing: tuple[float, float, float]) -> tuple[sitk.Image, np.nd
 
 @exercise("06-specks")
 def only_large_pieces(given) -> Verdict:
-    # Four voxels are 20 mm³ in the first mask, and half a cubic millimetre in the second.
-    for spacing, smallest in (((1.0, 1.0, 5.0), 10.0), ((0.5, 0.5, 0.5), 0.4)):
+    # Four voxels are 20 mm³ in thick slices, and half a cubic millimetre in the second mask.
+    thick = (1.0, 1.0, 5.0)
+    for spacing, smallest in ((thick, 10.0), ((0.5, 0.5, 0.5), 0.4), (thick, 20.0), (thick, 22.0)):
         mask, pieces = _with_specks(spacing)
         array = sitk.GetArrayFromImage(_cleaned(given, mask, smallest)) > 0
         kept = {n for n in range(1, 5) if array[pieces == n].all()}
         touched = {n for n in range(1, 5) if array[pieces == n].any()}
         if array[pieces == 0].any() or kept != touched:
             return wrong("A piece is either kept as it is or gone: nothing is added, and no piece loses a part.")
-        if kept == {1, 2, 3}:
+        if kept == ({1} if smallest == 22 else {1, 2, 3}):
             continue
+        if kept == {1, 2, 3}:
+            return wrong("22 mm³ were asked for, and a piece of 20 is still there: round the number of voxels up.")
+        if kept == {1} and smallest == 20:
+            return wrong("A piece of just 20 mm³ is gone where 20 were asked for: “at least” lets it stay.")
         if kept == {1, 2}:
             return wrong("You took only common faces for contact: voxels that share a corner belong together.")
         if kept == {4}:
@@ -213,6 +257,12 @@ def what_smoothing_takes(given) -> Verdict:
         truth = left(1.44, 0.5)
         if close(answer, truth, 0.01):
             continue
+        if answer == 0:
+            return wrong(
+                "Nothing is left: a ball of whole numbers stays whole when it is smoothed, so make it float32."
+            )
+        if close(answer, 100 * truth, 1):
+            return wrong("That is in per cent: return it as a part, from 0 to 1.")
         if close(answer, truth * ball.sum(), 0.01 * ball.sum()):
             return wrong("That is how many voxels are left: divide by how many there were.")
         if close(answer, 1 - truth, 0.01):
@@ -278,7 +328,7 @@ def _ball(spacing: tuple[float, float, float]) -> sitk.Image:
 
 @exercise("06-ball")
 def opened_in_millimetres(given) -> Verdict:
-    for spacing, radius in (((0.5, 0.5, 1.0), 2.0), ((1.0, 1.0, 5.0), 2.0)):
+    for spacing, radius in (((0.5, 0.5, 1.0), 2.0), ((1.0, 1.0, 5.0), 2.0), ((1.0, 1.0, 3.0), 2.0)):
         mask = _ball(spacing)
         found = sitk.GetArrayFromImage(_cleaned(given, mask, radius)) > 0
         steps = [radius / step for step in spacing]
@@ -295,6 +345,10 @@ def opened_in_millimetres(given) -> Verdict:
             return wrong("You took one number of voxels for all axes: the slices are thicker than the pixels are wide.")
         if like(np.ceil(steps)):
             return wrong("You rounded up: along the thick slices that is a reach of 5 mm where 2 were asked for.")
+        if like(np.floor(steps)):
+            return wrong(
+                "You cut off what follows the point: on slices of 3 mm a radius of 2 is nearer to one than to none."
+            )
         if like(near, sitk.sitkBox):
             return wrong("The kernel is a box, whose corners reach further than the radius: take a ball.")
         if like(near, how=sitk.BinaryMorphologicalClosing):
