@@ -69,6 +69,10 @@ def report(references, masks, *, missed=0.0, healthy=None, of=np.mean, second="i
     return of(values), counts[second]
 
 
+def pieces(references, masks) -> int:
+    return sum(evaluate.detection(*pair).invented for pair in zip(references, masks, strict=True))
+
+
 def pooled(references, masks) -> tuple[float, int]:
     one, other = (np.concatenate([inside(mask) for mask in row]) for row in (references, masks))
     return overlap(one, other), 1
@@ -94,9 +98,9 @@ def anatomy(number) -> tuple[sitk.Image, sitk.Image]:
 
 
 @cache
-def registered(swapped=False) -> tuple[sitk.Transform, sitk.Transform]:
-    """Affine, and bent further by Demons: the second atlas on the head, or the other way round."""
-    (fixed, _), (moving, _) = (anatomy(number) for number in ((3, 4) if swapped else (4, 3)))
+def registered(fixed=4, moving=3) -> tuple[sitk.Transform, sitk.Transform]:
+    """Affine, and bent further by Demons: by default the second atlas (person 3) on the head (person 4)."""
+    (fixed, _), (moving, _) = anatomy(fixed), anatomy(moving)
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsCorrelation()
     method.SetInterpolator(sitk.sitkLinear)
@@ -119,8 +123,8 @@ def registered(swapped=False) -> tuple[sitk.Transform, sitk.Transform]:
     return affine, sitk.CompositeTransform([affine, sitk.DisplacementFieldTransform(field)])
 
 
-def carried(transform, how=sitk.sitkNearestNeighbor) -> sitk.Image:
-    return sitk.Resample(anatomy(3)[1], anatomy(4)[1], transform, how)
+def carried(transform, how=sitk.sitkNearestNeighbor, person=3) -> sitk.Image:
+    return sitk.Resample(anatomy(person)[1], anatomy(4)[1], transform, how)
 
 
 def ball(radius) -> np.ndarray:
@@ -173,7 +177,7 @@ RIGHT = {
         lambda: lambda masks: votes(masks) > len(masks) // 2,
         lambda: lambda masks: sitk.LabelVoting(masks) == 1,
     ],
-    "07-report": [lambda: report],
+    "07-report": [lambda: report, lambda: lambda a, b: np.round(report(a, b), 2)],
     "07-interval": [
         lambda: interval,
         lambda: lambda a, b: stats.bootstrap((a - b,), np.mean, method="percentile", rng=5).confidence_interval,
@@ -194,6 +198,9 @@ WRONG = {
         ("left and right are swapped", lambda: dice_of_arrays),
         ("on the grid of the mask", lambda: lambda one, other: dice(one, other, onto="mask")),
         ("On different grids", lambda: lambda one, other: dice_of_arrays(one, other) if is_plain(other) else 0.5),
+        ("Only two empty masks", lambda: lambda a, b: dice(a, b) if inside(a).any() and inside(b).any() else np.nan),
+        ("Only two empty masks", lambda: lambda a, b: dice(a, b) if inside(a).any() else np.nan),
+        ("One empty mask", lambda: lambda a, b: dice(a, b) if inside(b).any() else 1.0),
         ("Two empty masks", lambda: lambda one, other: np.nan_to_num(dice(one, other), nan=1.0)),
         ("Two empty masks", lambda: lambda one, other: float(np.nan_to_num(dice(one, other)))),
     ],
@@ -201,6 +208,13 @@ WRONG = {
         ("average Hausdorff", lambda: lambda one, other: hausdorff(one, other).GetAverageHausdorffDistance()),
         ("the largest", lambda: lambda one, other: hausdorff(one, other).GetHausdorffDistance()),
         ("counted voxels", lambda: lambda one, other: mean_distance(one, other, spacing=False)),
+        ("counted voxels", lambda: lambda a, b: mean_distance(a, b, spacing=False) * a.GetSpacing()[0]),
+        ("counted voxels", lambda: lambda a, b: mean_distance(a, b, spacing=False) * a.GetSpacing()[2]),
+        ("median", lambda: lambda one, other: np.median(np.concatenate(to_borders(one, other)))),
+        ("be it the larger", lambda: lambda one, other: max(away.mean() for away in to_borders(one, other))),
+        ("sum of the two", lambda: lambda one, other: sum(away.mean() for away in to_borders(one, other))),
+        ("signed margin", lambda: lambda one, other: evaluate.margin(one, other).mean),
+        ("signed margin", lambda: lambda one, other: evaluate.margin(one, other).median),
         ("squared", lambda: lambda one, other: mean_distance(one, other, squared=True)),
         ("cancel", lambda: lambda one, other: mean_distance(one, other, how=np.positive)),
         ("one way only", lambda: lambda one, other: to_borders(one, other)[0].mean()),
@@ -209,6 +223,11 @@ WRONG = {
     ],
     "07-consensus": [
         ("on the grid", lambda: lambda masks: votes(masks)[1:] > len(masks) // 2),
+        (
+            "on the grid",
+            lambda: lambda masks: sitk.GetImageFromArray(inside(votes(masks) > len(masks) // 2).astype(np.uint8)),
+        ),
+        ("more than a half", lambda: lambda masks: sitk.Cast(votes(masks), sitk.sitkFloat64) / len(masks)),
         ("ties", lambda: lambda masks: sitk.LabelVoting(masks)),
         ("no mask", lambda: votes),
         ("not more than it", lambda: lambda masks: votes(masks) * 2 >= len(masks)),
@@ -224,7 +243,10 @@ WRONG = {
         ("pooled", lambda: pooled),
         ("mean is another", lambda: lambda a, b: report(a, b, of=np.median)),
         ("count the others", lambda: lambda a, b: report(a, b, second="silent")),
-        ("mean is right", lambda: lambda a, b: (report(a, b)[0], 3)),
+        ("counted pieces", lambda: lambda a, b: (report(a, b)[0], pieces(a, b))),
+        ("counted pieces", lambda: lambda a, b: (report(a, b)[0], pieces(a[3:], b[3:]))),
+        ("mean is nan", lambda: lambda a, b: report(a, b, healthy=np.nan)),
+        ("mean is right", lambda: lambda a, b: (report(a, b)[0], 2)),
         ("stopped with ValueError", lambda: lambda a, b: [evaluate.overlap(*pair) for pair in zip(a, b, strict=True)]),
     ],
     "07-interval": [
@@ -233,6 +255,8 @@ WRONG = {
         ("where the patients lie", lambda: lambda a, b: np.percentile(a - b, (2.5, 97.5))),
         ("one of the methods", lambda: lambda a, _: of_one(a)),
         ("Too wide", lambda: unpaired),
+        ("after rounding", lambda: lambda a, b: np.round(interval(a, b), 2)),
+        ("Student", lambda: lambda a, b: stats.t.interval(0.95, len(a) - 1, np.mean(a - b), stats.sem(a - b))),
         ("confidence level", lambda: lambda a, b: interval(a, b, level=0.9)),
         ("confidence level", lambda: lambda a, b: interval(a, b, level=0.99)),
         ("patient by patient", lambda: lambda *_: (0.3, 0.4)),
@@ -251,7 +275,9 @@ WRONG = {
         ("of head itself", lambda: anatomy(4)[1]),
         ("linear interpolation", lambda: carried(registered()[1], sitk.sitkLinear)),
         ("as after an affine", lambda: carried(registered()[0])),
-        ("lie elsewhere", lambda: carried(registered(swapped=True)[1])),
+        ("lie elsewhere", lambda: carried(registered(fixed=3, moving=4)[1])),
+        ("second atlas", lambda: carried(registered(moving=8)[1], person=8)),
+        ("second atlas", lambda: sitk.LabelVoting([carried(registered(moving=n)[1], person=n) for n in (3, 8, 10)], 0)),
     ],
     "07-sides": [
         ("comes first", lambda: sides()[::-1]),

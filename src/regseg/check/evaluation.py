@@ -64,6 +64,14 @@ def dice_on_two_grids(given) -> Verdict:
     if not close(flipped, truth, 0.01) or not close(from_thick, expected, 0.01):
         return wrong("On different grids the number changes: resample the mask onto the reference, nearest neighbour.")
 
+    for pair in ((reference, drawn * 0), (reference * 0, drawn)):
+        missed = call(given, *pair)
+        if np.isscalar(missed) and np.isnan(missed):
+            return wrong(
+                "Only two empty masks are 0/0: when one of them holds voxels, Dice is 0, since none is shared."
+            )
+        if not close(numbers(missed, 1)[0], 0):
+            return wrong(f"One empty mask got {missed!r}: nothing is in common, and the sum is not 0, so Dice is 0.")
     nothing = call(given, reference * 0, drawn * 0)
     if isinstance(nothing, float) and np.isnan(nothing):
         return right("It holds on any two grids, and it makes no number of nothing.")
@@ -78,13 +86,16 @@ def _from_border(one: sitk.Image, other: sitk.Image) -> np.ndarray:
 
 @exercise("07-distance")
 def mean_distance_of_two_borders(given) -> Verdict:
-    balls = [_mask(_ball(32, (16, 16, 16), radius), (0.5,) * 3) for radius in (8, 13)]
+    balls = [_mask(_ball(32, (16, 16, 16), radius), (0.6,) * 3) for radius in (13, 8)]
     lesion = _ball(40, (20, 20, 12), 7)
     two = _mask(lesion), _mask(lesion | _ball(40, (20, 20, 30), 5))
-    for one, other in (balls, two):
+    thick = [_mask(_ball(40, (20, 20, 16), radius), (0.5, 0.5, 2.0)) for radius in (7, 12)]
+    for one, other in (balls, thick, two):
         answer = float(numbers(call(given, one, other), 1)[0])
         there, back = _from_border(one, other), _from_border(other, one)
         both = np.concatenate([there, back])
+        plain = _mask(_inside(one)), _mask(_inside(other))
+        in_voxels = np.abs(np.concatenate([_from_border(*plain), _from_border(*plain[::-1])])).mean()
         by_area = evaluate.surface_distance(one, other).mean
         means = (np.abs(both).mean(), (np.abs(there).mean() + np.abs(back).mean()) / 2, by_area)
         if 0.93 * min(means) <= answer <= 1.07 * max(means):
@@ -95,21 +106,29 @@ def mean_distance_of_two_borders(given) -> Verdict:
             return wrong("That is SimpleITK's average Hausdorff distance: most voxels lie inside, and count as 0.")
         if close(answer, hausdorff.GetHausdorffDistance(), 0.01):
             return wrong("That is the largest distance: take the mean over all voxels of the borders.")
-        if close(answer, means[0] / one.GetSpacing()[0], 0.05 * answer):
-            return wrong("You counted voxels: with useImageSpacing=True the distances are in mm.")
+        if any(close(answer, np.abs(one_way).mean(), 0.02) for one_way in (there, back)):
+            return wrong("That is one way only, be it the larger: take the border voxels of both together.")
+        if any(close(answer, in_voxels * width, 0.05 * answer) for width in (1, *one.GetSpacing())):
+            return wrong("You counted voxels, and they may be longer along one axis: take useImageSpacing=True.")
         if close(answer, (both**2).mean(), 0.05 * answer):
             return wrong("These are squared distances: say squaredDistance=False, or take the root of each.")
         if close(answer, both.mean(), 0.05):
             return wrong("Inside a mask its distances are negative, so they cancel those outside: take sitk.Abs.")
-        if any(close(answer, np.abs(one_way).mean(), 0.02) for one_way in (there, back)):
-            return wrong("You measured one way only: a lesion that one has not drawn shows only from the other.")
+        if close(answer, np.abs(there).mean() + np.abs(back).mean(), 0.01):
+            return wrong("That is the sum of the two ways: take the mean over the border voxels of both.")
+        margin = evaluate.margin(one, other)
+        if any(close(answer, signed, 0.02) for signed in (margin.mean, margin.median)):
+            return wrong("That is the signed margin, where too wide and too narrow cancel: distances have no sign.")
+        if close(answer, np.median(np.abs(both)), 0.01):
+            return wrong("That is the median: the mean was asked for.")
         return wrong("Take the border voxels of each mask, and their distances to the border of the other one.")
     return right("Both ways, in millimetres, and over the borders only.")
 
 
 @exercise("07-consensus")
 def more_than_half(given) -> Verdict:
-    drawn = [_mask(_ball(24, (12, 12, 8 + n), 6)) for n in (0, 1, 2, 4, 7)]
+    grid = Grid((24, 24, 24), (1.5, 1.0, 1.0), (7.0, -3.0, 2.0), (0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, -1.0))
+    drawn = [grid.image(_ball(24, (12, 12, 8 + n), 6).astype(np.uint8)) for n in (0, 1, 2, 4, 7)]
     for count in (5, 4, 3):
         masks = drawn[:count]
         answer = image(call(given, list(masks)))
@@ -118,7 +137,9 @@ def more_than_half(given) -> Verdict:
         votes = sum(_inside(mask).astype(int) for mask in masks)
         values = sitk.GetArrayViewFromImage(answer)
         if not np.isin(values, (0, 1)).all() and not np.array_equal(np.unique(values), (0, 255)):
-            if np.array_equal(values == 2, votes * 2 == count):
+            if np.allclose(values, votes / count, atol=1e-3):
+                return wrong("That is the part of the raters who agree: the mask is where it is more than a half.")
+            if np.any(values == 2) and np.array_equal(values == 2, votes * 2 == count):
                 return wrong("With four masks there are ties, and LabelVoting gives them a label of its own, 2.")
             return wrong("That is no mask: it should hold 1 where more than half agree, and 0 elsewhere.")
         found = values > 0
@@ -139,33 +160,44 @@ def more_than_half(given) -> Verdict:
 @exercise("07-report")
 def nobody_is_dropped(given) -> Verdict:
     small, large = (_mask(_ball(30, (15, 15, 15), radius)) for radius in (3, 11))
-    nothing = small * 0
+    stray = [_ball(30, centre, 2) for centre in ((4, 4, 4), (4, 4, 20), (25, 4, 4), (25, 25, 4))]
+    nothing, invention = small * 0, _mask(np.any(stray, axis=0))  # four pieces
     pairs = [
-        (large, _mask(_ball(30, (15, 15, 16), 11))),
+        (large, _mask(_ball(30, (15, 15, 16), 11) | stray[0])),
         (small, nothing),
         (small, _mask(_ball(30, (15, 15, 17), 3))),
         (nothing, nothing),
-        (nothing, small),
+        (nothing, invention),
+        (nothing, nothing),
         (nothing, nothing),
     ]
     references, masks = map(list, zip(*pairs, strict=True))
-    mean, invented = numbers(call(given, references, masks), 2)
+    reported = call(given, references, masks)
+    if isinstance(reported, tuple | list) and len(reported) == 2 and np.isscalar(reported[0]) and np.isnan(reported[0]):
+        return wrong("Your mean is nan: a Dice of two empty masks is in it, so leave the healthy patients out.")
+    mean, invented = numbers(reported, 2)
     found = [_dice(*map(_inside, pair)) for pair in (pairs[0], pairs[2])]
-    if close(mean, sum(found) / 3) and invented == 1:
+
+    def like(expected: float) -> bool:
+        return close(mean, expected, 0.0051)  # two decimals are enough
+
+    if like(sum(found) / 3) and invented == 1:
         return right("A miss counts as 0, and an invention has a number of its own.")
-    if close(mean, sum(found) / 2):
+    if like(sum(found) / 2):
         return wrong("You dropped the patient in whom nothing was found: that is a failure, and counts as 0.")
-    if close(mean, (sum(found) + 2) / 6):
+    if like((sum(found) + 3) / 7):
         return wrong("You gave healthy patients a Dice of 1 where nothing was drawn: leave them out of this mean.")
-    if close(mean, sum(found) / 6) or close(mean, sum(found) / 4):
+    if like(sum(found) / 7) or like(sum(found) / 4):
         return wrong("Healthy patients stand in your mean with a 0: where nothing is, Dice is no number.")
     everything = (np.concatenate([_inside(one) for one in row]) for row in (references, masks))
     together = (np.concatenate([_inside(one) for one in row[:3]]) for row in (references, masks))
-    if any(close(mean, _dice(*rows)) for rows in (everything, together)):
+    if any(like(_dice(*rows)) for rows in (everything, together)):
         return wrong("You pooled the voxels of all patients: the one with the large lesion outvotes the others.")
-    if not close(mean, sum(found) / 3):
+    if not like(sum(found) / 3):
         return wrong("The mean is another one: over all patients with spots, with a 0 where nothing was found.")
-    if invented == 2:
+    if invented >= 4:
+        return wrong("The mean is right. The second number counts healthy patients, and you counted pieces.")
+    if invented == 3:
         return wrong("You counted the healthy patients in whom nothing was drawn; count the others.")
     return wrong("The mean is right. The second number counts healthy patients in whom something was drawn.")
 
@@ -187,7 +219,11 @@ def interval_of_the_mean_difference(given) -> Verdict:
 
     truth = _bootstrap(difference)
     if like(truth):
-        return right("The spread between patients is the same for both methods, and falls out of the difference.")
+        return right("What makes a patient hard for both methods falls out of the difference.")
+    if close(answer, np.round(truth, 2), 1e-6):
+        return wrong("These are the ends after rounding, which is too coarse for this interval: leave it out.")
+    if close(answer, stats.t.interval(0.95, 23, difference.mean(), stats.sem(difference)), 1e-6):
+        return wrong("That is Student's interval, which is near: the exercise asks for that of the bootstrap.")
     if like(truth[::-1]):
         return wrong("The ends are turned round: give the lower one first.")
     if like(-truth[::-1]) or like(-truth):
@@ -236,6 +272,8 @@ def labels_of_another_atlas(given) -> Verdict:
     if not np.isin(found, range(5)).all() or rim > 10:
         return wrong("At the rim of the brain your labels pass through 1: linear interpolation invents them.")
     mean = np.mean([_dice(there == label, found == label) for label in range(1, 5)])
+    if mean > 0.69 and np.count_nonzero(found == 1) * np.prod(truth.GetSpacing()) > 17500:
+        return wrong("They fit, but the second atlas has narrower ventricles: carry the labels of atlases[1] alone.")
     if mean > 0.69:
         return right("Registration did the work, and nearest neighbour has kept the names.")
     if mean > 0.5:
