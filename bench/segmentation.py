@@ -2,8 +2,8 @@
 
 **Lesions** in twelve synthetic FLAIR scans (MNI152 template, 1 mm): four to eight of the lesions that `regseg.synth`
 makes, under a shading that takes 95 % of the brain to within ±20 to ±40 %, with noise, on a scale of their own. The
-lesson's recipe is that of episode 06, from the point that a note names, but it smooths by 0.8 mm and not by 1.2: on
-DEVELOPMENT, scans made with other seeds, that was better. Beside it stand the same without N4, and the steps of two
+lesson's recipe is that of episode 06, from the point that a note names; its Gaussian of 0.8 mm was chosen on
+DEVELOPMENT, scans made with other seeds. Beside it stand the same without N4, and the steps of two
 notebooks (github.com/InsightSoftwareConsortium/SimpleITK-Notebooks), written anew: "30_Segmentation_Region_Growing" is
 the nearest, for it also finds an object in an MR image of the brain; "33_Segmentation_Thresholding_Edge_Detection" has
 Otsu's threshold. There a person sets the seed, or draws the box around the object, so here they get both for every
