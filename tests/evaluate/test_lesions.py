@@ -1,13 +1,17 @@
 """Lesions counted one by one, against answers that a look at the boxes gives."""
 
+import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy import ndimage
+from scipy.optimize import linear_sum_assignment
 from shapes import box
 
 from regseg import evaluate
 
 EMPTY = sitk.Image(20, 20, 20, sitk.sitkUInt8)
 EMPTY.SetSpacing((2.0, 1.0, 1.0))
+RANDOM = np.random.default_rng(5)
 LARGE, SMALL, STRAY = box((1, 1, 1), (6, 6, 6)), box((12, 12, 12), (13, 13, 13)), box((17, 2, 17), (17, 2, 17))
 
 
@@ -58,3 +62,32 @@ def test_empty_images_have_counts_and_no_invented_fraction():
 def test_a_threshold_that_is_no_fraction_is_refused(at_least):
     with pytest.raises(ValueError, match="at_least is a fraction above 0 and up to 1"):
         evaluate.detection(LARGE, LARGE, at_least=at_least)
+
+
+def test_tens_of_thousands_of_specks_take_little_memory():
+    """A table of all pairs would have a thousand million numbers."""
+    lattice = np.zeros((64, 64, 64), np.uint8)
+    lattice[::2, ::2, ::2] = 1
+    shifted = lattice.copy()
+    shifted[::4] = np.roll(shifted[::4], 1, axis=1)
+    count, half = int(lattice.sum()), int(lattice[::4].sum())
+    reference, segmentation = (sitk.GetImageFromArray(specks) for specks in (lattice, shifted))
+    assert evaluate.detection(reference, segmentation) == evaluate.Detection(count - half, half, half)
+    assert evaluate.detection(reference, reference, at_least=1) == evaluate.Detection(count, 0, 0)
+
+
+def test_counts_are_those_of_a_table_of_all_pairs():
+    ours, theirs = (sitk.GetImageFromArray(mask.astype(np.uint8)) for mask in RANDOM.random((2, 14, 14, 14)) < 0.06)
+    (one, many), (other, more) = (
+        ndimage.label(sitk.GetArrayViewFromImage(i), np.ones((3, 3, 3))) for i in (ours, theirs)
+    )
+    table = np.zeros((many, more))
+    for i, j in np.ndindex(many, more):
+        first, second = one == i + 1, other == j + 1
+        table[i, j] = (first & second).sum() / (first | second).sum()
+    for at_least in (0.01, 0.1, 0.3, 0.5):
+        kept = np.where(table >= at_least, table, 0)
+        found = int((kept[linear_sum_assignment(kept, maximize=True)] > 0).sum())
+        assert evaluate.detection(ours, theirs, at_least=at_least) == evaluate.Detection(
+            found, many - found, more - found
+        )

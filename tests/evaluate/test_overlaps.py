@@ -68,3 +68,9 @@ def test_centre_lines_are_the_same_however_the_image_is_stored():
     other.SetDirection((0, 1, 0, 1, 0, 0, 0, 0, -1))
     again = sitk.Cast(other, sitk.sitkFloat32)
     assert evaluate.centreline_dice(other, again, label=-4) == 1
+
+
+def test_the_empty_space_around_vessels_changes_no_centre_line():
+    vessel, cut = box((2, 2, 2), (5, 5, 17)), box((2, 2, 2), (5, 5, 11))
+    wide, wide_cut = (sitk.ConstantPad(image, (7, 0, 3), (0, 9, 30), 0) for image in (vessel, cut))
+    assert evaluate.centreline_dice(wide, wide_cut) == evaluate.centreline_dice(vessel, cut)

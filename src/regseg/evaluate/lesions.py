@@ -8,6 +8,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from regseg.evaluate.inputs import with_label
 
@@ -89,14 +91,31 @@ def detection(reference: sitk.Image, segmentation: sitk.Image, label: int = 1, a
         )
     masks = with_label(reference, segmentation, label)
     (ours, our_count), (theirs, their_count) = (ndimage.label(mask, np.ones((3,) * mask.ndim)) for mask in masks)
-    shape = (our_count + 1, their_count + 1)
-    common = np.bincount(np.ravel_multi_index((ours.ravel(), theirs.ravel()), shape), minlength=np.prod(shape))
-    common = common.reshape(shape)
-    sizes = common.sum(axis=1)[1:, None], common.sum(axis=0)[1:]
-    jaccard = common[1:, 1:] / (sizes[0] + sizes[1] - common[1:, 1:])
-    jaccard[jaccard < at_least] = 0
-    found = int(np.count_nonzero(jaccard[linear_sum_assignment(jaccard, maximize=True)]))
+    our_sizes, their_sizes = np.bincount(ours.ravel()), np.bincount(theirs.ravel())
+    both = (ours > 0) & (theirs > 0)
+    pairs, common = np.unique(ours[both] * np.int64(their_count + 1) + theirs[both], return_counts=True)
+    row, column = np.divmod(pairs, their_count + 1)
+    jaccard = common / (our_sizes[row] + their_sizes[column] - common)
+    row, column, jaccard = (part[jaccard >= at_least] for part in (row, column, jaccard))
+    # A table of all pairs would be as large as the memory where both images have thousands of specks: only those that
+    # hang together compete for partners.
+    table = coo_array((jaccard, (row, our_count + column)), shape=(our_count + their_count + 1,) * 2)
+    group = connected_components(table, directed=False)[1][row]
+    order = np.argsort(group)
+    found = 0
+    for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        found += _partners(row[members], column[members], jaccard[members])
     return Detection(found, our_count - found, their_count - found)
+
+
+def _partners(row: np.ndarray, column: np.ndarray, jaccard: np.ndarray) -> int:
+    """How many pairs there are when the sum is as large as possible, each row and each column being taken once."""
+    if len(row) < 2:
+        return len(row)
+    (rows, i), (columns, j) = (np.unique(part, return_inverse=True) for part in (row, column))
+    table = np.zeros((len(rows), len(columns)))
+    table[i, j] = jaccard
+    return int(np.count_nonzero(table[linear_sum_assignment(table, maximize=True)]))
 
 
 def _fraction(part: int, whole: int, nothing: str) -> float:
