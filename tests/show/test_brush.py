@@ -1,7 +1,9 @@
 """The brush: what it starts from and gives back, the filling between slices, and painting in a real browser."""
 
+import json
 import os
 import re
+import resource
 import signal
 
 import numpy as np
@@ -28,6 +30,11 @@ def same(one: sitk.Image, other: sitk.Image) -> bool:
     """Whether two label images hold the same, on the same grid."""
     arrays = map(sitk.GetArrayViewFromImage, (one, other))
     return Grid.of(one).matches(Grid.of(other)) and np.array_equal(*arrays)
+
+
+def hear(painter, **content) -> None:
+    """Tell a painter what a page would."""
+    painter.canvas.comm.handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
 
 
 def within(grid: Grid, index: tuple[int, ...], mm: float) -> np.ndarray:
@@ -81,6 +88,55 @@ def test_flat_images_are_painted_too(image, labels, tmp_path):
     assert same(sitk.ReadImage(painter.save()), labels[:, :, 3])
 
 
+def test_a_full_disk_is_said_and_leaves_no_half_file(image, labels, tmp_path):
+    """ITK itself takes a NIfTI file that it could not write for written."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for suffix in (".nii.gz", ".nii", ".nrrd", ".mha"):
+        painter = show.brush(image, labels, tmp_path / f"labels{suffix}")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        try:
+            with pytest.raises((OSError, RuntimeError)):
+                painter.save()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert not list(tmp_path.iterdir())
+
+
+def test_files_beside_it_stay_and_a_link_stays_a_link(image, labels, tmp_path):
+    (tmp_path / "far").mkdir()
+    target = show.brush(image, labels * 0, tmp_path / "far" / "target.nrrd").save()
+    beside = show.brush(image, labels, tmp_path / "part-labels.nrrd").save()
+    link = tmp_path / "labels.nrrd"
+    link.symlink_to(target)
+    painter = show.brush(image, file=link)
+    hear(painter, edit="1", runs=[0, 5, 1])
+    assert link.is_symlink() and same(sitk.ReadImage(target), painter.labels)
+    assert same(sitk.ReadImage(beside), labels)
+
+
+def test_it_saves_where_it_began_when_a_cell_changes_the_folder(image, labels, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    painter = show.brush(image, labels, "labels.nrrd")
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    painter.save()
+    assert same(sitk.ReadImage(tmp_path / "labels.nrrd"), labels) and not list((tmp_path / "other").iterdir())
+
+
+def test_what_a_browser_kept_comes_back_with_its_label_though_the_cell_no_longer_names_it(image, tmp_path):
+    painter = show.brush(image, file=tmp_path / "labels.nrrd", label_names={1: "lesion"})
+    hear(painter, edit="1", runs=[0, 5, 300])
+    assert np.unique(sitk.GetArrayFromImage(sitk.ReadImage(painter.file))).tolist() == [0, 300]
+    assert same(show.brush(image, file=painter.file).labels, painter.labels)
+
+
+def test_names_may_have_numbers_of_numpy(image, labels, tmp_path):
+    names = {value: f"part {value}" for value in np.unique(sitk.GetArrayViewFromImage(labels))}
+    painter = show.brush(image, labels, tmp_path / "labels.nrrd", label_names=names)
+    assert json.loads(json.dumps(painter.canvas.brush))["labels"] == [1, 3]
+    assert "part 1 " in repr(painter)
+
+
 def test_bad_input_says_what_to_do(image, labels, tmp_path):
     file = tmp_path / "labels.nrrd"
     with pytest.raises(ValueError, match="keeps the geometry: take one of .nii.gz"):
@@ -92,8 +148,28 @@ def test_bad_input_says_what_to_do(image, labels, tmp_path):
     for wrong in (sitk.Cast(labels, sitk.sitkFloat32) / 2, sitk.Cast(labels, sitk.sitkInt16) - 1, image * 70):
         with pytest.raises(ValueError, match="whole number from 1 to 65535"):
             show.brush(image, sitk.Cast(wrong, sitk.sitkFloat32), file)
-    with pytest.raises(ValueError, match="whole number from 1 to 65535"):
-        show.brush(image, file=file, label_names={-1: "air"})
+    for names in ({-1: "air"}, {"1": "lesion"}):
+        with pytest.raises(ValueError, match="whole number from 1 to 65535"):
+            show.brush(image, file=file, label_names=names)
+    for unknown in (np.nan, np.inf):
+        holed = sitk.Cast(labels, sitk.sitkFloat32)
+        holed[0, 0, 0] = unknown
+        with pytest.raises(ValueError, match=f"hold {unknown}: a label is a whole number from 1 to 65535"):
+            show.brush(image, holed, file)
+    with pytest.raises(ValueError, match="a colour"):
+        show.brush(image, sitk.Compose(labels, labels, labels), file)
+    with pytest.raises(TypeError, match="an array has no spacing"):
+        show.brush(image, sitk.GetArrayFromImage(labels), file)
+    with pytest.raises(ValueError, match="sitk.LabelMapToLabel"):
+        show.brush(image, sitk.Cast(labels, sitk.sitkLabelUInt8), file)
+    sheared = sitk.Image(image)
+    sheared.SetDirection((1.0, 0.4, 0.0, 0.0, 0.9, 0.0, 0.0, 0.0, 1.0))
+    with pytest.raises(ValueError, match="not perpendicular, which labels.nii.gz cannot keep: take .nrrd"):
+        show.brush(sheared, file=tmp_path / "labels.nii.gz")
+    file.write_text("no image")
+    with pytest.raises(ValueError, match="labels.nrrd is no image that can be read: give another name"):
+        show.brush(image, file=file)
+    assert file.read_text() == "no image"
     sitk.WriteImage(labels[1:, :, :], file)
     with pytest.raises(ValueError, match="the labels in .*labels.nrrd and image lie on different grids"):
         show.brush(image, file=file)
@@ -143,6 +219,22 @@ def test_halfway_between_two_discs_lies_the_disc_of_the_mean_size_in_mm():
     expected = within(grid, (40, 10, 1), 18.0)[1]
     assert set(np.unique(middle)) == {0, 400}
     assert 2 * (expected & (middle > 0)).sum() / (expected.sum() + (middle > 0).sum()) > 0.95
+
+
+def test_from_a_full_slice_to_a_small_disc_all_sides_shrink_alike():
+    array = np.zeros((5, 21, 21), np.uint8)
+    array[0] = 1
+    array[4, 8:13, 8:13] = 1
+    filled = sitk.GetArrayFromImage(show.fill_between(sitk.GetImageFromArray(array), 1, 2))
+    assert np.array_equal(filled, filled[:, ::-1]) and np.array_equal(filled, filled[:, :, ::-1])
+    sizes = filled.sum(axis=(1, 2)).tolist()
+    assert sizes == sorted(sizes, reverse=True) and 21 * 21 > sizes[2] > 25
+
+
+@pytest.mark.parametrize("axis", [-1, 3, "z"])
+def test_an_axis_that_an_image_has_not_is_refused(image, axis):
+    with pytest.raises(ValueError, match="axis is 0, 1 or 2, for x, y or z"):
+        show.fill_between(image, 1, axis)
 
 
 def test_other_labels_and_slices_that_touch_stay_as_they_are():

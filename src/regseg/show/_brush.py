@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from regseg.files import written_whole
 from regseg.grid import Grid
-from regseg.show import geometry
+from regseg.show import appearance, geometry
 from regseg.show._explore import Explorer
 from regseg.show.picture import Picture, Window
 
@@ -33,12 +34,14 @@ class Painter(Explorer):
 
     def __init__(self, picture: Picture, painted: np.ndarray, values: Sequence[int], file: Path) -> None:
         self.file = file
+        self._place = file.resolve()  # the same when a cell changes the folder; a link stays a link
         self._grid = Grid.of(picture.image)
-        self._array = painted
+        self._array = painted  # of 16 bits: what a browser kept may have a label that this painter was not told of
+        self._highest = values[-1]
         self._writing = threading.Lock()  # a kernel may hear the page in one thread while a cell runs in another
-        self._known = _version(file)  # what it wrote or read last
+        self._known = _version(self._place)  # what it wrote or read last
         self._unsaved: list[str] = []  # the names of the edits that are not in the file yet
-        place = f"{file.resolve()} {self._grid}"
+        place = f"{self._place} {self._grid}"
         brush = {
             "labels": values,
             "sizes": [times * min(self._grid.spacing) for times in _SIZES],
@@ -51,7 +54,8 @@ class Painter(Explorer):
     @property
     def labels(self) -> sitk.Image:
         """A copy of what is painted: a label image of unsigned whole numbers on the grid of the image."""
-        return self._grid.image(self._array)
+        highest = max(self._highest, self._array.max())
+        return self._grid.image(self._array.astype(np.uint8 if highest < 256 else np.uint16))
 
     def save(self) -> Path:
         """Write the labels into the file, whole or not at all. Each change on the page does so by itself.
@@ -61,20 +65,21 @@ class Painter(Explorer):
         FileExistsError
             Another painter or program has written into the file since this one did; what it wrote is not touched.
         OSError, RuntimeError
-            The file cannot be written.
+            The file cannot be written; it is what it was.
         """
-        part = self.file.with_name(f"part-{self.file.name}")
         with self._writing:
-            if _version(self.file) not in (None, self._known):
+            if _version(self._place) not in (None, self._known):
                 raise FileExistsError(
                     f"{self.file.name} was changed elsewhere: run the cell again to go on from there."
                 )
-            try:
-                sitk.WriteImage(self.labels, part, useCompression=True)
-                os.replace(part, self.file)
-            finally:
-                part.unlink(missing_ok=True)
-            self._known = _version(self.file)
+            with written_whole(self._place) as out:
+                labels = self.labels
+                sitk.WriteImage(labels, out.name, useCompression=True)
+                # ITK says nothing when the disk is full and the format is NIfTI.
+                written = sitk.GetArrayFromImage(sitk.ReadImage(out.name))
+                if not np.array_equal(written, sitk.GetArrayViewFromImage(labels)):
+                    raise OSError(f"What {self.file.name} holds is not what was written.")
+            self._known = _version(self._place)
         return self.file
 
     def __repr__(self) -> str:
@@ -160,8 +165,8 @@ def brush(
     Raises
     ------
     ValueError
-        The labels, or those in the file, lie on another grid or are no whole numbers from 0 to 65535; another format;
-        a position outside the image.
+        The labels, or those in the file, lie on another grid or are no whole numbers from 0 to 65535; the file is no
+        image; another format, or one that cannot keep the axes of the image; a position outside the image.
     FileNotFoundError
         There is no such folder for the file.
 
@@ -178,18 +183,25 @@ def brush(
     picture = Picture(image, at, window=window, label_names=label_names)
     picture.require_inside()
     what = "labels"
+    axes = Grid.of(image).axes
+    if file.name.endswith((".nii", ".nii.gz")) and not np.allclose(axes.T @ axes, np.eye(len(axes)), atol=1e-4):
+        raise ValueError(f"The image's axes are not perpendicular, which {file.name} cannot keep: take .nrrd or .mha.")
     if file.exists():
-        labels, what = sitk.ReadImage(file), f"the labels in {file}"
+        labels, what = _read(file), f"the labels in {file}"
     values = set(label_names or ())
-    array = np.zeros(image.GetSize()[::-1], np.uint8)
+    array = np.zeros(image.GetSize()[::-1], np.uint16)
     if labels is not None:
+        appearance.check_drawable(labels)
         geometry.require_same_grid(image, labels, what)
         array = sitk.GetArrayFromImage(labels)
         values |= set(np.unique(array).tolist())
-    values = sorted(values - {0}) or [1]
-    if array.ndim != image.GetDimension() or any(v != int(v) or not 0 < v <= 65535 for v in values):
-        raise ValueError(f"{what} are no label image: a label is a whole number from 1 to 65535, and 0 is background.")
-    return Painter(picture, array.astype(np.uint8 if values[-1] < 256 else np.uint16), values, file)
+    wrong = [v for v in values if not (isinstance(v, Real) and float(v).is_integer() and 0 <= v <= 65535)]
+    if array.ndim != image.GetDimension() or wrong:
+        raise ValueError(
+            f"{what} or their names hold {wrong[0] if wrong else 'a colour'!r}: a label is a whole number from 1 to "
+            "65535, and 0 is background."
+        )
+    return Painter(picture, array.astype(np.uint16), sorted({int(v) for v in values} - {0}) or [1], file)
 
 
 def fill_between(labels: sitk.Image, value: int, axis: int) -> sitk.Image:
@@ -212,7 +224,16 @@ def fill_between(labels: sitk.Image, value: int, axis: int) -> sitk.Image:
     -------
     sitk.Image
         The labels, filled, as a new image.
+
+    Raises
+    ------
+    ValueError
+        The image has no such axis.
     """
+    if axis not in range(labels.GetDimension()):
+        raise ValueError(
+            f"axis is 0, 1 or 2, for x, y or z, and here it is {axis!r}; the image is {labels.GetDimension()}-D."
+        )
     array = sitk.GetArrayFromImage(labels)
     slices = np.moveaxis(array, labels.GetDimension() - 1 - axis, 0)
     sampling = [mm for n, mm in enumerate(labels.GetSpacing()) if n != axis][::-1]
@@ -227,6 +248,13 @@ def fill_between(labels: sitk.Image, value: int, axis: int) -> sitk.Image:
     return Grid.of(labels).image(array)
 
 
+def _read(file: Path) -> sitk.Image:
+    try:
+        return sitk.ReadImage(file)
+    except RuntimeError as error:
+        raise ValueError(f"{file} is no image that can be read: give another name, brush(…, file=…).") from error
+
+
 def _version(file: Path) -> tuple[int, int, int] | None:
     """What tells two states of a file apart; None where there is none."""
     if not file.exists():
@@ -236,5 +264,7 @@ def _version(file: Path) -> tuple[int, int, int] | None:
 
 
 def _signed_distance(mask: np.ndarray, sampling: Sequence[float]) -> np.ndarray:
-    """How far it is to the border of a mask, in mm, positive inside."""
-    return ndimage.distance_transform_edt(mask, sampling) - ndimage.distance_transform_edt(~mask, sampling)
+    """How far it is to the border of a mask, in mm, positive inside; beyond the edge of the image nothing is inside."""
+    mask = np.pad(mask, 1)
+    far = ndimage.distance_transform_edt(mask, sampling) - ndimage.distance_transform_edt(~mask, sampling)
+    return far[(slice(1, -1),) * mask.ndim]
