@@ -34,7 +34,7 @@ def test_a_box_cuts_its_voxels_out(image):
     assert show.box(image[:, :, 2], Box((1, 2), (3, 4))).box == Box((1, 2), (3, 4))
 
 
-@pytest.mark.parametrize("index", [(20, 0, 0), (-1, 0, 0), (1, 2)])
+@pytest.mark.parametrize("index", [(20, 0, 0), (-1, 0, 0), (1, 2), (1.7, 2, 3), 5, "abc"])
 def test_a_seed_outside_is_refused(image, index):
     with pytest.raises(ValueError, match=r"no voxel of this image, whose size is \(20, 16, 6\)"):
         show.seed(image, [index])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import SimpleITK as sitk
 
 from regseg.grid import Grid
@@ -75,8 +76,11 @@ def seed(
     picture = Picture(image, at, window=window)
     picture.require_inside()
     for index in seeds:
-        if len(index) != image.GetDimension() or not all(
-            0 <= i < n for i, n in zip(index, image.GetSize(), strict=True)
+        if np.shape(index) != (image.GetDimension(),) or any(
+            i not in range(n) for i, n in zip(index, image.GetSize(), strict=True)
         ):
-            raise ValueError(f"The seed {tuple(index)} is no voxel of this image, whose size is {image.GetSize()}.")
+            raise ValueError(
+                f"The seed {index} is no voxel of this image, whose size is {image.GetSize()}: seeds is a list of "
+                "indices, such as [(90, 108, 90)]."
+            )
     return Seeder(picture, [tuple(map(int, index)) for index in seeds])
