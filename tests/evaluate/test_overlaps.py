@@ -55,9 +55,9 @@ def test_vessels_beside_each_other_share_no_line(flat):
 
 def test_a_piece_that_thinning_takes_away_whole_still_counts():
     """The thinning of scikit-image leaves nothing of a cube of two or four voxels."""
-    cubes = box((2, 2, 2), (3, 3, 3)) + box((9, 9, 9), (12, 12, 12))
-    assert evaluate.centreline_dice(cubes, cubes) == 1
-    assert evaluate.centreline_dice(cubes, box((9, 9, 9), (12, 12, 12))) == pytest.approx(2 / 3)
+    large, small, far = box((9, 9, 9), (12, 12, 12)), box((2, 2, 2), (3, 3, 3)), box((15, 15, 15), (16, 16, 16))
+    assert evaluate.centreline_dice(small + large, small + large) == 1
+    assert evaluate.centreline_dice(small + far, far) == pytest.approx(2 / 3)
 
 
 def test_centre_lines_are_the_same_however_the_image_is_stored():
@@ -74,3 +74,11 @@ def test_the_empty_space_around_vessels_changes_no_centre_line():
     vessel, cut = box((2, 2, 2), (5, 5, 17)), box((2, 2, 2), (5, 5, 11))
     wide, wide_cut = (sitk.ConstantPad(image, (7, 0, 3), (0, 9, 30), 0) for image in (vessel, cut))
     assert evaluate.centreline_dice(wide, wide_cut) == evaluate.centreline_dice(vessel, cut)
+
+
+@pytest.mark.parametrize("width", [2, 3, 4, 10])
+def test_half_of_a_straight_vessel_is_half_of_its_line_whatever_its_width(width):
+    vessel, half = (box((2, 2, 2), (width + 1, width + 1, end), (14, 14, 84)) for end in (81, 41))
+    assert evaluate.centreline_dice(vessel, half) == pytest.approx(2 / 3, abs=0.06)
+    assert evaluate.centreline_dice(half, vessel) == evaluate.centreline_dice(vessel, half)
+    assert evaluate.centreline_dice(vessel, vessel) == 1
