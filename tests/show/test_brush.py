@@ -102,6 +102,18 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(image, labels, tmp_path):
         assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_may_only_be_read_stays(image, labels, tmp_path):
+    file = show.brush(image, labels, tmp_path / "truth.nrrd").save()
+    file.chmod(0o444)
+    if os.access(file, os.W_OK):
+        pytest.skip("this user may write into every file")
+    painter = show.brush(image, file=file)
+    hear(painter, edit="1", runs=[0, 5, 1])
+    assert same(sitk.ReadImage(file), labels)
+    with pytest.raises(PermissionError, match="truth.nrrd may only be read: give another name"):
+        painter.save()
+
+
 def test_files_beside_it_stay_and_a_link_stays_a_link(image, labels, tmp_path):
     (tmp_path / "far").mkdir()
     target = show.brush(image, labels * 0, tmp_path / "far" / "target.nrrd").save()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -65,13 +66,15 @@ class Painter(Explorer):
         FileExistsError
             Another painter or program has written into the file since this one did; what it wrote is not touched.
         OSError, RuntimeError
-            The file cannot be written; it is what it was.
+            The file cannot be written, or may only be read; it is what it was.
         """
         with self._writing:
             if _version(self._place) not in (None, self._known):
                 raise FileExistsError(
                     f"{self.file.name} was changed elsewhere: run the cell again to go on from there."
                 )
+            if self._place.exists() and not os.access(self._place, os.W_OK):
+                raise PermissionError(f"{self.file.name} may only be read: give another name, brush(…, file=…).")
             with written_whole(self._place) as out:
                 labels = self.labels
                 sitk.WriteImage(labels, out.name, useCompression=True)
