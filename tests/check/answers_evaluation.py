@@ -276,8 +276,8 @@ WRONG = {
         ("linear interpolation", lambda: carried(registered()[1], sitk.sitkLinear)),
         ("as after an affine", lambda: carried(registered()[0])),
         ("lie elsewhere", lambda: carried(registered(fixed=3, moving=4)[1])),
-        ("second atlas", lambda: carried(registered(moving=8)[1], person=8)),
-        ("second atlas", lambda: sitk.LabelVoting([carried(registered(moving=n)[1], person=n) for n in (3, 8, 10)], 0)),
+        ("second atlas", lambda: carried(registered(moving=1)[1], person=1)),
+        ("second atlas", lambda: sitk.LabelVoting([carried(registered(moving=n)[1], person=n) for n in (1, 3, 10)], 0)),
     ],
     "07-sides": [
         ("comes first", lambda: sides()[::-1]),
