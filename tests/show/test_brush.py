@@ -105,8 +105,6 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(image, labels, tmp_path):
 def test_a_file_that_may_only_be_read_stays(image, labels, tmp_path):
     file = show.brush(image, labels, tmp_path / "truth.nrrd").save()
     file.chmod(0o444)
-    if os.access(file, os.W_OK):
-        pytest.skip("this user may write into every file")
     painter = show.brush(image, file=file)
     hear(painter, edit="1", runs=[0, 5, 1])
     assert same(sitk.ReadImage(file), labels)

@@ -73,7 +73,7 @@ class Painter(Explorer):
                 raise FileExistsError(
                     f"{self.file.name} was changed elsewhere: run the cell again to go on from there."
                 )
-            if self._place.exists() and not os.access(self._place, os.W_OK):
+            if self._place.exists() and not _may_be_written(self._place):
                 raise PermissionError(f"{self.file.name} may only be read: give another name, brush(…, file=…).")
             with written_whole(self._place) as out:
                 labels = self.labels
@@ -256,6 +256,11 @@ def _read(file: Path) -> sitk.Image:
         return sitk.ReadImage(file)
     except RuntimeError as error:
         raise ValueError(f"{file} is no image that can be read: give another name, brush(…, file=…).") from error
+
+
+def _may_be_written(file: Path) -> bool:
+    """Whether somebody may write into a file; root always could, also into one that was locked on purpose."""
+    return bool(file.stat().st_mode & 0o222) and os.access(file, os.W_OK)
 
 
 def _version(file: Path) -> tuple[int, int, int] | None:
