@@ -25,6 +25,16 @@ def test_a_reader_finds_the_old_file_until_the_new_one_is_whole(tmp_path):
     assert contents(tmp_path) == {"notes.txt": b"new"}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no groups that may write")
+def test_who_may_write_into_a_file_still_may_when_it_is_written_anew(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"old")
+    path.chmod(0o664)
+    with written_whole(path) as file:
+        file.write(b"new")
+    assert path.stat().st_mode & 0o777 == 0o664
+
+
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_bytes(b"old")

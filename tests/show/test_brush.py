@@ -376,6 +376,23 @@ def test_slices_are_filled_by_keyboard_and_can_be_undone(run, jupyter, image):
     assert same(sitk.ReadImage(file), sparse)
 
 
+def test_a_filling_that_comes_late_does_not_paint_over_a_stroke(run, jupyter):
+    """The kernel fills what it knew of; what was painted while it did so is newer."""
+    answer = (
+        "if 300 in sitk.GetArrayViewFromImage(painter.labels):\n"
+        "    painter.canvas.send({'runs': [0, painter.labels.GetNumberOfPixels(), 1]})"
+    )
+    page, file = run(IMAGE, PAINT.format("late.nrrd"), answer), jupyter[0] / "late.nrrd"
+    page.locator(".regseg-explore canvas").nth(0).focus()
+    press(page, "2", "Enter")
+    expect_saved(page, file.name, 1)
+    stroke = sitk.ReadImage(file) == 300
+    run_last_cell(page)
+    expect_saved(page, file.name, 2)
+    filled = sitk.ReadImage(file)
+    assert same(filled == 300, stroke) and same(filled == 1, stroke == 0)
+
+
 def test_nothing_is_lost_when_the_kernel_dies(run, jupyter, image):
     """One change is saved, one waits for a busy kernel which dies, one is made after that."""
     grid, file, pid = Grid.of(image), jupyter[0] / "dies.nrrd", jupyter[0] / "pid"

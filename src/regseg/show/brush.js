@@ -58,9 +58,11 @@ function keepRecord(model, labels) {
       undone.length = 0;
       send(done.at(-1).after);
     },
-    apply(runs) {
+    apply(runs, may = () => true) {
       record.finish();
-      for (let n = 0; n < runs.length; n += 3) for (let i = 0; i < runs[n + 1]; i++) record.set(runs[n] + i, runs[n + 2]);
+      for (let n = 0; n < runs.length; n += 3) {
+        for (let voxel = runs[n]; voxel < runs[n] + runs[n + 1]; voxel++) if (may(voxel)) record.set(voxel, runs[n + 2]);
+      }
       record.finish();
     },
     undo: () => replay(done, undone, "before"),
@@ -87,7 +89,7 @@ function keepRecord(model, labels) {
       try { localStorage.removeItem(shelf + name); } catch { /* it keeps nothing */ }
     }
     trouble = message.trouble ?? "";
-    if (message.runs) record.apply(message.runs);
+    if (message.runs) record.apply(message.runs, voxel => !labels[voxel]);  // not over what was painted meanwhile
     note = message.note ?? note;
     tell();
   });
@@ -98,7 +100,7 @@ function keepRecord(model, labels) {
   try {
     const left = Object.keys(localStorage).filter(name => name.startsWith(shelf)).sort();
     const edits = left.map(name => JSON.parse(localStorage.getItem(name)));
-    edits.forEach(record.apply);
+    edits.forEach(runs => record.apply(runs));
     left.forEach(name => localStorage.removeItem(name));
     if (left.length) note = `Changes that no kernel had saved are back: ${left.length}.`;
   } catch { shelved = false; }
