@@ -262,8 +262,8 @@ WRONG = {
         ("patient by patient", lambda: lambda *_: (0.3, 0.4)),
     ],
     "07-choose": [
-        ("each of the six", lambda: "ABC"),
-        ("each of the six", lambda: 7),
+        ("each of the letters", lambda: "ABC"),
+        ("each of the letters", lambda: 7),
         ("Question 1", lambda: "ACEDFB"),
         ("Question 2", lambda: "CEADFB"),
         ("Question 3", lambda: "CADEFB"),

@@ -242,8 +242,8 @@ WRONG = {
         ("Measure the level", lambda: 12),
     ],
     "06-order": [
-        ("each of the five", lambda: "ABC"),
-        ("each of the five", lambda: 7),
+        ("each of the letters", lambda: "ABC"),
+        ("each of the letters", lambda: 7),
         ("before the bias correction", lambda: "DABCE"),
         ("smooth after", lambda: "BADCE"),
         ("before there are any", lambda: "BDCAE"),

@@ -106,6 +106,15 @@ def choice(given: Any, *options: str) -> str:
     return found[0]
 
 
+def letters(given: Any, of: str) -> str:
+    """Read an order of the letters `of`, each once, from a text or a list; in capitals."""
+    text = "".join(map(str, given)) if isinstance(given, tuple | list) else given
+    order = "".join(filter(str.isalpha, text)).upper() if isinstance(text, str) else ""
+    if sorted(order) != sorted(of):
+        raise CannotRead(f"I expected each of the letters {', '.join(of)} once, in one text, and got {_name(given)}.")
+    return order
+
+
 def image(given: Any, dimension: int | None = 3) -> sitk.Image:
     """Read a SimpleITK image of voxels, of the given dimension or of any."""
     if not isinstance(given, sitk.Image):

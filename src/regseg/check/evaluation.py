@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from scipy import stats
 
 from regseg import data, evaluate
-from regseg.check.engine import Verdict, call, close, exercise, image, numbers, right, same_grid, wrong
+from regseg.check.engine import Verdict, call, close, exercise, image, letters, numbers, right, same_grid, wrong
 from regseg.grid import Grid
 from regseg.synth import heads
 
@@ -241,10 +241,7 @@ def interval_of_the_mean_difference(given) -> Verdict:
 
 @exercise("07-choose")
 def measure_for_each_question(given) -> Verdict:
-    letters = "".join(given) if isinstance(given, tuple | list) and all(isinstance(g, str) for g in given) else given
-    order = "".join(filter(str.isalpha, letters)).upper() if isinstance(letters, str) else ""
-    if sorted(order) != list("ABCDEF"):
-        return wrong('Give each of the six letters once, in one text such as "ABCDEF".')
+    order = letters(given, "ABCDEF")
     answers = {
         "C": wrong("Question 1 asks about each metastasis, so something has to count them."),
         "A": wrong("Question 2 gives its own tolerance: what two doctors differ by."),

@@ -16,6 +16,7 @@ from regseg.check.engine import (
     correlation,
     exercise,
     image,
+    letters,
     numbers,
     right,
     same_grid,
@@ -158,10 +159,7 @@ def halfway_from_fluid_to_white_matter(given) -> Verdict:
 
 @exercise("06-order")
 def order_of_the_steps(given) -> Verdict:
-    letters = "".join(given) if isinstance(given, tuple | list) and all(isinstance(g, str) for g in given) else given
-    order = "".join(filter(str.isalpha, letters)).upper() if isinstance(letters, str) else ""
-    if sorted(order) != list("ABCDE"):
-        return wrong('Give each of the five letters once, in one text such as "EDCBA".')
+    order = letters(given, "ABCDE")
     before = {pair for n, one in enumerate(order) for pair in ((one, later) for later in order[n + 1 :])}
     if ("A", "B") in before:
         return wrong("You threshold before the bias correction: one number cannot fit the bright and the dark side.")
