@@ -66,6 +66,7 @@ def test_ctrl_c_is_one_line_and_changes_nothing(lesson):
     endless = f"open({str(started)!r}, 'w').close()\nwhile True: pass"
     page.write_text(page.read_text(encoding="utf-8").replace("6 * 7", endless), encoding="utf-8")
     before = page.read_bytes()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background of a shell ignores Ctrl-C
     process = subprocess.Popen(
         [sys.executable, "-m", "lessonkit", "run"], cwd=lesson, stderr=subprocess.PIPE, text=True
     )
