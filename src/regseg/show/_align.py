@@ -48,19 +48,20 @@ class Aligner(ipywidgets.VBox):
         return "; ".join([f"Aligner: {moved}", *numbers])
 
     def _look_again(self) -> None:
-        bundle = self._picture()
-        said = escape(repr(self).removeprefix("Aligner: "))
+        words = repr(self)  # the measures may take long: once for each move
+        bundle, said = self._picture(words), escape(words.removeprefix("Aligner: "))
         self._page.value = f'{bundle["text/html"]}<p role="status">{said}</p>'
         self._still.update(bundle)
 
-    def _picture(self) -> dict[str, str]:
+    def _picture(self, words: str) -> dict[str, str]:
         seen = sitk.Resample(self.moving, self.fixed.image, self.transform)
         pair = Pair(self.fixed, Picture(seen, window=self._window), "blend", None)
-        alt = f"Fixed image, orange, and moving image, blue: {repr(self).removeprefix('Aligner: ')}"
-        return still_picture([[(pair, self.fixed.planes[0])]], alt, repr(self))
+        alt = f"Fixed image, orange, and moving image, blue: {words.removeprefix('Aligner: ')}"
+        return still_picture([[(pair, self.fixed.planes[0])]], alt, words)
 
     def _ipython_display_(self) -> None:
-        self._still.show(self, self._picture(), repr(self))
+        words = repr(self)
+        self._still.show(self, self._picture(words), words)
 
 
 def align(fixed: sitk.Image, moving: sitk.Image, measures: Measures | None = None, *, reach: float = 40) -> Aligner:
