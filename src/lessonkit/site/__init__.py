@@ -20,6 +20,7 @@ from lessonkit import notebook
 from lessonkit.addresses import Addresses
 from lessonkit.lesson import Lesson
 from lessonkit.page import LessonError, Page
+from lessonkit.site import bundles
 from lessonkit.site.links import INSTRUCTOR, LEARNER, Links, View
 from lessonkit.site.pages import Body, code_css, read
 
@@ -54,7 +55,7 @@ def build(lesson: Lesson, out: Path) -> None:
         fresh, old = Path(beside, "new"), Path(beside, "old")
         addresses = Addresses(lesson)
         _copy_files(addresses, fresh)
-        _Site(addresses, fresh).write()
+        _Site(addresses, fresh, bundled=_copy_bundles(fresh)).write()
         _index(fresh)
         if out.exists():
             out.rename(old)
@@ -105,6 +106,19 @@ def _copy_files(addresses: Addresses, out: Path) -> None:
         (out / "notebooks" / f"{page.name}.ipynb").write_text(notebook.text(addresses.lesson, page), encoding="utf-8")
 
 
+def _copy_bundles(out: Path) -> bool:
+    """Copy the bundles of other people's JavaScript, or say why there are none; whether they are there.
+
+    A site without them is whole: the pages that need one say that it is missing.
+    """
+    try:
+        shutil.copytree(bundles.find(), out / "static" / "bundles")
+    except bundles.NoBundles as problem:
+        print(f"The site has no 3-D views and no labs: {problem}. With a network, build it again.", file=sys.stderr)
+        return False
+    return True
+
+
 def _index(out: Path) -> None:
     """Make the search index."""
     # MathML repeats each formula as TeX in an annotation.
@@ -117,8 +131,8 @@ def _index(out: Path) -> None:
 class _Site:
     """The pages of one lesson on their way into the folder `out`."""
 
-    def __init__(self, addresses: Addresses, out: Path):
-        self.lesson, self.out = addresses.lesson, out
+    def __init__(self, addresses: Addresses, out: Path, bundled: bool):
+        self.lesson, self.out, self.bundled = addresses.lesson, out, bundled
         self.addresses, self.links = addresses, Links(addresses)
         self.slots, self.total = schedule(self.lesson)
         self.jinja = Environment(
@@ -195,6 +209,7 @@ class _Site:
         """Write one page."""
         given = {"lesson": self.lesson, "addresses": self.addresses, "links": self.links, "view": view}
         given |= {"name": name, "title": title, "slots": self.slots, "total": self.total, "body": None}
+        given["bundled"] = self.bundled
         given |= {"url": lambda page: self.links.url(page, view)} | values
         html = self.jinja.get_template(template).render(given)
         (self.out / view.folder / f"{name}.html").write_text(MARK.sub("", html), encoding="utf-8")

@@ -1,0 +1,2 @@
+// NiiVue draws in three dimensions.
+export * from "@niivue/niivue";
