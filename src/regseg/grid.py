@@ -171,3 +171,8 @@ class Grid:
         image.SetOrigin(grid.origin)
         image.SetDirection(grid.direction)
         return image
+
+
+def perpendicular(direction: np.ndarray) -> bool:
+    """Whether a direction matrix has perpendicular columns of length 1, up to the rounding of files."""
+    return bool(np.abs(direction.T @ direction - np.eye(len(direction))).max() < 1e-3)

@@ -17,8 +17,8 @@ from dask.utils import parse_bytes
 from regseg import distributed, volumes
 from regseg.distributed import Plan, Result, cluster, store, warp
 from regseg.distributed.images import Source
-from regseg.distributed.initial import read_transform
 from regseg.files import written_whole
+from regseg.readers import read_transform
 
 _SMALLEST = 300_000_000  # bytes: what Python and its libraries take in a worker, and a little more
 # A worker gets Ctrl-C like its parent, who ends it in good order: without this each prints a page of its own.

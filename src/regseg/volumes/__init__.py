@@ -10,9 +10,9 @@ What other programs have written is read as well, in the versions 0.4, 0.5 and 0
 file says something that is not read here it is refused, and not guessed.
 """
 
+from regseg.readers import VolumeError, is_zarr, local
 from regseg.volumes.files import Readable, header
-from regseg.volumes.metadata import VolumeError
-from regseg.volumes.reading import Volume, is_zarr, levels, local, open_volume
+from regseg.volumes.reading import Volume, levels, open_volume
 from regseg.volumes.resolution import COARSEST, pyramid, read_level
 from regseg.volumes.voxels import as_voxels, exact
 from regseg.volumes.writing import create, demand_writable, save, save_mask

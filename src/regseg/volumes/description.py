@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from regseg.grid import Grid
-from regseg.volumes.metadata import VolumeError, orientations
+from regseg.readers import VolumeError
+from regseg.volumes.metadata import orientations
 
 VERSIONS = ("0.5", "0.6")
 

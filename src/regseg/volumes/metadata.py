@@ -23,12 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from regseg.grid import Grid
-
-
-class VolumeError(ValueError):
-    """A volume that cannot be read or written; the message says what to do."""
-
+from regseg.grid import Grid, perpendicular
+from regseg.readers import VolumeError
 
 _VERSIONS = re.compile(r"0\.[456](\D.*)?")
 _METRES = {"": 1e3, "deci": 1e2, "centi": 10.0, "milli": 1.0, "micro": 1e-3, "nano": 1e-6, "pico": 1e-9, "kilo": 1e6}
@@ -154,11 +150,6 @@ def _spatial(axes: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
     if not {"x", "y"} <= space <= {"x", "y", "z"}:
         raise VolumeError(f"with the axes {', '.join(map(str, names))}: those of space must be x and y, or x, y and z.")
     return tuple(names.index(name) for name in "zyx" if name in space)
-
-
-def perpendicular(direction: np.ndarray) -> bool:
-    """Whether a direction matrix has perpendicular columns of length 1, up to the rounding of files."""
-    return bool(np.abs(direction.T @ direction - np.eye(len(direction))).max() < 1e-3)
 
 
 def _anatomical(axes: Sequence[Mapping[str, Any]]) -> np.ndarray:

@@ -17,11 +17,10 @@ from zarr.errors import ContainsArrayError
 from zarr.storage import ZipStore
 
 from regseg.grid import Box, Grid
-from regseg.volumes.metadata import Multiscale, VolumeError
+from regseg.readers import VolumeError, local
+from regseg.volumes.metadata import Multiscale
 
-_MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")  # one of them lies in every folder of a Zarr file
 _ABSURD = 2**60  # bytes, an exabyte: no array, and no chunk of one, is so large
-_ZIPPED = (".zarr.zip", ".ozx")
 
 
 @dataclass(frozen=True)
@@ -114,19 +113,6 @@ class Volume:
         """Put an image into a box. Two writers of one chunk at the same time would spoil it: keep to chunks."""
         values = sitk.GetArrayViewFromImage(image)
         self.array[(..., *box.slices)] = np.moveaxis(values, -1, 0) if values.ndim > self.grid.dimension else values
-
-
-def local(path: str | Path) -> Path:
-    """The absolute path of a file on this computer, for workers in other folders; VolumeError for an address."""
-    if "://" in str(path):
-        raise VolumeError(f"{path} is an address: only files on this computer are read. Download it first.")
-    return Path(path).absolute()
-
-
-def is_zarr(path: str | Path) -> bool:
-    """Whether a path is one of Zarr, or of a part of it, such as scan.zarr/0."""
-    path = Path(path)
-    return path.suffix == ".zarr" or path.name.endswith(_ZIPPED) or any((path / mark).is_file() for mark in _MARKS)
 
 
 def open_volume(path: str | Path, level: int = 0, *, channel: int | None = None, time: int | None = None) -> Volume:

@@ -14,9 +14,9 @@ import zarr
 
 from regseg.blocks import split
 from regseg.grid import Grid
+from regseg.readers import VolumeError
 from regseg.volumes.description import describe
 from regseg.volumes.files import Readable, header, pieces
-from regseg.volumes.metadata import VolumeError
 from regseg.volumes.reading import Volume, open_volume
 from regseg.volumes.resolution import COARSEST, pyramid
 from regseg.volumes.voxels import Pooling, anywhere, means, medians
