@@ -107,10 +107,12 @@ class Addresses:
             return Place("page", site_name(page), fragment, page)
         # A symbolic link stays one: episodes/fig is not resolved.
         target = Path(os.path.normpath(page.path.parent / unquote(path)))
-        on_site = path.removesuffix(".html") if path.endswith(".html") else ""
+        # The Workbench lays all pages in one folder, and finds them there by their names.
+        name, suffix = os.path.splitext(path)
+        on_site = name if suffix in (".html", ".md") else ""
         if other := self.pages.get(target) or self._by_name.get(on_site):
             return Place("page", site_name(other), fragment, other)
-        if on_site in MADE:
+        if on_site in MADE and suffix == ".html":
             return Place("made", on_site, fragment)
         if asset := self._asset(target):
             return Place("asset", asset)
@@ -132,7 +134,8 @@ class Addresses:
     def missing(self, page: Page, href: str) -> LessonError:
         """What to say of a link or image that leads to nothing."""
         places = [*((link.target, link.line) for link in page.links), *((one.path, one.line) for one in page.images)]
-        line = next((line for target, line in places if target == href), 1)
+        href = unquote(href)
+        line = next((line for target, line in places if unquote(target) == href), 1)
         return LessonError(f"{href} is not there: mend the link, or add the file", page.file, line)
 
     @cached_property

@@ -75,13 +75,6 @@ class Blocks:
     divs: list[Div]
     images: list[Figure]
 
-    def faults(self) -> Iterator[tuple[int, str]]:
-        """Output and error blocks that stand below no cell."""
-        below = {self._tolerance(fence.map[1], 0)[0] for fence in self.fences if kind(fence) == "python"}
-        for fence in self.fences:
-            if kind(fence) in ("output", "error") and fence.map[0] not in below:
-                yield fence.map[0] + 1, f"this {kind(fence)} block stands below no python block"
-
     def read(self) -> Iterator[Prose | Cell]:
         """Prose and cells in order."""
         edges = {line for div in self.divs for line in (div.line, div.end)}

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import json
+import mimetypes
 import posixpath
 import re
 from collections import Counter
@@ -49,7 +50,6 @@ if importlib.util.find_spec("regseg") is None:
 
 EXPLAINED = "What happened, and why"
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # in Colab, and in JupyterLab
-PICTURES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg"}
 DEFINITION = re.compile(r"^\[([^\]^]+)\]:\s*(\S+).*$", re.M)
 # Code comes first, so that what looks like a link or a comment inside it is left alone.
 MARKUP = re.compile(
@@ -273,12 +273,14 @@ class _Links:
 
     def embedded(self, href: str) -> str:
         """A picture of fig/ as a data address, so that a notebook shows it wherever it is opened."""
-        name = self.addresses.where(self.page, href).name
-        path = self.addresses.assets.get(name)
-        if path is None or path.suffix not in PICTURES:
-            kinds = ", ".join(PICTURES)
-            raise LessonError(f"{href} is not a picture in fig/ ({kinds}): add it there", self.page.file)
-        return f"data:{PICTURES[path.suffix]};base64,{base64.b64encode(path.read_bytes()).decode()}"
+        place = self.addresses.where(self.page, href)
+        if place.kind == "outside":
+            return href
+        path, kind = self.addresses.assets.get(place.name), mimetypes.guess_type(place.name)[0] or ""
+        if path is None or not kind.startswith("image/"):
+            what = f"{href} is not a picture in fig/ (.svg, .png, .jpg and the like): add it there"
+            raise LessonError(what, self.page.file)
+        return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
     def anywhere(self, text: str) -> str:
         """Markdown that Jupyter shows the same anywhere: without the Workbench's attributes, without comments."""

@@ -201,23 +201,19 @@ class Page(Markdown):
         return predictions.read(self.divs, self.lists)
 
     @cached_property
-    def _block_reader(self) -> Blocks:
-        return Blocks(self.lines, self.front_matter, self.fences, self.divs, self.images)
-
-    @cached_property
     def _fence_faults(self) -> list[Finding]:
         found = []
         for token in self.fences:
             first, end = token.map
             if token.level == 0 and not _closed(self.lines[first + 1 : end], token.markup):
                 found.append((first + 1, "this code block is never closed"))
-        return [*found, *self._block_reader.faults()] if self.kind == "episode" else found
+        return found
 
     @cached_property
     def blocks(self) -> tuple[Prose | Cell, ...]:
         """Prose and cells in order; LessonError where the page has a fault."""
         self.demand()
-        return tuple(self._block_reader.read())
+        return tuple(Blocks(self.lines, self.front_matter, self.fences, self.divs, self.images).read())
 
     @property
     def cells(self) -> list[Cell]:

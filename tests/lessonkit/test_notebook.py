@@ -325,6 +325,14 @@ def test_a_picture_that_is_missing_is_named(lesson):
         made(lesson)
 
 
+def test_pictures_of_other_kinds_and_from_elsewhere_are_shown(lesson):
+    (lesson.root / "fig" / "knee.jpeg").write_bytes(b"a knee")
+    lesson = rewrite(lesson, "fig/frames.svg", "fig/knee.jpeg")
+    assert f"[knee.jpeg]: data:image/jpeg;base64,{base64.b64encode(b'a knee').decode()}" in made(lesson).cells[3].source
+    lesson = rewrite(lesson, "fig/knee.jpeg", "https://example.org/knee.gif")
+    assert "[knee.gif]: https://example.org/knee.gif" in made(lesson).cells[3].source
+
+
 def test_notebooks_follow_the_config(lesson):
     folder = lesson.root / "notebooks"
     assert outdated(lesson) == [folder / "01-voxels.ipynb"]

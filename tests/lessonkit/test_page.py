@@ -130,7 +130,6 @@ def test_a_printed_fence_stays_text(tmp_path):
     [
         ("::: callout\ntext\n", "01-x.md:1: this 'callout' div is never closed: end it by ':::'"),
         ("text\n:::\n", "01-x.md:2: this ::: closes a div that was never opened: take it out"),
-        ("text\n\n```output\n2\n```\n", "01-x.md:3: this output block stands below no python block"),
         ("text\n\n```python\n2\n", "01-x.md:3: this code block is never closed"),
         ("---\ntitle: x\n", "01-x.md:1: the front matter is not closed by a line of ---"),
     ],
@@ -209,3 +208,11 @@ def test_a_glossary_tells_its_terms_in_plain_sentences(tmp_path):
         encoding="utf-8",
     )
     assert read(path).terms == {"voxel": "One sample of an image.", "index": "A number."}
+
+
+def test_an_output_that_no_cell_printed_is_prose(tmp_path):
+    """Lessons on the shell show what a command answers; only below a Python block does a run replace it."""
+    path = tmp_path / "01-x.md"
+    path.write_text("```bash\nls\n```\n\n```output\na.txt\n```\n\n```output\nalone\n```\n", encoding="utf-8")
+    (prose,) = read(path).blocks
+    assert prose.text.endswith("```output\nalone\n```")

@@ -274,6 +274,7 @@ BROKEN = [
     (E01, "```bash", "```bash exec", "```bash", "says bash exec"),
     (SETUP, "accTitle: Steps\n", "", "```mermaid", "accTitle:"),
     (SETUP, "accDescr: Install, then start.\n", "", "```mermaid", "accDescr:"),
+    (E01, "```bash", "```output\nalone\n```\n\n```bash", "```output\nalone", "stands below no code"),
     # links
     (PEOPLE, "Anna", "See [Here](https://example.org). Anna", "Anna", 'text is "Here"'),
     (PEOPLE, "Anna", "A `b\nc` and\n[x](https://example.org) Anna", "Anna", 'text is "x"'),
@@ -283,6 +284,8 @@ BROKEN = [
     (PEOPLE, "Anna", "See [the end](#the-end). Anna", "Anna", "anchor #the-end"),
     (PEOPLE, "Anna", "So\nsee [the notes][unknown]. Anna", "Anna", "leads nowhere"),
     (PEOPLE, "Anna", "See [the end](end.md). Anna", "Anna", "does not exist"),
+    (PEOPLE, "Anna", "See [how to begin](setup.md). Anna", "Anna", "write ../learners/setup.md"),
+    (PEOPLE, "Anna", "See [all pages](aio.md). Anna", "Anna", "does not exist"),
     (PEOPLE, "Anna", "See [how to begin](../learners/setup.html). Anna", "Anna", "does not exist"),
     (PEOPLE, "Anna", "See [all pages](aio.html). Anna", "Anna", "does not exist"),
     (PEOPLE, "Anna", "See [the settings](../config.yaml). Anna", "Anna", "no page of the site"),
@@ -308,7 +311,6 @@ BROKEN = [
     (E01, "![A drawing of", "<!-- tolerance: any -->\n![A drawing of", "tolerance: any", "no figure"),
     (E01, "20%, an example", "20%", "tolerance: 20%", "say after a comma why"),
     (E01, "1%, drawn by lot", "any", "tolerance: any", "say after a comma why"),
-    (E01, "```output\n1\n```", "Text.\n\n```output\n1\n```", "```output", "below no python block"),
     # the house: challenges
     (E01, CHALLENGE.format(number=5), "", 1, "4 core challenges"),
     (E01, "## Further practice", "## More practice", 1, "no section '## Further practice'"),

@@ -222,6 +222,7 @@ def test_addresses_of_a_notebook_and_of_the_source(built):
         ("02-transforms.md", "02-transforms.html", "02-transforms.html"),
         ("02-transforms.md#order", "02-transforms.html#order", "02-transforms.html#order"),
         ("setup.html", "setup.html", "setup.html"),
+        ("setup.md", "setup.html", "setup.html"),
         ("../learners/setup.md", "setup.html", "setup.html"),
         ("../index.md", "index.html", "index.html"),
         ("../profiles/learner-profiles.md", "profiles.html", "profiles.html"),

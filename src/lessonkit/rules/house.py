@@ -7,12 +7,13 @@ import re
 import symtable
 from collections.abc import Iterator
 
-from lessonkit.cells import TOLERANCE, Cell
+from lessonkit.cells import TOLERANCE, Cell, kind
 from lessonkit.divs import Div
 from lessonkit.lesson import Lesson
 from lessonkit.page import Finding, Page
 
 NOT_RUN = ("bash", "yaml", "py")
+RESULTS = ("output", "error")
 FURTHER = "Further practice"
 CORE_CHALLENGES = 5
 NARROW = 2  # per cent that a tolerance may have without a reason
@@ -23,7 +24,7 @@ ORIGINS = re.compile(r"\b(real|template|synthetic|modelled|drawing)\b", re.I)
 def episode(page: Page, lesson: Lesson) -> Iterator[Finding]:
     """All rules of the house, for one episode."""
     yield from extras(page, lesson)
-    for rule in (figures, tolerances, challenges, names):
+    for rule in (results, figures, tolerances, challenges, names):
         yield from rule(page)
 
 
@@ -34,6 +35,21 @@ def extras(page: Page, lesson: Lesson) -> Iterator[Finding]:
         if extra not in groups:
             there = f"use one of {', '.join(sorted(groups))}" if groups else "there is none"
             yield page.line_of("extras"), f"pyproject.toml has no group of packages named '{extra}': {there}"
+
+
+def results(page: Page) -> Iterator[Finding]:
+    """An output or error block stands right below the code that gave it: below a cell, the next run replaces it."""
+    given = {line for cell in page.cells for line in range(*cell.result_lines)}
+    code = {token.map[1]: kind(token) for token in page.fences if kind(token) not in RESULTS}
+    for token in page.fences:
+        first = token.map[0]
+        if kind(token) in RESULTS and first + 1 not in given:
+            above = next((line for line in range(first, 0, -1) if page.lines[line - 1].strip()), 0)
+            if above not in code:
+                yield (
+                    first + 1,
+                    f"this {kind(token)} block stands below no code: move it right below the block it is of",
+                )
 
 
 def figures(page: Page) -> Iterator[Finding]:
@@ -95,9 +111,9 @@ def _challenge(page: Page, div: Div, cells: list[Cell]) -> Iterator[Finding]:
     first = next(line for line in range(div.line + 1, len(page.lines) + 1) if page.lines[line - 1].strip())
     if first not in [heading.line for heading in page.headings]:
         yield div.line, "a challenge opens with a heading that names it: add one"
-    for kind in ("hint", "solution"):
-        if not any(other.kind == kind and other.parent is div for other in page.divs):
-            yield div.line, f"this challenge has no {kind}: add one inside it"
+    for part in ("hint", "solution"):
+        if not any(other.kind == part and other.parent is div for other in page.divs):
+            yield div.line, f"this challenge has no {part}: add one inside it"
     starters = [tree for cell in cells if not cell.folded and (tree := _parse(cell))]
     if not starters:
         yield div.line, "this challenge has no starter: add a python block that ends in its check"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from os.path import relpath
 from posixpath import dirname, join, normpath
 from urllib.parse import unquote, urlsplit
 
@@ -46,6 +47,10 @@ def _dead(page: Page, target: str, addresses: Addresses) -> str | None:
         return None if there else f"no heading makes the anchor #{anchor}: add {{#{anchor}}} to one, or mend the link"
     match place.kind:
         case "page":
+            here = target.partition("#")[0]
+            if here.endswith(".md") and not (page.path.parent / unquote(here)).is_file():
+                where = relpath(place.page.path, page.path.parent)
+                return f"{here} does not lie beside this page: write {where}"
             there = not anchor or place.page.faults or anchor in _anchors(place.page)
             if there or f"{{#{anchor}}}" in place.page.text:
                 return None
