@@ -13,4 +13,6 @@ Imported when they are needed:
 - `volumes`: chunked files in several resolutions, read and written a region at a time.
 - `memory`: how much a computation takes, and a limit for it.
 - `distributed`: registration by map and reduce.
+- `cohorts`: folders of BraTS, OASIS and others; their contrasts brought onto one grid.
+- `label_server`: a server of MONAI Label, over HTTP.
 """
