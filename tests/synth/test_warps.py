@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from regseg import evaluate
 from regseg.grid import Grid
 from regseg.synth import warps
 
@@ -13,12 +14,23 @@ TURN = sitk.Euler3DTransform((0, 0, 0), 0.3, -0.2, 0.5).GetMatrix()
 OBLIQUE = Grid((48, 44, 40), (1.0, 1.0, 1.5), (-30.0, 20.0, 10.0), TURN)
 FLAT = Grid((64, 56), (1.0, 1.0), (5.0, -8.0), (0.8, -0.6, 0.6, 0.8))
 
+
+def square(grid: Grid) -> sitk.Image:
+    """Bright where the first axis begins, dark in its other two thirds."""
+    values = np.zeros(grid.size[::-1], np.float32)
+    values[..., : grid.size[0] // 3] = 100
+    return grid.image(values)
+
+
 RANDOM = {
     "rigid": lambda grid, seed: warps.random_rigid(grid, seed, degrees=7, reach=5),
     "bspline": lambda grid, seed: warps.bspline(grid, seed, reach=5, mesh=(4,) * grid.dimension),
     "waves": lambda grid, seed: warps.waves(grid, seed, reach=3, smooth=8),
     "velocity": lambda grid, seed: warps.exponential(warps.velocity(grid, seed)),
     "gaussians": lambda grid, seed: warps.gaussians(grid, seed, reach=4),
+    "single frequency": lambda grid, seed: warps.single_frequency(grid, seed, reach=4, knots=20),
+    "mixed frequency": lambda grid, seed: warps.mixed_frequency(square(grid), seed, reach=4, knots=20),
+    "respiratory": lambda grid, seed: warps.respiratory(grid, seed, reach=4),
 }
 
 
@@ -113,3 +125,58 @@ def test_a_breath_moves_the_diaphragm_down_and_the_front_forward_and_nothing_els
     side, behind = moved(100, -100, -250), moved(100, 60, -250)
     np.testing.assert_allclose(side, (0, -6, -20), atol=0.2)  # to the front is -y, down is -z
     np.testing.assert_allclose(behind, (0, 0, -20), atol=0.5)
+
+
+HEAD = Grid((22, 26, 24), (8.0, 8.0, 8.0), (-80.0, 90.0, -70.0), TURN)
+SLICE = Grid((44, 52), (4.0, 4.0), (5.0, -8.0), (0.8, -0.6, 0.6, 0.8))
+REGNET = {
+    "single frequency": lambda grid, reach: warps.single_frequency(grid, 3, reach, knots=45),
+    "mixed frequency": lambda grid, reach: warps.mixed_frequency(square(grid), 3, reach, knots=45),
+    "respiratory": lambda grid, reach: warps.respiratory(grid, 3, reach),
+}
+
+
+@pytest.mark.parametrize(("name", "grid", "reach"), [*product(REGNET, [HEAD, SLICE], [7, 20, 45])])
+def test_the_farthest_point_goes_as_far_as_asked_and_nothing_folds(name, grid, reach):
+    field = REGNET[name](grid, reach).GetDisplacementField()
+    assert np.linalg.norm(sitk.GetArrayFromImage(field), axis=-1).max() == pytest.approx(reach, rel=0.01)
+    assert evaluate.folding(field) == 0
+
+
+def test_a_displacement_that_is_only_scaled_would_fold():
+    spline = HEAD.sample(warps.bspline(HEAD, 3, 1.0, (4, 5, 4)))
+    assert evaluate.folding(warps.scaled(spline, 45)) > 0
+    assert evaluate.folding(warps.until(spline, 45).GetDisplacementField()) == 0
+
+
+def test_nothing_moves_at_zero_frequency_nor_over_no_way():
+    for still in (warps.zero(HEAD), warps.single_frequency(HEAD, 1, reach=0, knots=45)):
+        assert not displacements(HEAD, still).any()
+
+
+def test_the_farther_the_knots_the_smoother_the_field():
+    def steepest(knots: float) -> float:
+        return np.abs(np.diff(displacements(HEAD, warps.single_frequency(HEAD, 1, 10, knots)), axis=2)).max()
+
+    assert steepest(80) < 0.7 * steepest(40)
+
+
+def test_mixed_frequencies_move_what_is_near_an_edge_and_leave_the_rest_still():
+    field = np.linalg.norm(displacements(HEAD, warps.mixed_frequency(square(HEAD), 1, reach=20, knots=45)), axis=-1)
+    assert field[..., HEAD.size[0] // 3].max() > 15 and field[..., -4:].max() < 0.2
+
+
+def test_an_image_without_an_edge_has_no_mixed_frequencies():
+    with pytest.raises(ValueError, match="no edge"):
+        warps.mixed_frequency(HEAD.image(np.ones(HEAD.size[::-1], np.float32)), 1, reach=20, knots=45)
+
+
+def test_a_breath_by_lot_moves_the_end_of_the_last_axis_along_it():
+    signs = set()
+    for seed in range(4):
+        along = displacements(HEAD, warps.respiratory(HEAD, seed, reach=20)) @ HEAD.axes
+        begin, end = along[0], along[-1].mean(axis=(0, 1))
+        assert np.linalg.norm(begin, axis=-1).mean() < 6
+        assert abs(end[2]) > 8 and abs(end[2]) > 2 * abs(end[0])
+        signs.add(np.sign(end[2]))
+    assert signs == {-1, 1}

@@ -136,6 +136,89 @@ def breath(grid: Grid, top: float, spine: float) -> sitk.DisplacementFieldTransf
     return sitk.DisplacementFieldTransform(grid.image(np.stack(arrows, axis=-1)))
 
 
+# The four categories of motion that RegNet learns from: H. Sokooti et al., 3D convolutional neural networks image
+# registration based on efficient supervised learning from artificial deformations, arXiv 1908.10235. Theirs are sums of
+# displacements; here each is the way along a velocity, so that none of them folds. They are smooth: voxels of 4 to 8 mm
+# are fine enough for them, such as `Grid.shrink` has.
+
+
+def zero(grid: Grid) -> sitk.DisplacementFieldTransform:
+    """Nothing moves."""
+    return sitk.DisplacementFieldTransform(grid.image(np.zeros((*grid.size[::-1], grid.dimension))))
+
+
+def single_frequency(grid: Grid, seed: Seed, reach: float, knots: float) -> sitk.DisplacementFieldTransform:
+    """Waves of one length: along a random B-spline with knots every `knots` mm, until a point has gone `reach` mm."""
+    return until(_spline(grid, seed, knots), reach)
+
+
+def mixed_frequency(image: sitk.Image, seed: Seed, reach: float, knots: float) -> sitk.DisplacementFieldTransform:
+    """Still places close to moving ones: the motion of a single frequency, but only about some of an image's edges.
+
+    The strongest edges are dilated by a sixth of `knots` (mm), filled with the motion in random blocks, and smoothed by
+    as much. The grid is the image's, and the farthest point goes `reach` mm.
+
+    Raises
+    ------
+    ValueError
+        The image is constant.
+    """
+    random, grid = np.random.default_rng(seed), Grid.of(image)
+    slopes = sitk.GetArrayFromImage(sitk.GradientMagnitude(sitk.Cast(image, sitk.sitkFloat32)))
+    if not slopes.any():
+        raise ValueError("the image is constant: there is no edge that could move")
+    sides = np.multiply(grid.size, grid.spacing)[::-1]
+    blocks = random.random([max(2, round(side / knots)) for side in sides]) < 0.7
+    blocks.flat[0] = True  # one at least is filled
+    block = np.ix_(*(np.arange(n) * count // n for n, count in zip(slopes.shape, blocks.shape, strict=True)))
+    edges = (slopes >= max(np.quantile(slopes, 0.85), 1e-6 * slopes.max())).astype(np.uint8)
+    radius = [max(1, round(knots / 6 / step)) for step in grid.spacing]
+    filled = sitk.GetArrayFromImage(sitk.BinaryDilate(grid.image(edges), radius)) * blocks[block]
+    motion = sitk.GetArrayFromImage(_spline(grid, random, knots)) * (filled if filled.any() else edges)[..., None]
+    smooth = sitk.SmoothingRecursiveGaussian(grid.image(motion), [knots / 6] * grid.dimension)
+    return until(sitk.Cast(smooth, sitk.sitkVectorFloat64), reach)
+
+
+def respiratory(grid: Grid, seed: Seed, reach: float) -> sitk.DisplacementFieldTransform:
+    """A breath: towards the end of the grid's last axis all moves along it, more and more, and half as far in front.
+
+    In front is where the axis before it begins. Whether in or out, and where the motion begins, falls by lot; a random
+    B-spline a third as strong is added. The farthest point goes `reach` mm.
+    """
+    random = np.random.default_rng(seed)
+    places = np.moveaxis(np.indices(grid.size[::-1])[::-1], 0, -1) / (np.array(grid.size) - 1)
+    depth = np.clip((places[..., -1] - random.uniform(0.1, 0.4)) / 0.6, 0, 1)
+    along = np.zeros(places.shape)
+    along[..., -1] = depth * depth * (3 - 2 * depth)
+    along[..., -2] = -along[..., -1] / 2 * (1 - places[..., -2])
+    rest = sitk.GetArrayFromImage(scaled(_spline(grid, random, 60.0), 1 / 3))
+    return until(grid.image(random.choice((-1, 1)) * along @ grid.axes.T + rest), reach)
+
+
+def until(velocity: sitk.Image, reach: float) -> sitk.DisplacementFieldTransform:
+    """Follow a velocity for the time after which the farthest point has gone `reach` mm, to a hundredth.
+
+    Beyond the border the velocity goes on as it is there, so that points may leave the grid, and others come in.
+    """
+    grid = Grid.of(velocity)
+    margin = [int(np.ceil(reach / step)) for step in grid.spacing]
+    way = sitk.ZeroFluxNeumannPad(velocity, margin, margin)
+    length = reach
+    for _ in range(20):
+        found = sitk.RegionOfInterest(exponential(scaled(way, length)).GetDisplacementField(), grid.size, margin)
+        gone = float(np.linalg.norm(sitk.GetArrayViewFromImage(found), axis=-1).max())
+        if abs(gone - reach) <= 0.01 * reach:
+            break
+        length *= reach / gone
+    return sitk.DisplacementFieldTransform(found)
+
+
+def _spline(grid: Grid, seed: Seed, knots: float) -> sitk.Image:
+    """A random B-spline with knots about every `knots` mm, at the voxels of a grid."""
+    mesh = [max(1, round(n * step / knots)) for n, step in zip(grid.size, grid.spacing, strict=True)]
+    return grid.sample(bspline(grid, seed, 1.0, tuple(mesh)))
+
+
 def scaled(field: sitk.Image, reach: float) -> sitk.Image:
     """A velocity or displacement times a number, so that its longest vector has `reach` mm."""
     vectors = sitk.GetArrayFromImage(field)
