@@ -159,6 +159,11 @@ class Addresses:
                     found[f"{folder.name}/{path.relative_to(folder).as_posix()}"] = path
         return found
 
+    def state(self, name: str) -> str | None:
+        """The asset that is the state of a figure (`lessonkit.states`), itself an asset; None where it has none."""
+        state = name.removesuffix(".png") + ".json"
+        return state if name.endswith(".png") and state in self.assets else None
+
     def size(self, name: str) -> tuple[int, int] | None:
         """Width and height of an asset that is a PNG or SVG image; None for all else.
 

@@ -17,6 +17,8 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbclient import NotebookClient
 
+from regseg.show import living
+
 CELL_LIMIT = 600  # seconds after which a cell is taken to hang
 PRINT_LIMIT = 100_000  # characters of one cell's output, beyond which nobody reads
 STYLE = Path(__file__).with_name("matplotlibrc")
@@ -71,8 +73,8 @@ class _Client(NotebookClient):
 def fresh_kernel(notebook: nbformat.NotebookNode) -> Iterator[NotebookClient]:
     """A client whose `execute_cell` runs the notebook's cells, in an empty temporary folder.
 
-    Errors of a cell are outputs, as in Jupyter; figures are inline PNGs in the lesson's style; the user's own IPython
-    settings stay out.
+    Errors of a cell are outputs, as in Jupyter; figures are inline PNGs in the lesson's style, and carry their state
+    (`regseg.show.living`); the user's own IPython settings stay out.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         work = Path(folder, "work")
@@ -81,6 +83,7 @@ def fresh_kernel(notebook: nbformat.NotebookNode) -> Iterator[NotebookClient]:
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "MATPLOTLIBRC": str(STYLE),
             "PYTHONHASHSEED": "0",
+            living.RECORDING: "1",
             "IPYTHONDIR": str(Path(folder, "ipython")),
         }
         manager = AsyncKernelManager(kernel_spec_manager=_ThisPython(), transport_encryption="auto")

@@ -19,24 +19,33 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from PIL import Image
 from tqdm import tqdm
 
-from lessonkit import compare, kernel
+from lessonkit import compare, kernel, states
 from lessonkit.cells import DEFAULT_TOLERANCE, Cell, Result
 from lessonkit.kernel import Usage
 from lessonkit.lesson import Lesson, replace_file
 from lessonkit.markdown import Figure
 from lessonkit.page import LessonError, Page
+from regseg.show import living
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What one figure is: its picture (PNG), and its state where the website can make it live."""
+
+    png: bytes
+    state: states.State | None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one cell did: the text and the figures (PNG) to record, and the seconds it took.
+    """What one cell did: the text and the figures to record, and the seconds it took.
 
     `error` is "Type: message" where the cell raised; `error_line` counts from 1 in the cell.
     """
 
     cell: Cell
     text: str
-    figures: tuple[bytes, ...]
+    figures: tuple[Drawing, ...]
     seconds: float
     error: str | None
     error_line: int
@@ -78,8 +87,8 @@ class Run:
     usage: Usage
 
     @property
-    def drawn(self) -> list[tuple[Figure, bytes]]:
-        """Each image line with the PNG that belongs to it."""
+    def drawn(self) -> list[tuple[Figure, Drawing]]:
+        """Each image line with the figure that belongs to it."""
         return [pair for outcome in self.outcomes for pair in zip(outcome.cell.figures, outcome.figures, strict=True)]
 
     def __str__(self) -> str:
@@ -133,11 +142,12 @@ def check(lesson: Lesson, names: Sequence[str] = ()) -> list[str]:
 def differences(lesson: Lesson, done: Run) -> list[str]:
     """Where an executed episode disagrees with what is recorded, in words."""
     found = [_explain(done.episode, outcome) for outcome in done.outcomes if outcome.differences]
-    for figure, png in done.drawn:
+    for figure, drawing in done.drawn:
         target = _target(lesson, figure)
         here = [f"{target} does not exist"]
         if target.is_file():
-            here = compare.figures(target.read_bytes(), png, figure.tolerance)
+            here = compare.figures(target.read_bytes(), drawing.png, figure.tolerance)
+        here += states.differences(target, drawing.state, figure.tolerance)
         found += [f"{done.episode.path.name}:{figure.line}: {difference}" for difference in here]
     return found
 
@@ -162,7 +172,7 @@ def execute(episode: Page) -> Run:
         As for `run`; the message names episode, line and cell.
     """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.source) for cell in episode.cells])
-    outcomes = []
+    outcomes, downloads = [], states.first_download(episode)
     with kernel.fresh_kernel(notebook) as client:
         progress = tqdm(episode.cells, desc=episode.name, unit="cell", leave=False, disable=None)
         for cell, notebook_cell in zip(progress, notebook.cells, strict=True):
@@ -173,7 +183,8 @@ def execute(episode: Page) -> Run:
                 raise _failure(episode, cell, "killed its kernel: most likely it asks for too much memory") from None
             except CellTimeoutError:
                 raise _failure(episode, cell, f"is still running after {kernel.CELL_LIMIT} s") from None
-            outcomes.append(_outcome(cell, notebook_cell.outputs, time.perf_counter() - began))
+            embedded = cell.number < downloads
+            outcomes.append(_outcome(cell, notebook_cell.outputs, time.perf_counter() - began, embedded))
             _demand_little_text(episode, outcomes[-1])
             _demand_expected_error(episode, outcomes[-1])
             _demand_lasting_text(episode, outcomes[-1])
@@ -188,8 +199,11 @@ def _failure(episode: Page, cell: Cell, what: str, line: int = 1) -> LessonError
     return LessonError(f"{episode.path.name}:{cell.line + line - 1}: cell {cell.number} {what}\n    {source}")
 
 
-def _outcome(cell: Cell, outputs: list, seconds: float) -> Outcome:
-    """Sort a cell's outputs. What went to stderr (progress, warnings) is not recorded."""
+def _outcome(cell: Cell, outputs: list, seconds: float, embedded: bool) -> Outcome:
+    """Sort a cell's outputs. What went to stderr (progress, warnings) is not recorded.
+
+    `embedded` says that its figures show no downloaded image, and so may have a state.
+    """
     texts, figures, error, error_line = [], [], None, 1
     for output in outputs:
         data = output.get("data", {})
@@ -200,7 +214,8 @@ def _outcome(cell: Cell, outputs: list, seconds: float) -> Outcome:
             frame = re.search(r"Cell In\[\d+\], line (\d+)", re.sub(r"\x1b\[[\d;]*m", "", "\n".join(output.traceback)))
             error_line = int(frame[1]) if frame else 1
         elif "image/png" in data:
-            figures.append(_plain_png(base64.b64decode(data["image/png"])))
+            state = data.get(living.MIME) if embedded else None
+            figures.append(Drawing(_plain_png(base64.b64decode(data["image/png"])), state))
         elif output.output_type == "execute_result":
             texts.append(data["text/plain"])
     lines = "\n".join(text.removesuffix("\n") for text in texts).split("\n")
@@ -281,10 +296,12 @@ def _write(lesson: Lesson, done: Run) -> None:
     path, before = done.episode.path, done.episode.content
     if path.read_bytes() != before:
         raise LessonError(f"{path.name} was edited while it ran: nothing is written; run it again")
-    for figure, png in done.drawn:
+    for figure, drawing in done.drawn:
         target = _target(lesson, figure)
-        if not target.is_file() or compare.figures(target.read_bytes(), png, figure.tolerance):
-            replace_file(target, png)
+        if not target.is_file() or compare.figures(target.read_bytes(), drawing.png, figure.tolerance):
+            replace_file(target, drawing.png)
+        states.write(target, drawing.state, figure.tolerance)
+    states.prune(lesson.root / "fig", [_target(lesson, figure) for figure, _ in done.drawn])
     after = done.episode.with_results({outcome.cell.number: outcome.result for outcome in done.outcomes}).encode()
     if after != before:
         replace_file(path, after)
@@ -299,12 +316,16 @@ def _key(lesson: Lesson, episode: Page, modules: Sequence[str]) -> str:
     beside = {path for folder in folders for path in folder.glob("*") if path.is_file() and path.suffix != ".py"}
     sources = sorted(beside.union(map(Path, modules)))
     figures = [_target(lesson, figure) for cell in episode.cells for figure in cell.figures]
-    registry, ours = lesson.root / "data" / "registry.json", [Path(__file__), Path(kernel.__file__), kernel.STYLE]
+    registry, ours = (
+        lesson.root / "data" / "registry.json",
+        [*map(Path, (__file__, kernel.__file__, states.__file__)), kernel.STYLE],
+    )
     cells = [
         (cell.source, cell.result, [(each.path, each.tolerance) for each in cell.figures]) for cell in episode.cells
     ]
     digest = hashlib.sha256(repr([sys.version, _pins(lesson), cells]).encode())
-    for path in [*sources, *ours, registry, *figures]:
+    kept = [path for figure in figures for path in [figure, *states.files(figure)]]
+    for path in [*sources, *ours, registry, *kept]:
         digest.update(hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest())
     return digest.hexdigest()
 

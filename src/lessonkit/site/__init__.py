@@ -23,6 +23,7 @@ from lessonkit.page import LessonError, Page
 from lessonkit.site import bundles
 from lessonkit.site.links import INSTRUCTOR, LEARNER, Links, View
 from lessonkit.site.pages import Body, code_css, read
+from regseg.show import living
 
 STATIC = Path(__file__).with_name("static")
 FOR_INSTRUCTORS = re.compile(r"<!--instructor-->.*?<!--/instructor-->", re.S)
@@ -93,8 +94,11 @@ def _challenges(html: str) -> list[dict]:
 
 
 def _copy_files(addresses: Addresses, out: Path) -> None:
-    """Copy images, other files, notebooks, and the site's own stylesheet and script."""
+    """Copy images, other files, notebooks, the site's own stylesheet and script, and those of living figures."""
     shutil.copytree(STATIC, out / "static")
+    (out / "static" / "show").mkdir()
+    for name, text in living.page_files().items():
+        (out / "static" / "show" / name).write_text(text, encoding="utf-8")
     with (out / "static" / "site.css").open("a", encoding="utf-8") as css:
         css.write(code_css())
     for name, path in addresses.assets.items():

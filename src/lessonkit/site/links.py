@@ -75,4 +75,17 @@ class Links:
             sides = ' width="{}" height="{}"'.format(*size) if size else ""  # the page does not jump while it loads
             return f"{name}={quotes}{escape(self._address(place, href, page, view))}{quotes}{sides}"
 
-        return TAG.sub(lambda tag: TARGET.sub(attribute, tag[0]), html)
+        def element(tag: re.Match) -> str:
+            return TARGET.sub(attribute, tag[0]) + self._look(tag[0], page, view)
+
+        return TAG.sub(element, html)
+
+    def _look(self, tag: str, page: Page, view: View) -> str:
+        """The button below a picture that makes it live, where the figure has a state."""
+        target = TARGET.search(tag)
+        place = self.addresses.where(page, unescape(target[3])) if tag.startswith("<img") and target else None
+        state = self.addresses.state(place.name) if place and place.kind == "asset" else None
+        if state is None:
+            return ""
+        address = escape(view.up + quote(state))
+        return f'<button type="button" class="look" data-state="{address}" data-pagefind-ignore>Look around</button>'

@@ -1,7 +1,7 @@
 """The interactive viewer: linked planes on a canvas of the page, so that a key press never waits for the kernel.
 
-Python sends the images once. The page slices, colours and draws them (explore.js); sliders are ipywidgets, linked
-to the canvas within the page. A static picture follows, for pages without a kernel.
+Python sends the images once. The page slices, colours and draws them (explore.js), and has the controls (controls.js).
+A static picture follows, for pages without a kernel.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import base64
 import io
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
-from pathlib import Path
 
 import anywidget
 import ipywidgets
@@ -20,33 +20,29 @@ import SimpleITK as sitk
 import traitlets
 from matplotlib.figure import Figure
 
-from regseg.show import appearance, geometry
+from regseg.show import appearance, geometry, living
 from regseg.show._still import Still
 from regseg.show.figures import lay_out
 from regseg.show.geometry import Plane
 from regseg.show.picture import Picture, Points, Position, Window
 
-VIEWS = ("Overlay", "Checkerboard", "Difference")  # what the canvas can do with two images
-
 _LARGEST = 400_000_000  # bytes that a page can hold and a slow line can carry
-_FOLDER = Path(__file__).parent
-_SCRIPTS = ("explore.js", "marks.js", "box.js", "brush.js")  # a page gets them as one
 
 
 class Canvas(anywidget.AnyWidget):
     """The planes. `layers` and `scene` say what is drawn; the other traits may be linked to controls in the page."""
 
-    _esm = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
-    _css = _FOLDER / "explore.css"
+    _esm = living.script("explore")
+    _css = living.style("explore")
 
-    scene = traitlets.Dict().tag(sync=True)  # geometry, planes, colours: constant
+    scene = traitlets.Dict().tag(sync=True)  # geometry, planes, range of values, names: constant
     layers = traitlets.Dict().tag(sync=True)  # image, overlay, labels: type, components, window, compressed voxels
     # What the page moves is not echoed: a late echo would move it back under the learner's hands.
     position = traitlets.List(traitlets.Float()).tag(sync=True, echo_update=False)  # x, y, z in mm, LPS
     window = traitlets.List(traitlets.Float()).tag(sync=True)
     opacity = traitlets.Float(0.5).tag(sync=True)
     labels_opacity = traitlets.Float(0.3).tag(sync=True)
-    view = traitlets.Int(0).tag(sync=True)  # index into VIEWS
+    view = traitlets.Int(0).tag(sync=True)  # index into living.VIEWS
     # What pointer and keys do beside moving the crosshair: "look", "fixed", "moving", "seed", "box" or "brush".
     mode = traitlets.Unicode("look").tag(sync=True)
     # Landmarks, x, y, z in mm: fixed, moving, fixed, moving, …; or seeds.
@@ -65,7 +61,7 @@ class Explorer(ipywidgets.VBox):
     def __init__(self, picture: Picture, mode: str = "look", **state) -> None:
         self.picture = picture
         self.canvas = Canvas(
-            scene=_scene(picture),
+            scene=living.scene(picture),
             layers=_layers(picture),
             position=[*picture.at, 0.0][:3],
             window=list(picture.window),
@@ -74,8 +70,7 @@ class Explorer(ipywidgets.VBox):
             **state,
         )
         self._still = Still()
-        controls = ipywidgets.HBox(self._controls(), layout={"flex_flow": "row wrap"})
-        super().__init__([self.canvas, controls, self._still.alive])
+        super().__init__([self.canvas, self._still.alive])
 
     @property
     def labels(self) -> sitk.Image | None:
@@ -92,30 +87,6 @@ class Explorer(ipywidgets.VBox):
         if geometry.index_at(self.picture.image, at) is None:
             raise ValueError(f"The position {tuple(at)} mm lies outside the image.")
         self.canvas.position = [*map(float, at), 0.0][:3]
-
-    def _controls(self) -> list[ipywidgets.Widget]:
-        """Sliders, linked to the canvas in the page; only those that the images give a meaning."""
-        wide = {"continuous_update": True, "style": {"description_width": "initial"}}
-        controls = []
-        if self.picture.overlay is not None:
-            controls.append(ipywidgets.ToggleButtons(options=VIEWS, style={"button_width": "auto"}))
-            ipywidgets.jslink((controls[-1], "index"), (self.canvas, "view"))
-            controls.append(ipywidgets.FloatSlider(self.canvas.opacity, min=0, max=1, step=0.05, **wide))
-            controls[-1].description = "Overlay opacity"
-            ipywidgets.jslink((controls[-1], "value"), (self.canvas, "opacity"))
-        if self.labels is not None:
-            controls.append(ipywidgets.FloatSlider(self.canvas.labels_opacity, min=0, max=1, step=0.05, **wide))
-            controls[-1].description = "Label opacity"
-            ipywidgets.jslink((controls[-1], "value"), (self.canvas, "labels_opacity"))
-        values = sitk.GetArrayViewFromImage(self.picture.image)
-        low, high = self.canvas.window
-        finite = np.isfinite(values)  # a slider has no place for infinity
-        least, most = float(values.min(where=finite, initial=low)), float(values.max(where=finite, initial=high))
-        step = 1.0 if np.issubdtype(values.dtype, np.integer) else (most - least) / 500
-        span = {"min": least, "max": most, "step": step, "readout_format": ".0f" if step == 1 else ".3g"}
-        controls.append(ipywidgets.FloatRangeSlider(value=(low, high), description="Window", **span, **wide))
-        ipywidgets.jslink((controls[-1], "value"), (self.canvas, "window"))
-        return controls
 
     def __repr__(self) -> str:
         size = " × ".join(map(str, self.picture.image.GetSize()))
@@ -142,7 +113,18 @@ class Explorer(ipywidgets.VBox):
         extras = {"overlay": self.picture.overlay, "labels": self.labels}
         parts = [repr(self).partition(": ")[2], *(plane.name for plane in self.picture.planes if plane.name)]
         words = "; ".join([*parts, *(f"with {name}" for name, extra in extras.items() if extra is not None)])
-        self._still.show(self, still_picture([self.row()], words, repr(self)), words)
+        state = living.bundle("explore", [self.view()]) if living.recording() and self.lives_alone else {}
+        self._still.show(self, still_picture([self.row()], words, repr(self)) | state, words)
+
+    @property
+    def lives_alone(self) -> bool:
+        """Whether the page needs no kernel for all that it does."""
+        return self.canvas.mode in ("look", "seed")
+
+    def view(self, title: str = "") -> dict:
+        """The canvas as it stands now, for a page without a kernel (see `living.state`)."""
+        now = replace(self.picture, at=self.position, window=tuple(self.canvas.window), opacity=self.canvas.opacity)
+        return living.view(now, title, view=self.canvas.view, mode=self.canvas.mode, marks=self.canvas.marks)
 
 
 def still_picture(rows: list[list[tuple[Picture, Plane]]], alt: str, text: str, **words) -> dict[str, str]:
@@ -180,31 +162,9 @@ def explore(
     return Explorer(picture)
 
 
-def _scene(picture: Picture) -> dict:
-    """What the page must know of geometry and colours."""
-    volume = picture.volume
-    difference = appearance.DIFFERENCE_MAP(np.linspace(0, 1, 256), bytes=True)
-    overlay = np.rint(appearance.overlay_colours(1.0) * 255).astype(int)
-    return {
-        "dimension": picture.image.GetDimension(),
-        "size": volume.GetSize(),
-        "spacing": volume.GetSpacing(),
-        "origin": volume.GetOrigin(),
-        "direction": volume.GetDirection(),
-        "planes": [vars(plane) for plane in picture.planes],
-        "label_colours": [appearance.label_colour(n + 1) for n in range(len(appearance.OKABE_ITO))],
-        "label_names": {str(value): name for value, name in (picture.label_names or {}).items()},
-        "overlay_colours": overlay.ravel().tolist(),
-        "difference_colours": difference.ravel().tolist(),
-    }
-
-
 def _layers(picture: Picture) -> dict:
-    images = {"image": picture.image, "overlay": picture.overlay, "labels": picture.labels}
     layers, total = {}, 0
-    for name, image in images.items():
-        if image is None:
-            continue
+    for name, image in living.layers(picture).items():
         values = sitk.GetArrayViewFromImage(image)
         if values.dtype.itemsize == 8:
             values = values.astype(np.float64)  # the widest numbers that a page computes with

@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg.files import written_whole
-from regseg.show import geometry
+from regseg.show import geometry, living
 from regseg.show._explore import Explorer, still_picture
 from regseg.show._still import Still
 from regseg.show.picture import Picture, Window
@@ -84,6 +84,8 @@ class Picker(ipywidgets.VBox):
         title = "Landmarks, projected onto these planes" if self.fixed.canvas.marks else None
         alt = f"The fixed image above the moving one. {repr(self).removeprefix('Picker: ')}."
         still = still_picture(rows, alt, repr(self), title=title, row_titles=("fixed", "moving"))
+        if living.recording():
+            still |= living.bundle("explore", [self.fixed.view("fixed"), self.moving.view("moving")], ["marks"])
         self._still.show(self, still, alt)
 
 

@@ -161,7 +161,7 @@ function makeBrush(viewer) {
   };
   const swatch = value => {
     const made = element("span", { className: "swatch" });
-    made.style.background = scene.label_colours[(value - 1) % scene.label_colours.length];
+    made.style.background = `rgb(${COLOURS.labels[(value - 1) % COLOURS.labels.length]})`;
     return made;
   };
   const tools = new Map([[null, button("Look", () => choose(null))], [0, button("Erase", () => choose(0))]]);

@@ -7,7 +7,7 @@ const ARRAYS = {
 const SYNC_MS = 150;   // after the last move, Python learns the position
 const SPEAK_MS = 600;  // after the last move, a screen reader does
 const WHEEL_PX = 40, LINE_PX = 16;  // so far does the wheel turn, or a finger slide, for one slice
-const OVERLAY = 0, CHECKERBOARD = 1, DIFFERENCE = 2;
+const OVERLAY = 0, CHECKERBOARD = 1, DIFFERENCE = 2, BLEND = 3;
 const GRIP_PX = 8;     // so near to a point or an edge is on it
 const ZOOM = Math.SQRT2, MOST = 16;  // by one press of Z, and by all
 
@@ -24,10 +24,18 @@ const MODES = {
   brush: viewer => makeBrush(viewer),
 };
 
+const inflated = (bytes, format) =>
+  new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream(format))).arrayBuffer();
+
+// A layer comes from the kernel as voxels or, where there is none, as the address of a NIfTI file of ours.
 async function unpack(layer) {
-  const stream = new Blob([layer.voxels]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const values = new ARRAYS[layer.type](await new Response(stream).arrayBuffer());
-  return { ...layer, values };
+  if (!layer.file) return { ...layer, values: new ARRAYS[layer.type](await inflated(layer.voxels, "deflate")) };
+  const answer = await fetch(layer.file);
+  if (!answer.ok) throw new Error(`${layer.file}: ${answer.status}`);
+  const content = await inflated(await answer.arrayBuffer(), "gzip"), header = new DataView(content);
+  const kind = { 2: Uint8Array, 512: Uint16Array }[header.getInt16(70, true)];
+  const [start, slope, intercept] = [108, 112, 116].map(at => header.getFloat32(at, true));
+  return { ...layer, values: Float32Array.from(new kind(content, start), step => slope * step + intercept) };
 }
 
 // ---- geometry: index = D⁻¹ (position − origin) / spacing; D is a rotation, so its inverse is its transpose
@@ -61,7 +69,7 @@ function paint(pixels, plane, slice, scene, layers, model) {
   const opacity = model.get("opacity"), tint = model.get("labels_opacity");
   const [overLow, overHigh] = overlay ? overlay.window : [0, 1], overGain = 255 / (overHigh - overLow);
   const tile = Math.max(...plane.size) / 10;
-  const span = image.window[1] - image.window[0];
+  const span = image.window[1] - image.window[0], [fixedColour, movingColour] = COLOURS.blend;
   let out = 0;
   for (let r = 0; r < rows; r++) {
     const tileRow = Math.floor((r + 0.5) * spacing[plane.down] / tile);
@@ -82,17 +90,17 @@ function paint(pixels, plane, slice, scene, layers, model) {
       }
       if (view === DIFFERENCE) {
         const difference = image.values[voxel] - overlay.values[voxel];
-        const entry = 4 * Math.min(255, Math.max(0, Math.floor((difference / span / 2 + 0.5) * 256)));
-        const known = Number.isFinite(difference);
-        red = known ? scene.difference_colours[entry] : 0;
-        green = known ? scene.difference_colours[entry + 1] : 0;
-        blue = known ? scene.difference_colours[entry + 2] : 0;
+        const entry = Math.min(255, Math.max(0, Math.floor((difference / span / 2 + 0.5) * 256)));
+        [red, green, blue] = Number.isFinite(difference) ? COLOURS.difference[entry] : [0, 0, 0];
+      } else if (view === BLEND) {
+        const moving = grey(overlay.values[voxel], overLow, overGain);
+        [red, green, blue] = fixedColour.map((share, n) => share * red + movingColour[n] * moving);
       } else if (overlay && view === OVERLAY && Number.isFinite(overlay.values[voxel])) {
-        const entry = 4 * Math.min(255, Math.max(0, Math.round((overlay.values[voxel] - overLow) * overGain)));
-        const cover = opacity * scene.overlay_colours[entry + 3] / 255;
-        red += cover * (scene.overlay_colours[entry] - red);
-        green += cover * (scene.overlay_colours[entry + 1] - green);
-        blue += cover * (scene.overlay_colours[entry + 2] - blue);
+        const entry = Math.min(255, Math.max(0, Math.round((overlay.values[voxel] - overLow) * overGain)));
+        const [overRed, overGreen, overBlue, alpha] = COLOURS.overlay[entry], cover = opacity * alpha / 255;
+        red += cover * (overRed - red);
+        green += cover * (overGreen - green);
+        blue += cover * (overBlue - blue);
       }
       const label = labels ? labels.values[voxel] : 0;
       if (label) {
@@ -100,7 +108,7 @@ function paint(pixels, plane, slice, scene, layers, model) {
           && labels.values[voxel - stepX] === label && labels.values[voxel + stepX] === label
           && labels.values[voxel - stepY] === label && labels.values[voxel + stepY] === label;
         const cover = inside ? tint : Math.min(1, 3 * tint);
-        const colour = scene.label_rgb[(label - 1) % scene.label_rgb.length];
+        const colour = COLOURS.labels[(label - 1) % COLOURS.labels.length];
         red += cover * (colour[0] - red);
         green += cover * (colour[1] - green);
         blue += cover * (colour[2] - blue);
@@ -326,8 +334,7 @@ function element(name, properties = {}, ...children) {
 }
 
 function makeViewer(model, el, layers, record) {
-  const scene = { ...model.get("scene") };
-  scene.label_rgb = scene.label_colours.map(hex => [1, 3, 5].map(n => parseInt(hex.slice(n, n + 2), 16)));
+  const scene = model.get("scene");
   const readout = element("div", { className: "readout" }), spoken = element("div", { className: "spoken", role: "status" });
   let syncing, speaking, waiting = false, pointed = null;
 
@@ -366,7 +373,7 @@ function makeViewer(model, el, layers, record) {
   const help = element("div", {
     className: "help",
     innerHTML: "Click a plane, then: <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move the crosshair (with <kbd>Shift</kbd>, by 10)"
-      + (scene.planes.length > 1 ? "; <kbd>Page Up</kbd> <kbd>Page Down</kbd> or the wheel change the slice" : "")
+      + (scene.planes.some(plane => scene.size[plane.normal] > 1) ? "; <kbd>Page Up</kbd> <kbd>Page Down</kbd> or the wheel change the slice" : "")
       + "; <kbd>Z</kbd> enlarges, with <kbd>Shift</kbd> the other way" + (mode.help ?? "") + ".",
   });
   const tall = Math.max(...scene.planes.map(plane => plane.size[1])), wide = scene.planes.map(plane => plane.size[0]);
@@ -375,11 +382,13 @@ function makeViewer(model, el, layers, record) {
   grid.style.setProperty("--columns", wide.map(width => `minmax(0, ${width}fr)`).join(" "));
   grid.style.maxWidth = `${24 * wide.reduce((a, b) => a + b) / tall}rem`;
   if (mode.press) grid.classList.add("taking");
-  el.replaceChildren(...(mode.top ?? []), grid, readout, help, spoken);
+  const controls = makeControls(viewer);
+  el.replaceChildren(...(mode.top ?? []), grid, controls.bar, readout, help, spoken);
 
   function draw() {
     waiting = false;
     mode.refresh?.();
+    controls.refresh();
     if (!planes.every(plane => plane.shows(viewer.index()))) viewer.middle = viewer.index();
     planes.forEach(plane => plane.draw());
     viewer.point(pointed);

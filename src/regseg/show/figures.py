@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 
 import matplotlib.pyplot as plt
 import SimpleITK as sitk
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from regseg.show import geometry
+from regseg.show import geometry, living
 from regseg.show.geometry import Plane
 from regseg.show.picture import Pair, Picture, Points, Position, Room, Window
 
@@ -91,6 +92,7 @@ def slice(
     else:
         picture.draw(ax, chosen)
         ax.set_title(title or picture.caption(chosen), fontsize=8.5)
+        living.record(ax.get_figure(), title or "", picture, chosen)
 
 
 def compare(
@@ -140,8 +142,14 @@ def _one_each(images: list[sitk.Image], given, what: str) -> list:
     return list(given)
 
 
-def _show(rows: list[list[tuple[Picture | Pair, Plane]]], **words) -> None:
-    lay_out(plt.figure(), rows, **words)
+def _show(
+    rows: list[list[tuple[Picture | Pair, Plane]]], row_titles: Sequence[str] = (), names: Sequence[str] = (), **words
+) -> None:
+    figure = plt.figure()
+    lay_out(figure, rows, row_titles=row_titles, names=names, **words)
+    for row, row_title in zip_longest(rows, row_titles, fillvalue=""):
+        for (picture, plane), name in zip_longest(row, names, fillvalue=""):
+            living.record(figure, row_title or name, picture, plane)
 
 
 def lay_out(

@@ -1,4 +1,5 @@
 // Theme, tabs, copy buttons, predictions, accordions, the mark in the table of contents, search. Every page reads well without it.
+const scriptAddress = document.currentScript.src;
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
 const remember = (key, value) => { try { localStorage[key] = value; } catch { /* private window */ } };
@@ -116,6 +117,47 @@ for (const prediction of document.documentElement.dataset.view === "learner" ? a
   buttons.forEach((button) => button.addEventListener("click", () => note(button.value)));
   give.addEventListener("click", () => note(prediction.hasAttribute("data-open") ? undefined : ""));
   show(recall(key));
+}
+
+// Living figures: the picture gives its place to the notebook's own widget, which asks for scripts and images only then.
+const styles = new Set();
+async function bringToLife(stage, address) {
+  if (location.protocol === "file:") throw new Error("To look around, start the lesson's server with “make course”, or use the published site.");
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error("This cannot be loaded now.");
+  const state = await answer.json();
+  const [{ mount }, { default: widget }] = await Promise.all([import("./show/mount.js"), import(`./show/${state.widget}.js`)]);
+  for (const name of ["mount", state.widget]) {
+    if (styles.has(name)) continue;
+    styles.add(name);
+    document.head.append(make("link", { rel: "stylesheet", href: new URL(`show/${name}.css`, scriptAddress) }));
+  }
+  return mount(stage, state, widget, answer.url);
+}
+for (const button of all(".look")) {
+  const figure = button.closest("figure"), said = make("p", { className: "said", role: "status" });
+  let end;
+  button.after(said);
+  button.addEventListener("click", async (event) => {
+    if (end) {
+      end();
+      end = undefined;
+      figure.querySelector(".stage").remove();
+    } else {
+      const stage = make("div", { className: "stage" });
+      stage.style.minHeight = `${figure.querySelector("img").offsetHeight}px`;
+      button.before(stage);
+      button.disabled = true;
+      said.textContent = "";
+      try { end = await bringToLife(stage, button.dataset.state); }
+      catch (error) { stage.remove(); said.textContent = error.message; }
+      button.disabled = false;
+      stage.style.minHeight = "";
+      if (event.detail === 0) (stage.querySelector("canvas") ?? button).focus({ preventScroll: true }); // a key was pressed
+    }
+    figure.classList.toggle("live", Boolean(end));
+    button.textContent = end ? "Back to the picture" : "Look around";
+  });
 }
 
 // Accordions: open one that an address points to, all at a press, all on paper.
