@@ -134,16 +134,20 @@ def _content(address: str) -> bytes:
 
 def _changed(old: bytes, new: bytes) -> float:
     """The share of the voxels that are not the same in two volumes."""
-    before, after = map(_values, (old, new))
+    (before, step), (after, other_step) = map(_values, (old, new))
     if before.shape != after.shape:
         return 1.0
-    return float(np.mean(np.abs(before - after) > _CHANGED * max(np.ptp(before), np.ptp(after))))
+    apart = _CHANGED * max(np.ptp(before), np.ptp(after))
+    if step != 1:  # no labels, so that the rounding of a value may go the other way
+        apart = max(apart, 1.01 * step, 1.01 * other_step)
+    return float(np.mean(np.abs(before - after) > apart))
 
 
-def _values(volume: bytes) -> np.ndarray:
+def _values(volume: bytes) -> tuple[np.ndarray, float]:
+    """The values of a volume, and the steps that they are rounded to."""
     content = gzip.decompress(volume)
-    kind, start, slope, intercept = _HEADER.unpack_from(content, _HEADER_AT)
-    return np.frombuffer(content, _TYPES[kind], offset=int(start)) * slope + intercept
+    kind, start, step, lowest = _HEADER.unpack_from(content, _HEADER_AT)
+    return np.frombuffer(content, _TYPES[kind], offset=int(start)) * step + lowest, step
 
 
 def _number(picture: Path) -> str:

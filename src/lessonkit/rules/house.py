@@ -6,7 +6,9 @@ import ast
 import re
 import symtable
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
+from lessonkit import states
 from lessonkit.cells import TOLERANCE, Cell, kind
 from lessonkit.divs import Div
 from lessonkit.lesson import Lesson
@@ -69,6 +71,21 @@ def figures(page: Page) -> Iterator[Finding]:
             yield image.line, f"{what} (a diagram made by hand is an .svg)"
         if not ORIGINS.search(image.caption) and (image.caption or image.alt):
             yield image.line, "the caption must say what the image is: real, template, synthetic, modelled or a drawing"
+
+
+def living(page: Page) -> Iterator[Finding]:
+    """What lies in fig/ for living figures is of a figure, and of none that may show a downloaded image."""
+    downloads, folder, number = states.first_download(page), page.root / "fig", page.name.split("-")[0]
+    known = set()
+    for cell in page.cells:
+        for figure in cell.figures:
+            kept = states.files(folder / PurePosixPath(figure.path).name)
+            known.update(kept)
+            if kept and cell.number >= downloads:
+                what = "a downloaded image is named above, and none may lie in the repository"
+                yield figure.line, f"fig/{kept[0].name} holds what this figure shows: {what}; run the episode"
+    for path in sorted({*folder.glob(f"{number}-*.json"), *folder.glob(f"{number}-*.nii.gz")} - known):
+        yield 1, f"fig/{path.name} belongs to no figure of this episode: run it, or delete the file"
 
 
 def tolerances(page: Page) -> Iterator[Finding]:
