@@ -15,4 +15,5 @@ Imported when they are needed:
 - `distributed`: registration by map and reduce.
 - `cohorts`: folders of BraTS, OASIS and others; their contrasts brought onto one grid.
 - `label_server`: a server of MONAI Label, over HTTP.
+- `report`: a page that judges a registration or a segmentation of your own.
 """

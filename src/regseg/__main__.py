@@ -33,11 +33,16 @@ def _run(arguments: list[str]) -> int:
     subjects = parser.add_subparsers(required=True, metavar="SUBJECT")
     _add_data(subjects.add_parser("data", help="list, fetch and find the images of the course"))
     large = subjects.add_parser("register-large", help="register images larger than memory")
+    judged = subjects.add_parser("report", help="judge a registration or a segmentation of your own, in a page")
+    # Only where they are wanted: dask, zarr and matplotlib take a second to import, and not everybody has all of them.
     if arguments[:1] == ["register-large"]:
-        # Only then: dask and zarr take a second to import, and come with the extra `bigdata`.
         from regseg.distributed import command
 
         command.add_arguments(large)
+    if arguments[:1] == ["report"]:
+        from regseg.report import command
+
+        command.add_arguments(judged)
     options = parser.parse_args(arguments)
     return options.run(options) or 0
 

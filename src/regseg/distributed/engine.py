@@ -24,6 +24,7 @@ from regseg.distributed.planning import Plan
 from regseg.distributed.result import EARLIER, BlockReport, RegistrationError, Result
 from regseg.distributed.stages import BlockMethod, Stage
 from regseg.distributed.votes import Votes
+from regseg.evaluate import normalised_mutual_information
 from regseg.grid import Grid
 from regseg.volumes import Volume
 
@@ -247,13 +248,7 @@ class _Run:
         values[~inside] = plan.ranges[1][0]
         seen = plan.foreground & np.isfinite(plan.coarse) & np.isfinite(values)
         counts, *_ = np.histogram2d(plan.coarse[seen], values[seen], _GREYS, plan.ranges)
-
-        def entropy(counts: np.ndarray) -> float:
-            share = counts[counts > 0] / counts.sum()
-            return float(-(share * np.log(share)).sum())
-
-        together = entropy(counts)
-        return (entropy(counts.sum(axis=0)) + entropy(counts.sum(axis=1))) / together if together else 1.0
+        return normalised_mutual_information(counts)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ No number is made of nothing: where a mask is empty, overlaps and distances are 
 raise ValueError with a sentence; `detection` counts such cases.
 """
 
+from regseg.evaluate.intensities import Agreement, agreement, normalised_mutual_information
 from regseg.evaluate.lesions import Detection, detection
 from regseg.evaluate.overlaps import Overlap, centreline_dice, overlap
 from regseg.evaluate.registration import (
@@ -24,12 +25,14 @@ from regseg.evaluate.surfaces import (
 )
 
 __all__ = [
+    "Agreement",
     "Detection",
     "DirectedDistance",
     "FieldError",
     "Margin",
     "Overlap",
     "SurfaceDistance",
+    "agreement",
     "centreline_dice",
     "detection",
     "field_error",
@@ -37,6 +40,7 @@ __all__ = [
     "inverse_consistency",
     "jacobian_determinant",
     "margin",
+    "normalised_mutual_information",
     "overlap",
     "surface_dice",
     "surface_distance",
