@@ -114,6 +114,15 @@ def test_head_labels():
     assert {2, 3, 4, 41, 42, 43} <= found and max(found) > 500
 
 
+def test_no_anatomy_is_for_two_things():
+    parts = {part: data.anatomies(part) for part in ("training", "correcting", "testing")}
+    names = [name for part in parts.values() for name in part]
+    assert sorted(names) == [f"head_labels_{number:02d}" for number in range(1, 15)]
+    assert all(parts.values())
+    with pytest.raises(data.DataError, match="no part 'validation'.*training, correcting, testing"):
+        data.anatomies("validation")
+
+
 def test_points_files_of_other_kinds(tmp_path, monkeypatch):
     """The RIRE standard: a header, then rows of a number and six coordinates."""
     file = tmp_path / "standard"

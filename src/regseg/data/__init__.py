@@ -12,10 +12,22 @@ import SimpleITK as sitk
 from tqdm import tqdm
 
 from regseg.data import kinds, store
-from regseg.data.cards import Card, DataError, by_name, card, names
+from regseg.data.cards import Card, DataError, anatomies, by_name, card, names
 from regseg.synth.pairs import Pair
 
-__all__ = ["Card", "DataError", "Pair", "card", "load", "load_pair", "load_points", "names", "path", "prepare"]
+__all__ = [
+    "Card",
+    "DataError",
+    "Pair",
+    "anatomies",
+    "card",
+    "load",
+    "load_pair",
+    "load_points",
+    "names",
+    "path",
+    "prepare",
+]
 
 
 def load(name: str) -> sitk.Image:

@@ -113,6 +113,16 @@ EMBEDDED = (
         inputs=("brain_mask",),
     ),
     Card(
+        "brain_structures",
+        "template",
+        "label map",
+        "Structure labels",
+        "The tissues of brain_labels with FreeSurfer's numbers: 2 white and 3 grey matter, those of the cerebellum and "
+        "the deep nuclei included, 4 ventricles (the largest pool of fluid 25 mm or more deep), 24 other fluid.",
+        make=recipes.brain_structures,
+        inputs=("brain_mask", "brain_labels"),
+    ),
+    Card(
         "brain_t2",
         "synthetic",
         "MR T2",
@@ -297,10 +307,29 @@ EMBEDDED = (
 @cache
 def by_name() -> dict[str, Card]:
     """Return every card by name: the embedded ones first, then those of registry.json."""
-    packaged, checkout = Path(__file__).with_name("registry.json"), Path(__file__).parents[3] / "data/registry.json"
-    registry = packaged if packaged.exists() else checkout
-    entries = json.loads(registry.read_text(encoding="utf-8"))
-    return {card.name: card for card in (*EMBEDDED, *map(_registered, entries))}
+    return {card.name: card for card in (*EMBEDDED, *map(_registered, _listed("registry.json")))}
+
+
+def anatomies(part: str) -> list[str]:
+    """Return the names of the head label maps that are for "training", "correcting" or "testing" a network.
+
+    No map is in two parts: a score on an anatomy that the network has learned from says nothing about others.
+
+    Raises
+    ------
+    DataError
+        If there is no such part.
+    """
+    parts = _listed("anatomies.json")
+    if part not in parts:
+        raise DataError(f"There is no part {part!r} of the anatomies; there are {', '.join(parts)}.")
+    return parts[part]
+
+
+def _listed(name: str) -> Any:
+    """Return what a file of the folder `data` lists: it lies in the package, or in the checkout."""
+    packaged, checkout = Path(__file__).with_name(name), Path(__file__).parents[3] / "data" / name
+    return json.loads((packaged if packaged.exists() else checkout).read_text(encoding="utf-8"))
 
 
 def _registered(entry: dict[str, Any]) -> Card:

@@ -52,6 +52,18 @@ def brain_labels(mask: sitk.Image) -> sitk.Image:
     return Grid.of(mask).image(labels.astype(np.uint8))
 
 
+def brain_structures(mask: sitk.Image, labels: sitk.Image) -> sitk.Image:
+    """Return FreeSurfer's numbers, as far as the template tells: 2 white, 3 grey matter, 4 ventricles, 24 other fluid.
+
+    The ventricles are the largest pool of fluid that lies 25 mm or more below the surface of the brain.
+    """
+    depth = sitk.SignedMaurerDistanceMap(mask, insideIsPositive=True, squaredDistance=False, useImageSpacing=True)
+    pools = sitk.RelabelComponent(sitk.ConnectedComponent((labels == 1) & (depth > 25)))
+    values = np.array([0, 24, 3, 2], np.uint8)[sitk.GetArrayViewFromImage(labels)]
+    values[sitk.GetArrayViewFromImage(pools) == 1] = 4
+    return Grid.of(mask).image(values)
+
+
 def brain_t2(mask: sitk.Image) -> sitk.Image:
     """Return a synthetic T2 image: CSF brightest, grey above white matter, bias field and noise."""
     clean = looks.contrast(tissue_fractions(), looks.T2_MEANS, Grid.of(mask))

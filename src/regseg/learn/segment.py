@@ -1,0 +1,203 @@
+"""A small network that labels the parts of a brain, whatever the contrast of the scan.
+
+    network = segment.load()
+    labels = segment.segment(scan, network)
+
+The network sees a scan in voxels of 2 mm and says of each voxel how likely it belongs to each structure of `NAMES`. It
+learns from images that `regseg.synth.scans` draws:
+
+    torch.manual_seed(1)
+    network = segment.UNet()
+    draw = segment.batches(heads, scans.Variety(contrasts=("T1",)))
+    train.train(network, draw, segment.loss, steps=1000, seed=1, learning_rate=4e-3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from regseg.grid import Grid
+from regseg.learn.train import Draw, load_weights
+from regseg.synth import scans
+from regseg.synth.scans import NAMES
+
+SHIPPED = Path(__file__).with_name("weights") / "segment.safetensors"
+SPACING, MULTIPLE = 2.0, 16  # mm; the sides of what the network sees, in voxels, are multiples of this
+
+
+class Layers(nn.Sequential):
+    """Two convolutions, or one; after each the values of a channel are normalised, and the negative ones made small."""
+
+    def __init__(self, *channels: int, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        for before, after in zip(channels, channels[1:], strict=False):
+            padding = (kernel - stride + 1) // 2
+            self.append(nn.Conv3d(before, after, kernel, stride, padding, bias=False))
+            self.append(nn.InstanceNorm3d(after, affine=True))
+            self.append(nn.LeakyReLU(0.1, inplace=True))
+            kernel, stride = 3, 1
+
+
+class UNet(nn.Module):
+    """A U-Net (O. Ronneberger et al., MICCAI 2015) whose widest layers work on voxels of 4 mm, to save time.
+
+    The scan itself joins in again at the end, at its own 2 mm, so that thin structures keep their outline.
+
+    Parameters
+    ----------
+    channels : sequence of int
+        How many numbers describe a voxel of 4, 8, 16 and 32 mm.
+    """
+
+    def __init__(self, channels: Sequence[int] = (16, 32, 48, 48)) -> None:
+        super().__init__()
+        a, b, c, d = channels
+        self.down4, self.down8 = Layers(1, a, a, kernel=6, stride=2), Layers(a, b, b)
+        self.down16, self.down32 = Layers(b, c, c), Layers(c, d, d)
+        self.up16, self.up8, self.up4 = Layers(d + c, c), Layers(c + b, b), Layers(b + a, a)
+        self.up2 = nn.ConvTranspose3d(a, 8, 2, stride=2)
+        self.fine, self.last = nn.Conv3d(8 + 1, 8, 3, padding=1), nn.Conv3d(8, len(NAMES), 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The logits (batch, structure, z, y, x) of a batch of scans (batch, 1, z, y, x)."""
+        image = normalised(image)
+        at4 = self.down4(image)
+        at8 = self.down8(functional.max_pool3d(at4, 2))
+        at16 = self.down16(functional.max_pool3d(at8, 2))
+        at32 = self.down32(functional.max_pool3d(at16, 2))
+        at16 = self.up16(torch.cat([_doubled(at32), at16], dim=1))
+        at8 = self.up8(torch.cat([_doubled(at16), at8], dim=1))
+        at4 = self.up4(torch.cat([_doubled(at8), at4], dim=1))
+        fine = self.fine(torch.cat([self.up2(at4), image], dim=1))
+        return self.last(functional.leaky_relu(fine, 0.1))
+
+
+def _doubled(values: Tensor) -> Tensor:
+    return functional.interpolate(values, scale_factor=2, mode="nearest")
+
+
+def normalised(image: Tensor) -> Tensor:
+    """Grey values from 0 on, in which the brighter part of the scan, all that is above its mean, has the mean 1."""
+    axes = (2, 3, 4)
+    image = image - image.amin(axes, keepdim=True)
+    bright = (image > image.mean(axes, keepdim=True)).to(image.dtype)
+    level = (image * bright).sum(axes, keepdim=True) / bright.sum(axes, keepdim=True).clamp(min=1)
+    return (image / level.clamp(min=1e-6)).clamp(max=3)
+
+
+# --- learning ---------------------------------------------------------------------------------------------------------
+
+PIECE, BRAIN = (48, 64, 48), (80, 96, 80)  # voxels of 2 mm along x, y, z: a piece of a brain, and all of it
+WEIGHTS = (0.5, 2.0, 1.0, 1.5, 1.0, 1.0)  # how much a voxel of each structure counts
+
+
+def batches(heads: Sequence[scans.Head], variety: scans.Variety, *, whole: float = 0.2) -> Draw:
+    """What `train` draws batches with: scans of these heads, most of them pieces, and a share of whole brains."""
+
+    def draw(random: np.random.Generator) -> dict[str, np.ndarray]:
+        head = heads[int(random.integers(len(heads)))]
+        if random.random() < whole:
+            grid = head.grid(SPACING, BRAIN)
+        else:
+            corner = head.place.points(random.uniform(head.brain.start, head.brain.stop))
+            grid = Grid.around(corner, PIECE, (SPACING,) * 3, head.place.direction)
+        scan, truth = (sitk.GetArrayFromImage(image) for image in scans.draw(head, grid, random, variety))
+        return {"image": scan[None, None], "truth": np.moveaxis(truth, -1, 0)[None]}
+
+    return draw
+
+
+def loss(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+    """How far the network is from the truth: cross-entropy, plus one minus the mean Dice of all structures."""
+    logits, truth = network(batch["image"]).float(), batch["truth"].float() / 240
+    entropy = functional.cross_entropy(logits, truth, logits.new_tensor(WEIGHTS))
+    said, axes = logits.softmax(dim=1), (0, 2, 3, 4)
+    both, each = 2 * (said * truth).sum(axes), (said.square() + truth.square()).sum(axes)
+    return entropy + 1 - ((both + 1) / (each + 1))[1:].mean()
+
+
+# --- prediction -------------------------------------------------------------------------------------------------------
+
+
+def segment(image: sitk.Image, network: nn.Module) -> sitk.Image:
+    """Label a scan of a head.
+
+    Parameters
+    ----------
+    image : sitk.Image
+        The scan: 3-D, of any spacing, size and direction, with or without a skull.
+    network : torch.nn.Module
+        What `load` returns, or one that was trained here.
+
+    Returns
+    -------
+    sitk.Image
+        The number of each voxel's structure in `NAMES` (uint8), on the grid of the image.
+
+    Raises
+    ------
+    ValueError
+        The image is no scan that could be labelled: not 3-D, with several components, not finite, or constant.
+    """
+    _check(image)
+    seen = coarse(image)
+    device = next(network.parameters()).device
+    values = torch.from_numpy(sitk.GetArrayFromImage(seen))[None, None].to(device)
+    with torch.no_grad():
+        likely = network.eval()(values)[0].softmax(dim=0).cpu().numpy()
+    best, labels = np.zeros(0), np.zeros(0)
+    for number, structure in enumerate(likely):
+        there = sitk.GetArrayFromImage(sitk.Resample(Grid.of(seen).image(structure), image, sitk.Transform()))
+        if number == 0:
+            best, labels = there, np.zeros(there.shape, np.uint8)
+        else:
+            labels[there > best] = number
+            np.maximum(best, there, out=best)
+    return Grid.of(image).image(labels)
+
+
+def coarse(image: sitk.Image) -> sitk.Image:
+    """The scan as the network sees it: float32 in voxels of 2 mm along L, P and S, around all of the image."""
+    grid = Grid.of(image)
+    corners = grid.points([np.multiply(grid.size, ends) - 0.5 for ends in np.ndindex(2, 2, 2)])
+    first, last = corners.min(axis=0), corners.max(axis=0)
+    size = (np.ceil((last - first) / (SPACING * MULTIPLE)) * MULTIPLE).astype(int).tolist()
+    place = Grid.around((first + last) / 2, size, (SPACING,) * 3, (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    # What is finer is averaged over the new voxels, or noise and thin structures would alias.
+    variance = [max(0.0, SPACING**2 - step**2) / 12 for step in grid.spacing]
+    smooth = sitk.DiscreteGaussian(sitk.Cast(image, sitk.sitkFloat32), variance)
+    where = (place.size, sitk.Transform(), sitk.sitkLinear, place.origin, place.spacing, place.direction)
+    return sitk.Resample(smooth, *where, float(sitk.GetArrayViewFromImage(image).min()))
+
+
+def _check(image: sitk.Image) -> None:
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise ValueError(
+            f"a scan has three dimensions and one number in each voxel; this image has {image.GetDimension()} and "
+            f"{image.GetNumberOfComponentsPerPixel()}: take one volume of it"
+        )
+    values = sitk.GetArrayViewFromImage(image)
+    if not np.isfinite(values).all():
+        raise ValueError("the scan has voxels that are no number (NaN or infinite): replace them, with 0 for example")
+    if values.min() == values.max():
+        raise ValueError(f"all voxels of the scan are {values.min()}: there is nothing to label")
+
+
+def load(path: Path = SHIPPED) -> UNet:
+    """The network with the weights of a file, by default those that come with the course.
+
+    Raises
+    ------
+    ValueError
+        The file is broken, of another version, or has the weights of another network.
+    """
+    network = UNet()
+    load_weights(path, network)
+    return network.eval()
