@@ -49,13 +49,20 @@ def failed(request) -> bool:
     return "ERR_ABORTED" not in request.failure
 
 
-def listen(page, own: str) -> list[str]:
+def listen(page, own: str | tuple[str, ...]) -> list[str]:
     """What goes wrong on a page from now on: errors, failed requests, requests to elsewhere."""
     heard = []
     page.on("pageerror", lambda error: heard.append(f"error: {error}"))
     page.on("console", lambda said: heard.append(said.text) if said.type in ("error", "warning") else None)
     page.on("requestfailed", lambda request: heard.append(f"failed: {request.url}") if failed(request) else None)
-    page.on("request", lambda asked: None if asked.url.startswith((own, "data:")) else heard.append(asked.url))
+    page.on(
+        "request",
+        lambda asked: (
+            None
+            if asked.url.startswith((*([own] if isinstance(own, str) else own), "data:"))
+            else heard.append(asked.url)
+        ),
+    )
     return heard
 
 

@@ -20,7 +20,7 @@ from lessonkit import notebook
 from lessonkit.addresses import Addresses
 from lessonkit.lesson import Lesson
 from lessonkit.page import LessonError, Page
-from lessonkit.site import bundles
+from lessonkit.site import bundles, labs
 from lessonkit.site.links import INSTRUCTOR, LEARNER, Links, View
 from lessonkit.site.pages import Body, code_css, read
 from regseg.show import living
@@ -31,6 +31,7 @@ MARK = re.compile(r"<!--/?(?:instructor|challenge)-->")
 CHALLENGE = re.compile(r"<!--challenge-->(.*?)<!--/challenge-->", re.S)
 TITLE = re.compile(r'<h(\d) id="([^"]*)">(.*?)<a class="anchor"', re.S)
 LOCAL = re.compile(r'\b(id="|href="#)')
+FIGURE = re.compile(r"<figure>.*?</figure>", re.S)
 HEADING = re.compile(r"<(/?)h([2-6])\b")
 
 
@@ -56,6 +57,7 @@ def build(lesson: Lesson, out: Path) -> None:
         fresh, old = Path(beside, "new"), Path(beside, "old")
         addresses = Addresses(lesson)
         _copy_files(addresses, fresh)
+        labs.write(lesson.all_pages(), fresh / "static" / "labs")
         _Site(addresses, fresh, bundled=_copy_bundles(fresh)).write()
         _index(fresh)
         if out.exists():
@@ -81,6 +83,12 @@ def embed(html: str, prefix: str, down: int = 0) -> str:
     """HTML that can stand with others on one page: its own anchors, its headings `down` levels lower."""
     html = LOCAL.sub(rf"\g<1>{prefix}--", html)
     return HEADING.sub(lambda tag: f"<{tag[1]}h{min(int(tag[2]) + down, 6)}", html)
+
+
+def around_figure(html: str) -> tuple[str, str, str]:
+    """HTML before its first figure, that figure, and the HTML after it."""
+    found = FIGURE.search(html)
+    return (html[: found.start()], found[0], html[found.end() :]) if found else (html, "", "")
 
 
 def _challenges(html: str) -> list[dict]:
@@ -142,7 +150,7 @@ class _Site:
         self.jinja = Environment(
             loader=PackageLoader("lessonkit.site"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
-        self.jinja.filters |= {"clock": clock, "embed": embed}
+        self.jinja.filters |= {"clock": clock, "embed": embed, "around_figure": around_figure}
 
     @cached_property
     def bodies(self) -> dict[Path, Body]:
