@@ -329,7 +329,7 @@ export default async function mount(lab) {
   // ---- what is pressed
 
   field("pair").append(...pairs.map(({ title }, at) => new Option(title, at)));
-  field("pair").addEventListener("change", () => open(pairs[field("pair").value]));
+  field("pair").addEventListener("change", () => open(pairs[field("pair").value]).catch(problem => said(problem.message)));
   field("reset").addEventListener("click", reset);
   field("lot").addEventListener("click", () => {
     const lot = reach => Math.round((Math.random() * 2 - 1) * reach);
