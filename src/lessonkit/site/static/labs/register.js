@@ -51,7 +51,7 @@ const HTML = `
   </fieldset>
   <dl class="result">
     <div><dt>Error now</dt><dd data-of="now"></dd></div>
-    <div><dt>Before registration</dt><dd data-of="before">–</dd></div>
+    <div><dt>Before</dt><dd data-of="before">–</dd></div>
     <div><dt>After</dt><dd data-of="after">–</dd></div>
     <div><dt>Time</dt><dd data-of="time">–</dd></div>
   </dl>
