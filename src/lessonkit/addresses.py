@@ -17,7 +17,7 @@ EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.I)
 GITHUB = re.compile(r"https://github\.com/([^/]+)/([^/]+)$")
 VIEW_BOX = re.compile(r'viewBox="\S+ \S+ (\S+) (\S+)"')
 # The pages that the site makes itself, whose names no other page can have.
-MADE = ("404", "aio", "exercises", "images", "index", "key-points", "profiles", "search")
+MADE = ("404", "aio", "exercises", "images", "index", "key-points", "own-image", "profiles", "search")
 # Folders of which the site has a copy, within each of `FOLDERS`; fig/ lies at the top of the lesson.
 COPIED = ("fig", "files", "data")
 

@@ -188,6 +188,7 @@ class _Site:
         self.render("images.html", view, "images", "All images", episodes=episodes)
         self.render("aio.html", view, "aio", "All in one page", episodes=episodes)
         self.render("search.html", view, "search", "Search")
+        self.render("own-image.html", view, "own-image", "Look at your own image")
         if not learner:
             challenges = {body.page.name: _challenges(body.html) for body in episodes}
             self.render("exercises.html", view, "exercises", "All exercises", episodes=episodes, challenges=challenges)

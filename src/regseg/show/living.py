@@ -56,7 +56,7 @@ _SCALE_AT = 112
 def script(widget: str) -> str:
     """A widget's script: an ECMAScript module that knows our colours as COLOURS."""
     texts = [(_FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS[widget]]
-    return "\n".join([f"const COLOURS = {json.dumps(_colours())};", *texts])
+    return "\n".join([f"export const COLOURS = {json.dumps(_colours())};", *texts])
 
 
 def style(widget: str) -> str:
@@ -199,8 +199,9 @@ def view(
         "view": chosen,
         "mode": "look",
     }
+    note = "" if same else f"voxels of {spacing} mm"
     return {
-        "title": ", ".join(filter(None, (title, "" if same else f"in voxels of {spacing} mm"))),
+        "title": f"{title} ({note})" if title and note else title or note.capitalize(),
         "traits": values | traits,
     }
 

@@ -132,7 +132,9 @@ async function bringToLife(stage, address) {
     styles.add(name);
     document.head.append(make("link", { rel: "stylesheet", href: new URL(`show/${name}.css`, scriptAddress) }));
   }
-  return mount(stage, state, widget, answer.url);
+  const end = await mount(stage, state, widget, answer.url);
+  if ("bundles" in document.documentElement.dataset) await (await import("./space.js")).offer(stage, state, answer.url);
+  return end;
 }
 for (const button of all(".look")) {
   const figure = button.closest("figure"), said = make("p", { className: "said", role: "status" });
