@@ -36,7 +36,6 @@ def test_the_truth_leaves_nothing_wrong_and_its_numbers_stand_in_the_page(pair, 
 def test_an_error_of_one_millimetre_is_one_millimetre(pair, truth):
     wrong = sitk.TranslationTransform(3, (SHIFT[0] + 1, *SHIFT[1:]))
     judged = report.registration(*pair, wrong, points=landmarks(truth))
-    assert "Error at landmarks 1.00 mm" in words(judged)
     assert f"{LENGTH:.2f} mm before, 1.00 mm after, on average of 10" in said(judged.verdict.sounds)
 
 
@@ -56,7 +55,6 @@ def test_folding_is_named_with_its_share(pair):
     share = 100 * evaluate.folding(folding_field(), foreground)
     assert share > 1
     assert f"folds space onto itself in {share:.2f} % of the foreground" in said(judged.verdict.doubts)
-    assert "black with a yellow line" in judged.html
 
 
 def test_a_fold_outside_the_foreground_is_said_to_be_there(pair):

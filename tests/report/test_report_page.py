@@ -1,11 +1,16 @@
 """The page in a real browser: accessible, quiet, by keyboard, on a phone, on paper and without a script."""
 
+import re
+
 import pytest
+import SimpleITK as sitk
 from axe_playwright_python.sync_playwright import Axe
-from known import labels, landmarks, through
+from known import SHIFT, labels, landmarks, through
 from playwright.sync_api import expect
 
 from regseg import report
+
+SHIFTED = sitk.TranslationTransform(3, SHIFT)
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +89,27 @@ def test_one_way_to_look_at_a_time_chosen_by_keys(opened):
     page = opened()
     page.get_by_role("radio", name="Curtain").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".view:visible")).to_have_count(1)
-    expect(page.locator(".view:visible")).to_have_attribute("data-view", "checkerboard")
+    expect(page.locator(".way:visible")).to_have_count(1)
+    expect(page.locator(".way:visible")).to_have_attribute("data-way", "checkerboard")
+
+
+def test_the_viewer_shows_the_voxels_and_goes_by_keys(opened, pair):
+    page = opened(viewport={"width": 1280, "height": 900})
+    view = page.locator(".viewer .regseg-explore:visible")
+    expect(view).to_have_count(1)
+    view.locator("canvas").first.focus()
+    page.keyboard.press("PageUp")
+    page.keyboard.press("ArrowLeft")
+    readout = view.locator(".readout")
+    expect(readout).to_contain_text("voxel (19, 26, 20)")
+    for image, word in zip(pair, ("value", "overlay"), strict=True):
+        shown = float(re.search(rf"{word} ([\d.]+)", readout.inner_text())[1])
+        moved = through(image, SHIFTED) if word == "overlay" else image
+        assert shown == pytest.approx(moved[19, 26, 20], abs=10)  # the viewer rounds to 64 greys or more
+    page.get_by_role("radio", name="before registration").check()
+    expect(readout).to_contain_text("voxel (19, 26, 20)")
+    shown = float(re.search(r"overlay ([\d.]+)", readout.inner_text())[1])
+    assert shown == pytest.approx(pair[1][19, 26, 20], abs=10)
 
 
 @pytest.mark.parametrize("how", ["without a script", "on paper"])

@@ -74,12 +74,9 @@ class Scan:
 
     @classmethod
     def _known(cls, name: str, image: sitk.Image, whole: Grid, taken: str) -> Scan:
-        factors = [1] * image.GetDimension()
-        while image.GetNumberOfPixels() / prod(factors) > LARGEST:
-            factors[int(np.argmin(np.multiply(image.GetSpacing(), factors)))] += 1
-        if max(factors) > 1:
-            image = sitk.BinShrink(image, factors)
-            spacing = " × ".join(f"{mm:.3g}" for mm in image.GetSpacing())
+        smaller = shrunk(image, LARGEST)
+        if smaller is not image:
+            image, spacing = smaller, " × ".join(f"{mm:.3g}" for mm in smaller.GetSpacing())
             taken = "; ".join(filter(None, (taken, f"means over boxes of {spacing} mm")))
         values = sitk.GetArrayViewFromImage(image)
         unknown = ~np.isfinite(values)
@@ -100,6 +97,14 @@ class Scan:
         """Whether its header says what it would say, too, if it had been lost."""
         grid = self.whole
         return not any(grid.origin) and set(grid.spacing) == {1.0} and np.array_equal(grid.axes, np.eye(grid.dimension))
+
+
+def shrunk(image: sitk.Image, most: int) -> sitk.Image:
+    """The image in so many voxels at most: means over boxes, as nearly cubes as can be."""
+    factors = [1] * image.GetDimension()
+    while image.GetNumberOfPixels() / prod(factors) > most:
+        factors[int(np.argmin(np.multiply(image.GetSpacing(), factors)))] += 1
+    return image if max(factors) == 1 else sitk.BinShrink(image, factors)
 
 
 def read_labels(source: ImageSource, scan: Scan, what: str) -> sitk.Image:

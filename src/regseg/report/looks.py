@@ -9,6 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg.report.deformation import Deformation
+from regseg.report.inputs import shrunk
 from regseg.report.pictures import (
     FIXED_COLOUR,
     MOVING_COLOUR,
@@ -19,8 +20,11 @@ from regseg.report.pictures import (
     VolumeMap,
     still,
 )
+from regseg.report.viewer import Viewer
 from regseg.show.appearance import default_window
 from regseg.show.picture import Pair, Picture
+
+_VIEWED = 1_200_000  # voxels of an image in the viewer: a head in 2 mm
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,27 @@ class Looks:
             ),
         ]
 
+    def together(self, seen: Sequence[sitk.Image], labels: sitk.Image | None) -> Viewer:
+        """Both images in the viewer, with the labels of the fixed one."""
+        small, words = self._small(), "Both images, laid on each other in four ways."
+        fixed = small.picture
+        if labels is not None:
+            fixed = small.labelled(labels)
+            words += " The faint labels are those of the fixed image."
+        moving = [small._of(shrunk(each, _VIEWED), self.windows[1]) for each in seen[::-1]]
+        pairs = [Pair(fixed, each, "checkerboard", None) for each in moving]
+        return Viewer.of(words, dict(zip(("after registration", "before registration"), pairs, strict=True)), 0.1)
+
+    def alone(self, labels: sitk.Image, reference: sitk.Image | None) -> Viewer:
+        """The image with its labels in the viewer, and with those of a reference."""
+        maps = {"labels": labels} | ({} if reference is None else {"reference": reference})
+        small = self._small()
+        return Viewer.of("The image with its labels.", {name: small.labelled(each) for name, each in maps.items()}, 0.3)
+
+    def _small(self) -> Looks:
+        """The same, of an image in fewer voxels."""
+        return Looks(shrunk(self.fixed, _VIEWED), self.windows, self.levels, self.at)
+
     def volumes(self, deformation: Deformation) -> list[tuple[str, Still]]:
         """The determinant, in the planes where most folds, else at the common position."""
         folded = sitk.GetArrayViewFromImage(deformation.determinant) <= 0
@@ -151,15 +176,14 @@ class Looks:
             )
         return here._planes("outlines of the labels", *drawn, ("before registration", "after registration"))
 
-    def segmentations(self, labels: sitk.Image, reference: sitk.Image | None) -> list[View]:
+    def labelled(self, labels: sitk.Image) -> Picture:
+        """The image with labels, brought onto its voxels."""
+        picture = self._of(self.fixed, self.windows[0])
+        picture.labels = sitk.Resample(labels, self.fixed, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
+        return picture
+
+    def segmentations(self, ours: Picture, theirs: Picture | None) -> list[View]:
         """The image and its labels; and the labels beside those of a reference."""
-        maps = [
-            sitk.Resample(each, self.fixed, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
-            for each in (labels, reference)
-            if each is not None
-        ]
-        filled = self._of(self.fixed, self.windows[0])
-        filled.labels = maps[0]
         sides = ("the image alone", "with its labels")
         views = [
             View(
@@ -169,33 +193,33 @@ class Looks:
                 "edge that you see without it.",
                 "image",
                 "labels",
-                self._planes("the image and its labels", self.picture, filled, sides),
+                self._planes("the image and its labels", self.picture, ours, sides),
             )
         ]
-        if reference is not None:
-            other = self._of(self.fixed, self.windows[0])
-            other.labels = maps[1]
-            ours, theirs = (maps[0], MOVING_COLOUR, "solid"), (maps[1], FIXED_COLOUR, "solid")
-            both = LabelOutlines(self.picture, [theirs, ours])
-            views += [
-                View(
-                    "reference",
-                    "Reference",
-                    "Left of the handle is the reference, right of it the labels that are judged.",
-                    "reference",
-                    "labels",
-                    self._planes("labels", other, filled, ("the reference", "the labels that are judged")),
+        if theirs is None:
+            return views
+        outlines = [(theirs.labels, FIXED_COLOUR, "solid"), (ours.labels, MOVING_COLOUR, "solid")]
+        return [
+            *views,
+            View(
+                "reference",
+                "Reference",
+                "Left of the handle is the reference, right of it the labels that are judged.",
+                "reference",
+                "labels",
+                self._planes("labels", theirs, ours, ("the reference", "the labels that are judged")),
+            ),
+            View(
+                "differences",
+                "Outlines",
+                "Right of the handle the outlines of the reference are orange, and those of the labels blue.",
+                "image",
+                "outlines",
+                self._planes(
+                    "outlines of reference and labels", self.picture, LabelOutlines(self.picture, outlines), sides
                 ),
-                View(
-                    "differences",
-                    "Outlines",
-                    "Right of the handle the outlines of the reference are orange, and those of the labels blue.",
-                    "image",
-                    "outlines",
-                    self._planes("outlines of reference and labels", self.picture, both, sides),
-                ),
-            ]
-        return views
+            ),
+        ]
 
 
 def middle(mask: sitk.Image) -> tuple[float, ...]:

@@ -113,6 +113,7 @@ def _page(found: Evidence, command: str | None, verdict: Verdict) -> str:
         found=found,
         alike=alike,
         views=looks.registrations(seen, _matched(fixed, seen, found.foreground) if alike else seen),
+        viewer=looks.together(seen, found.maps[0] if found.maps else None),
         volumes=looks.volumes(found.deformation) if found.deformation else [],
         outlines=looks.outlines(found.maps, found.way) if found.overlaps else [],
         histograms=[

@@ -103,12 +103,14 @@ def _page(
     on_image = sitk.Resample(drawn, scan.image, sitk.Transform(), sitk.sitkNearestNeighbor, 0) != 0
     at = middle(on_image) if sitk.GetArrayViewFromImage(on_image).any() else scan.grid.middle
     looks = Looks.of(scan.image, scan.image, (), at)
+    ours, theirs = looks.labelled(labels), None if reference is None else looks.labelled(reference)
     return document.render(
         verdict,
         "segmentation.html",
         dimension=scan.grid.dimension,
         structures=structures,
-        views=looks.segmentations(labels, reference),
+        views=looks.segmentations(ours, theirs),
+        viewer=looks.alone(labels, reference),
         compared=reference is not None,
         limits={"apart": APART, "surfaces": SURFACES},
         scans={"segmented": scan},

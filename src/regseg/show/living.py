@@ -134,7 +134,7 @@ class _Views(list):
         # Many pictures of one plane stand side by side, few show all their planes.
         many = len(self) > 2
         images = [layers(_as_picture(picture)).keys() - {"labels"} for _, picture, _ in self]
-        share = _TOGETHER // sum(map(len, images))
+        share = min(_LARGEST, _TOGETHER // sum(map(len, images)))
         views = [view(picture, title, plane if many else None, largest=share) for title, picture, plane in self]
         return bundle("explore", views, ["position"])
 
@@ -172,7 +172,7 @@ def view(
     plane : Plane, optional
         The only plane to show; by default all.
     largest : int
-        Bytes of a volume's file; more than 300 KB are never taken.
+        Bytes of a volume's file; by default 300 KB.
     **traits
         Others of the canvas.
     """
@@ -183,7 +183,7 @@ def view(
     elif picture.overlay is not None:
         over_window = appearance.default_window(picture.overlay)
     windows = {"image": picture.window, "overlay": over_window, "labels": None}
-    coarse, contents = _coarse(picture, windows, min(largest, _LARGEST))
+    coarse, contents = _coarse(picture, windows, largest)
     planes = [each for each in coarse.planes if plane is None or each.name == plane.name]
     same = coarse.image.GetSize() == picture.image.GetSize()
     spacing = " × ".join(f"{mm:.3g}" for mm in coarse.image.GetSpacing())

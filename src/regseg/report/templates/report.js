@@ -13,10 +13,23 @@ for (const wipe of document.querySelectorAll(".wipe")) {
   wipe.append(handle);
 }
 
-const views = document.querySelectorAll(".view"), choices = document.querySelectorAll("[name='view']");
-const choose = () => {
-  const chosen = document.querySelector("[name='view']:checked")?.value;
-  for (const view of views) view.classList.toggle("unchosen", view.dataset.view !== chosen);  // paper shows all
-};
-for (const choice of choices) choice.addEventListener("change", choose);
-choose();
+// Buttons of a name show one of the elements that have this name in their data, and hide the others; paper shows all.
+function choose(name, elements) {
+  const show = () => {
+    const chosen = document.querySelector(`[name='${name}']:checked`)?.value;
+    elements.forEach((each, n) => each.classList.toggle("unchosen", chosen !== (each.dataset[name] ?? `${n}`)));
+  };
+  document.querySelectorAll(`[name='${name}']`).forEach(choice => choice.addEventListener("change", show));
+  show();
+}
+choose("way", document.querySelectorAll(".way"));
+
+// The viewer is the lesson's own: its scripts lie in the page as addresses, and its images too.
+async function look(stage) {
+  const { state, scripts } = JSON.parse(document.getElementById("viewer-state").textContent);
+  const [{ mount }, { default: widget }] = await Promise.all(scripts.map(script => import(script)));
+  await mount(stage, state, widget);
+  choose("when", stage.querySelectorAll(".regseg-views > .view, :scope > .view"));
+}
+const stage = document.querySelector(".viewer .stage");
+if (stage) look(stage).catch(error => stage.append(`The viewer does not run in this browser: ${error.message}`));
