@@ -20,6 +20,7 @@ import answers_images
 import answers_registration
 import answers_segmentation
 import answers_transforms
+import answers_visualization
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -35,6 +36,7 @@ ANSWERS = (
     answers_deformable_registration,
     answers_segmentation,
     answers_evaluation,
+    answers_visualization,
     answers_distributed_registration,
 )
 RIGHT = {name: answers for module in ANSWERS for name, answers in module.RIGHT.items()}

@@ -17,6 +17,7 @@ MODULES = {
     "05": "deformable_registration",
     "06": "segmentation",
     "07": "evaluation",
+    "08": "visualization",
     "10": "distributed_registration",
 }
 

@@ -7,6 +7,7 @@ from regseg.show._explore import explore
 from regseg.show._pick import pick
 from regseg.show._predict import predict
 from regseg.show._seed import seed
+from regseg.show._surface import surface
 from regseg.show._watch import History, watch
 from regseg.show.figures import compare, slice, slices
 
@@ -23,5 +24,6 @@ __all__ = [
     "seed",
     "slice",
     "slices",
+    "surface",
     "watch",
 ]
