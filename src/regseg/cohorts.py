@@ -171,8 +171,8 @@ def studies(people: Sequence[Person], contrast: str, folder: str | Path) -> list
 
 def _read_name(name: str) -> tuple[str, str] | None:
     """Whose file it is, and what it shows, of "folder/name without ending"."""
-    for pattern, whats in _NAMES:
+    for pattern, meaning in _NAMES:
         plain = name if "/" in pattern.pattern else name.rpartition("/")[2]
         if match := pattern.fullmatch(plain):
-            return match["person"], whats[match.groupdict().get("what")]
+            return match["person"], meaning[match.groupdict().get("what")]
     return None
