@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: course test site notebooks run check check-run lint bench lock clean
+.PHONY: course test site notebooks run check check-run lint bench lock label-server clean
 
 course: .venv/course
 	$(BIN)/python -m lessonkit course
@@ -35,8 +35,23 @@ lock: .venv/test
 	$(BIN)/python -m uv pip compile pyproject.toml --extra course --universal --python-version 3.11 --generate-hashes \
 		--custom-compile-command "make lock" --quiet --output-file requirements-course.lock
 
+# MONAI Label, for this computer only, in an environment of its own: make label-server STUDIES=folder PORT=8000
+LABEL_ENV ?= .venv-label
+LABEL_PYTHON ?= python3.11
+PORT ?= 8000
+label-server: $(LABEL_ENV)/ready
+	$(subst .venv,$(LABEL_ENV),$(BIN))/python src/labelserver/serve.py $(or $(STUDIES),studies) --port $(PORT)
+
+$(LABEL_ENV)/ready: src/labelserver/pyproject.toml
+	@$(LABEL_PYTHON) -c "import sys; sys.exit(sys.version_info[:2] not in ((3, 11),))" || { echo \
+		"MONAI Label runs on Python 3.10 and 3.11, this course from 3.11.4 on: make label-server LABEL_PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing MONAI Label into $(LABEL_ENV); the first time this takes a few minutes, and 4 GB."
+	$(LABEL_PYTHON) -m venv $(LABEL_ENV)
+	$(subst .venv,$(LABEL_ENV),$(BIN))/python -m pip install --quiet ./src/labelserver
+	@echo installed > $@
+
 clean:
-	rm -rf build .venv
+	rm -rf build .venv .venv-label
 
 # Installed again only when a version changes. pip refuses a file whose hash is not in the lock.
 .venv/course: pyproject.toml requirements-course.lock

@@ -120,7 +120,7 @@ class LabelServer:
             sitk.WriteImage(labels, file, useCompression=True)
             form = {"label": (file.name, file.read_bytes()), "params": (None, "{}")}
         self._ask("PUT", "/datastore/label", name, params={"image": name, "tag": "final"}, files=form)
-        if not np.array_equal(sitk.GetArrayViewFromImage(self.annotation(name)), sitk.GetArrayViewFromImage(labels)):
+        if not np.array_equal(sitk.GetArrayFromImage(self.annotation(name)), sitk.GetArrayViewFromImage(labels)):
             raise LabelServerError(f"what the server has of {name} is not what was sent: submit it once more")
 
     def train(self, steps: int = 60, seed: int = 1, progress: bool = True) -> dict[str, float]:

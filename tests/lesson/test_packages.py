@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 LOCK = "requirements-course.lock"
-OURS = {"regseg", "lessonkit"}
+OURS = {"regseg", "lessonkit"}  # `labelserver` has a pyproject.toml of its own
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def imports(path: Path, known: dict[str, Path]) -> set[str]:
 
 def room(module: str) -> str:
     package, *rest = module.split(".")
-    return package if package == "lessonkit" or not rest else rest[0]
+    return rest[0] if package == "regseg" and rest else package
 
 
 @pytest.fixture(scope="module")
