@@ -117,14 +117,14 @@ def test_the_controls_change_what_is_drawn(page, address):
 def test_the_picture_comes_back_and_paper_never_lost_it(page, address):
     look(page, address)
     figure = page.locator("figure.live")
-    picture, stage = figure.locator("> img"), figure.locator(".stage")
+    picture, stage = figure.locator("> a > img"), figure.locator(".stage")
     expect(picture).to_be_hidden()
     page.emulate_media(media="print")
     assert picture.is_visible() and stage.is_hidden() and figure.locator(".look").is_hidden()
     page.emulate_media(media="screen")
     page.get_by_role("button", name="Back to the picture").press("Enter")
     expect(page.locator(".stage, figure.live")).to_have_count(0)
-    expect(page.locator("figure > img").first).to_be_visible()
+    expect(page.locator("figure > a > img").first).to_be_visible()
     expect(page.get_by_role("button", name="Look around").first).to_be_focused()
 
 
@@ -146,20 +146,21 @@ def test_without_a_script_or_a_server_the_picture_stays(browser, built, page, ad
     with browser.new_context(java_script_enabled=False) as context:
         plain = context.new_page()
         plain.goto(address + PAGE)
-        assert plain.locator("figure > img").first.is_visible()
+        assert plain.locator("figure > a > img").first.is_visible()
         assert plain.get_by_role("button", name="Look around").count() == 0
     heard = listen(page, built.as_uri())
     page.goto((built / PAGE).as_uri())
     page.get_by_role("button", name="Look around").first.click()
     expect(page.locator("figure [role=status]").first).to_contain_text("start the lesson's server")
-    assert page.locator("figure > img").first.is_visible() and heard == []
+    assert page.locator("figure > a > img").first.is_visible() and heard == []
 
 
 def test_the_first_view_is_small_and_nothing_in_it_moves(page, built, address):
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url.removeprefix(address)))
     page.goto(address + PAGE, wait_until="networkidle")
-    shift = """new Promise(done => new PerformanceObserver(list => done(list.getEntries())).observe(
+    shift = """new Promise(done => new PerformanceObserver(list => done(list.getEntries().map(
+        entry => [entry.value, ...entry.sources.map(source => source.node?.outerHTML?.slice(0, 90))]))).observe(
         {type: "layout-shift", buffered: true}) || setTimeout(() => done([]), 300))"""
     assert page.evaluate(shift) == []
     assert not [name for name in asked if "static/show" in name or name.endswith((".json", ".gz"))]

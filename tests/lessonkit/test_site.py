@@ -8,7 +8,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 import pytest
+from PIL import Image
 from site_lesson import write_lesson
 
 from lessonkit import site
@@ -124,7 +126,7 @@ def test_the_courses_own_site_is_whole(course, root):
 
 def test_both_views_hold_the_pages_of_the_workbench(built):
     both = {"index", "01-images", "02-transforms", "setup", "reference", "LICENSE"}
-    both |= {"key-points", "profiles", "images", "aio", "search"}
+    both |= {"key-points", "profiles", "images", "aio", "search", "own-image"}
     assert {path.stem for path in built.glob("*.html")} == both | {"404"}
     assert {path.stem for path in built.glob("instructor/*.html")} == both | {"exercises", "instructor-notes"}
 
@@ -172,12 +174,12 @@ def test_boxes_say_their_kind_in_words(built):
 
 def test_images_become_figures_with_their_size(built):
     (square, diagram) = Reader(built / "01-images.html").images
-    assert (square["src"], square["width"], square["height"]) == ("fig/01-square.png", "320", "200")
+    assert (square["src"], square["width"], square["height"]) == ("fig/01-square.png.webp", "320", "200")
     assert (square["alt"], square["loading"]) == ("a grey square on black", "lazy")
     assert (diagram["width"], diagram["height"]) == ("40", "30")
     assert "<figcaption>A <em>synthetic</em> square.</figcaption>" in text(built, "01-images.html")
     for name in ("instructor/01-images.html", "instructor/setup.html", "instructor/images.html"):
-        assert Reader(built / name).images[0]["src"] == "../fig/01-square.png"
+        assert Reader(built / name).images[0]["src"] == "../fig/01-square.png.webp"
     assert "a grey square on black</span>" in text(built, "images.html")
 
 
@@ -330,3 +332,12 @@ def test_every_colour_of_code_can_be_read(built):
             if ink != "currentColor":
                 light, dark = sorted((luminance(ink), luminance(paper)), reverse=True)
                 assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, paper)
+
+
+def test_a_picture_is_sent_in_a_smaller_file_that_is_the_same_and_leads_to_the_whole(built):
+    small, whole = (
+        Image.open(built / "fig" / name).convert("RGBA") for name in ("01-square.png.webp", "01-square.png")
+    )
+    assert np.array_equal(small, whole)
+    page = text(built, "01-images.html")
+    assert re.search(r'<a class="enlarge" href="fig/01-square.png"><img src="fig/01-square.png.webp"', page)

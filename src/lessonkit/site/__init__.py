@@ -20,7 +20,7 @@ from lessonkit import notebook
 from lessonkit.addresses import Addresses
 from lessonkit.lesson import Lesson
 from lessonkit.page import LessonError, Page
-from lessonkit.site import bundles, labs
+from lessonkit.site import bundles, labs, pictures
 from lessonkit.site.links import INSTRUCTOR, LEARNER, Links, View
 from lessonkit.site.pages import Body, code_css, read
 from regseg.show import living
@@ -112,6 +112,7 @@ def _copy_files(addresses: Addresses, out: Path) -> None:
     for name, path in addresses.assets.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, out / name)
+    pictures.write(out / name for name in addresses.assets)
     # Made afresh: what lies in notebooks/ may hold a learner's own work.
     (out / "notebooks").mkdir()
     for page in addresses.lesson.episodes:

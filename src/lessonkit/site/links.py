@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape, unescape
 from urllib.parse import quote
 
 from lessonkit.addresses import Addresses, Place
 from lessonkit.page import Page
+from lessonkit.site import pictures
 
 TAG = re.compile(r"<(?:a|img|iframe|video|audio|source)\b[^>]*>")
+LOOK = re.compile(r'<look src="([^"]*)">')  # page.lua's
 TARGET = re.compile(r"""\b(href|src)=(["'])(.*?)\2""")
 
 
@@ -72,19 +74,17 @@ class Links:
             name, quotes, href = found[1], found[2], unescape(found[3])
             place = self.addresses.where(page, href)
             size = self.addresses.size(place.name) if name == "src" and place.kind == "asset" else None
+            if name == "src" and place.kind == "asset":
+                place = replace(place, name=pictures.sent(place.name))
             sides = ' width="{}" height="{}"'.format(*size) if size else ""  # the page does not jump while it loads
             return f"{name}={quotes}{escape(self._address(place, href, page, view))}{quotes}{sides}"
 
-        def element(tag: re.Match) -> str:
-            return TARGET.sub(attribute, tag[0]) + self._look(tag[0], page, view)
+        html = TAG.sub(lambda tag: TARGET.sub(attribute, tag[0]), html)
+        return LOOK.sub(lambda found: self._look(self.addresses.where(page, unescape(found[1])), view), html)
 
-        return TAG.sub(element, html)
-
-    def _look(self, tag: str, page: Page, view: View) -> str:
-        """The button below a picture that makes it live, where the figure has a state."""
-        target = TARGET.search(tag)
-        place = self.addresses.where(page, unescape(target[3])) if tag.startswith("<img") and target else None
-        state = self.addresses.state(place.name) if place and place.kind == "asset" else None
+    def _look(self, place: Place, view: View) -> str:
+        """The button below a picture that makes it live; nothing where the figure has no state."""
+        state = self.addresses.state(place.name) if place.kind == "asset" else None
         if state is None:
             return ""
         address = escape(view.up + quote(state))

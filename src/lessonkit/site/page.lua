@@ -27,7 +27,8 @@ local function write(blocks) return pandoc.write(pandoc.Pandoc(blocks), "html", 
 local function figure(image)
   local caption = #image.caption > 0 and write({pandoc.Plain(image.caption)}) or ""
   local src, alt = escape(image.src), escape(image.attributes.alt or plain(image.caption))
-  local picture = ('<img src="%s" alt="%s" loading="lazy">'):format(src, alt)
+  -- The whole picture is a step away; and Python puts a button below it where it can be looked around in.
+  local picture = ('<a class="enlarge" href="%s"><img src="%s" alt="%s" loading="lazy"></a><look src="%s">'):format(src, src, alt, src)
   table.insert(page.figures, {image = picture, alt = plain(image.attributes.alt or image.caption), caption = caption, instructor = instructor})
   return raw("<figure>" .. picture .. (caption ~= "" and "<figcaption>" .. caption .. "</figcaption>" or "") .. "</figure>")
 end

@@ -16,7 +16,6 @@ themeButton.addEventListener("click", () => {
   showTheme();
 });
 night.addEventListener("change", showTheme);
-themeButton.hidden = false;
 showTheme();
 
 // The menu of the phone closes when a place on this page is chosen.
@@ -119,10 +118,19 @@ for (const prediction of document.documentElement.dataset.view === "learner" ? a
   show(recall(key));
 }
 
+// A browser lets a page from the disk load neither modules nor images to compute with.
+const NEEDS_SERVER = "For this, start the lesson's server with “make course”, or use the published site.";
+
+// A reader's own image.
+if (document.querySelector(".own") && "bundles" in document.documentElement.dataset) {
+  if (location.protocol === "file:") document.getElementById("own-said").textContent = NEEDS_SERVER;
+  else import("./own-image.js");
+}
+
 // Living figures: the picture gives its place to the notebook's own widget, which asks for scripts and images only then.
 const styles = new Set();
 async function bringToLife(stage, address) {
-  if (location.protocol === "file:") throw new Error("To look around, start the lesson's server with “make course”, or use the published site.");
+  if (location.protocol === "file:") throw new Error(NEEDS_SERVER);
   const answer = await fetch(address);
   if (!answer.ok) throw new Error("This cannot be loaded now.");
   const state = await answer.json();
@@ -183,7 +191,6 @@ const reveal = () => {
 addEventListener("hashchange", reveal);
 reveal();
 for (const button of all("button.expand")) {
-  button.hidden = false;
   button.addEventListener("click", () => {
     const open = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", open);
