@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import SimpleITK as sitk
 
+import regseg
 from lessonkit.page import LessonError, Page
 from regseg import data
 from regseg.grid import Grid
 from regseg.synth import looks, pairs, warps
 
+NETWORKS = Path(regseg.__file__).parent / "learn" / "weights"
 SLICE = 82  # of the template: it passes the ventricles
 
 
@@ -74,10 +77,24 @@ def _register(folder: Path) -> None:
     (folder / "pairs.json").write_text(json.dumps(known), encoding="utf-8")
 
 
+def _segment(folder: Path) -> None:
+    """A scan, and the network of the course where it is there as an ONNX file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sitk.WriteImage(data.load("brain_t1_2mm"), folder / "scan.nii.gz")
+    given = {
+        "scan": "scan.nii.gz",
+        "about": "The lesson's scan: the template of a brain, T1-weighted MR.",
+        "network": None,
+    }
+    for network in NETWORKS.glob("*.onnx"):
+        given["network"] = shutil.copyfile(network, folder / network.name).name
+    (folder / "segment.json").write_text(json.dumps(given), encoding="utf-8")
+
+
 def _bytes(image: sitk.Image) -> sitk.Image:
     """The image in 256 grey levels: a smaller file."""
     top = float(sitk.GetArrayViewFromImage(image).max())
     return sitk.Cast(sitk.IntensityWindowing(image, 0.0, top), sitk.sitkUInt8)
 
 
-LABS: dict[str, Callable[[Path], None]] = {"register": _register}
+LABS: dict[str, Callable[[Path], None]] = {"register": _register, "segment": _segment}

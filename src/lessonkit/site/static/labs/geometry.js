@@ -87,18 +87,18 @@ export function fromElastix(map) {
   }
 }
 
-// What an image shows at points, by linear interpolation between voxels; 0 outside.
-export function sampler({ size, spacing, origin, direction, values }) {
+// What an image shows at points, by linear interpolation between voxels; beyond the outermost voxels a value of its own.
+export function sampler({ size, spacing, origin, direction, values }, beyond = 0) {
   const n = size.length, strides = size.map((_, axis) => size.slice(0, axis).reduce((all, each) => all * each, 1));
   const first = new Array(n), part = new Array(n);
   return point => {
     for (let axis = 0; axis < n; axis++) {
       let sum = 0;
       for (let p = 0; p < n; p++) sum += direction[p * n + axis] * (point[p] - origin[p]);
-      const at = sum / spacing[axis];
-      if (!(at >= 0 && at <= size[axis] - 1)) return 0;
-      first[axis] = Math.min(Math.floor(at), Math.max(size[axis] - 2, 0));
-      part[axis] = at - first[axis];
+      const at = sum / spacing[axis], last = size[axis] - 1;
+      if (!(at >= -0.5 && at < last + 0.5)) return beyond;
+      first[axis] = Math.min(Math.max(Math.floor(at), 0), Math.max(last - 1, 0));
+      part[axis] = Math.min(Math.max(at, 0), last) - first[axis];
     }
     let value = 0;
     for (let corner = 0; corner < 1 << n; corner++) {
@@ -114,6 +114,7 @@ export function sampler({ size, spacing, origin, direction, values }) {
   };
 }
 
+const ENDS = [["R", "L"], ["A", "P"], ["I", "S"]];
 // The planes in which the lesson shows a head: the patient's right at the left, the nose at the left or at the top.
 const SIDES = { axial: [0, 1, 1, 1, 2], coronal: [0, 2, 1, -1, 1], sagittal: [1, 2, 1, -1, 0] };
 
@@ -127,6 +128,7 @@ export function planes(image, pixel = Math.min(...image.spacing)) {
   const centre = middle(image);
   return Object.entries(SIDES).slice(0, n === 2 ? 1 : 3).map(([name, [right, down, toRight, toDown, normal]]) => ({
     name, right, down, toRight, toDown, normal, pixel,
+    edges: [[right, toRight], [down, toDown]].flatMap(([axis, sign]) => sign > 0 ? ENDS[axis] : ENDS[axis].toReversed()),
     width: Math.round((high[right] - low[right]) / pixel) + 1,
     height: Math.round((high[down] - low[down]) / pixel) + 1,
     point(x, y) {
@@ -137,10 +139,3 @@ export function planes(image, pixel = Math.min(...image.spacing)) {
     },
   }));
 }
-
-// What lies at the left, right, top and bottom of a plane.
-export const letters = ({ right, down, toRight, toDown }) => {
-  const ends = axis => [["R", "L"], ["A", "P"], ["F", "H"]][axis];
-  const along = (axis, sign) => sign > 0 ? ends(axis) : ends(axis).reverse();
-  return [...along(right, toRight), ...along(down, toDown)];
-};

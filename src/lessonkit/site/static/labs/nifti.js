@@ -47,6 +47,8 @@ export async function readNifti(bytes) {
   const lps = [-1, -1, 1];
   const direction = [];
   for (let r = 0; r < n; r++) for (let c = 0; c < n; c++) direction.push(lps[r] * rows[r][c] / spacing[c] + 0);
+  const skew = [[0, 1], [0, 2], [1, 2]].slice(0, n === 3 ? 3 : 1).some(([a, b]) => Math.abs(rows.reduce((sum, row) => sum + row[a] * row[b], 0)) > 1e-3 * spacing[a] * spacing[b]);
+  if (skew) throw new Error("The axes of this image are not at right angles, and this page cannot straighten them.");
   return { size, spacing: spacing.slice(0, n), origin: lps.slice(0, n).map((sign, r) => sign * rows[r][3] + 0), direction, values };
 }
 
@@ -68,11 +70,11 @@ function affineOf({ two, real, width, short, view, little, steps }) {
     ];
     return turn.map((line, r) => [line[0] * steps[1], line[1] * steps[2], line[2] * steps[3] * flip, [x, y, z][r]]);
   }
-  return [0, 1, 2].map(r => [0, 1, 2].map(c => r === c ? steps[c + 1] : 0).concat(0));
+  return [-1, -1, 1].map((sign, r) => [0, 1, 2].map(c => r === c ? sign * steps[c + 1] : 0).concat(0));
 }
 
-// A packed NIfTI-1 file of a 3-D image of whole numbers from 0 to 255.
-export async function writeNifti({ size, spacing, origin, direction, values }) {
+// A packed NIfTI-1 file of a 3-D image of whole numbers from 0 to 255, which stand for slope * number + intercept.
+export async function writeNifti({ size, spacing, origin, direction, values, slope = 1, intercept = 0 }) {
   const bytes = new Uint8Array(352 + values.length), view = new DataView(bytes.buffer);
   view.setInt32(0, 348, true);
   [3, ...size, 1, 1, 1, 1].forEach((count, at) => view.setInt16(40 + 2 * at, count, true));
@@ -80,7 +82,8 @@ export async function writeNifti({ size, spacing, origin, direction, values }) {
   view.setInt16(72, 8, true);
   [1, ...spacing, 0, 0, 0, 0].forEach((step, at) => view.setFloat32(76 + 4 * at, step, true));
   view.setFloat32(108, 352, true);
-  view.setFloat32(112, 1, true);
+  view.setFloat32(112, slope, true);
+  view.setFloat32(116, intercept, true);
   view.setUint8(123, 2);  // mm
   view.setInt16(254, 1, true);
   const lps = [-1, -1, 1];

@@ -1,5 +1,6 @@
 // A lab: spoil the alignment of a pair, then let elastix find it again, and see by how many mm it is wrong.
-import { affine, compose, distance, fromElastix, identity, letters, middle, planes, product, sampler, turn, turns } from "./geometry.js";
+import { affine, compose, distance, fromElastix, identity, middle, planes, product, sampler, turn, turns } from "./geometry.js";
+import { address, fetched } from "./files.js";
 import { readNifti } from "./nifti.js";
 
 const AXES = [["x", "to the left"], ["y", "to the back"], ["z", "to the head"]];  // LPS
@@ -14,21 +15,15 @@ const RESOLUTIONS = 3, ITERATIONS = 100, TILE_MM = 24, REACH_MM = 40, REACH_DEGR
 // elastix's own map of a B-spline also has a penalty on bending, with which it takes twice as long.
 const PLAIN = { Transform: ["RecursiveBSplineTransform"], Registration: ["MultiResolutionRegistration"] };
 
-const address = name => new URL(name, import.meta.url);
-const fetched = async (name, kind) => {
-  const answer = await fetch(address(name));
-  if (!answer.ok) throw new Error(`${name} is missing on this server.`);
-  return answer[kind]();
-};
 const image = async name => readNifti(new Uint8Array(await fetched(name, "arrayBuffer")));
 const mm = value => `${value.toFixed(value < 10 ? 2 : 1)} mm`;
 
 const HTML = `
   <div class="row"><label>Pair <select name="pair"></select></label></div>
   <p class="about"></p>
-  <div class="planes"></div>
+  <div class="pictures"></div>
   <p class="help">Drag a picture to move the moving image, and with Shift to turn it. On the keyboard, the arrow keys move it and comma and full stop turn it.</p>
-  <fieldset class="view"><legend>Show</legend>
+  <fieldset class="show"><legend>Show</legend>
     <label><input type="radio" name="view" value="checkerboard" checked> checkerboard</label>
     <label><input type="radio" name="view" value="colours"> two colours</label>
     <label><input type="radio" name="view" value="fixed"> fixed</label>
@@ -79,8 +74,8 @@ export default async function mount(lab) {
     const n = fixed.size.length, show = sampler(fixed);
     scene = { pair, fixed, moving, n, views: planes(fixed).map(plane => ({ ...plane, grey: paint(plane, show) })) };
     one(".about").textContent = pair.about;
-    one(".planes").replaceChildren(...scene.views.map(canvas));
-    one(".planes").dataset.count = scene.views.length;
+    one(".pictures").replaceChildren(...scene.views.map(canvas));
+    one(".pictures").dataset.count = scene.views.length;
     one(".sliders").replaceChildren(...sliders(n));
     for (const name of ["fixed", "moving"]) one(`a[data-of="${name}"]`).href = address(pair[name]);
     field("kind").value = pair.kind;
@@ -163,7 +158,7 @@ export default async function mount(lab) {
     const sign = (n === 2 ? 1 : [1, -1, 1][view.normal]) * view.toRight * view.toDown;
     figure.innerHTML = `<div class="surface"><canvas width="${view.width}" height="${view.height}" tabindex="0" role="application"
       aria-label="${view.name} plane: the arrow keys move the moving image by a millimetre, with Shift by five; comma and full stop turn it by a degree"></canvas>
-      ${letters(view).map((letter, side) => `<span aria-hidden="true" data-side="${side}">${letter}</span>`).join("")}</div><figcaption>${view.name}</figcaption>`;
+      ${view.edges.map((letter, side) => `<span aria-hidden="true" data-side="${side}">${letter}</span>`).join("")}</div><figcaption>${view.name}</figcaption>`;
     const surface = view.canvas = figure.querySelector("canvas");
     surface.addEventListener("keydown", event => {
       const step = event.shiftKey ? 5 : 1;
@@ -239,6 +234,7 @@ export default async function mount(lab) {
   async function register() {
     stop();
     const mine = ++run, before = error(identity), steps = wanted();
+    lab.ariaBusy = "true";
     const busy = (text, share) => {
       said(text);
       one("progress").hidden = false;
@@ -289,6 +285,7 @@ export default async function mount(lab) {
   });
 
   function rest() {
+    lab.ariaBusy = "false";
     one("progress").hidden = true;
     field("go").textContent = "Register";
   }
@@ -339,6 +336,6 @@ export default async function mount(lab) {
   });
   field("go").addEventListener("click", () => one("progress").hidden ? register() : stop());
   for (const name of ["kind", "metric", "iterations"]) field(name).addEventListener("change", python);
-  one(".view").addEventListener("change", draw);
+  one(".show").addEventListener("change", draw);
   await open(pairs[0]);
 }
