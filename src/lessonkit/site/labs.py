@@ -9,13 +9,12 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-import regseg
 from lessonkit.page import LessonError, Page
 from regseg import data
 from regseg.grid import Grid
 from regseg.synth import looks, pairs, warps
 
-NETWORKS = Path(regseg.__file__).parent / "learn" / "weights"
+NETWORKS = Path(data.__file__).parents[1] / "learn" / "weights"
 SLICE = 82  # of the template: it passes the ventricles
 
 
