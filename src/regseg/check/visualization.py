@@ -346,7 +346,7 @@ def _judge_pictures(shown: list[_Shown], before: np.ndarray, after: np.ndarray) 
 def _judge_map(cmap: Colormap) -> Verdict:
     ends, middle = cmap([0.05, 0.95])[:, :3], _lab(cmap([0.5])[:, :3])[0]
     lab = _lab(ends)
-    if np.hypot(*middle[1:]) > 25 or np.ptp(lab[:, 0]) > 25 or np.abs(lab[:, 0] - middle[0]).min() < 15:
+    if np.hypot(*middle[1:]) > 32 or np.ptp(lab[:, 0]) > 25 or np.abs(lab[:, 0] - middle[0]).min() < 15:
         return wrong(f"The map {cmap.name!r} has no neutral middle with two equal sides: take a diverging one.")
     if any(np.linalg.norm(np.subtract(*_lab(ends, eyes))) < 25 for eyes in EYES):
         return wrong(f"The two sides of the map {cmap.name!r} are one for some eyes: take another diverging one.")
