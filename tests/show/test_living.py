@@ -84,7 +84,7 @@ def test_a_large_image_becomes_coarse_and_lies_where_it_lay(head, tmp_path):
     state = states(plt.gcf())
     assert max(map(len, state["files"].values())) < 300_000 * 4 / 3 + 100
     (view,) = state["views"]
-    assert view["title"].startswith("Voxels of ")
+    assert view["title"].startswith("in voxels of ")
     image, labels = volumes(state, tmp_path).values()
     spacing = view["traits"]["scene"]["spacing"]
     assert np.allclose(image.GetSpacing(), spacing) and max(spacing) <= 1.5 * min(spacing)

@@ -199,9 +199,8 @@ def view(
         "view": chosen,
         "mode": "look",
     }
-    note = "" if same else f"voxels of {spacing} mm"
     return {
-        "title": f"{title} ({note})" if title and note else title or note.capitalize(),
+        "title": ", ".join(filter(None, (title, "" if same else f"in voxels of {spacing} mm"))),
         "traits": values | traits,
     }
 
