@@ -131,3 +131,9 @@ def test_an_image_that_the_course_makes_is_no_download(tmp_path):
     text = EPISODE.format(downloads='image = data.load("brain_t2")  # not chest_ct')
     (tmp_path / "episodes" / "01-try.md").write_text(text, encoding="utf-8")
     assert states.first_download(Lesson(tmp_path).episodes[0]) == float("inf")
+
+
+def test_what_makes_the_figures_of_the_course_alive_stays_small(root):
+    sizes = {path.name: path.stat().st_size for path in (root / "fig").glob("*.nii.gz")}
+    assert {name: size for name, size in sizes.items() if size > 300_000} == {}
+    assert sum(sizes.values()) < 9_000_000

@@ -35,7 +35,9 @@ async function unpack(layer) {
   const content = await inflated(await answer.arrayBuffer(), "gzip"), header = new DataView(content);
   const kind = { 2: Uint8Array, 512: Uint16Array }[header.getInt16(70, true)];
   const [start, slope, intercept] = [108, 112, 116].map(at => header.getFloat32(at, true));
-  return { ...layer, values: Float32Array.from(new kind(content, start), step => slope * step + intercept) };
+  const steps = new kind(content, start), values = new Float32Array(steps.length);
+  for (let n = 0; n < steps.length; n++) values[n] = slope * steps[n] + intercept;
+  return { ...layer, values };
 }
 
 // ---- geometry: index = D⁻¹ (position − origin) / spacing; D is a rotation, so its inverse is its transpose
