@@ -1,4 +1,4 @@
-"""How the weights of the course are made: `python -m regseg.learn segment`, and `… onnx`."""
+"""How the weights of the course are made: `python -m regseg.learn segment`, `… regnet`, and `… onnx`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from regseg import data
-from regseg.learn import export, segment, train
+from regseg.learn import export, regnet, segment, train
 from regseg.synth import scans
 
 
@@ -61,12 +61,46 @@ def learn_to_segment(weights: Path, folder: Path, curriculum: tuple[Stage, ...] 
     print(weights)
 
 
+REGNET = {3: {"steps": 800, "seed": 1, "learning_rate": 1.5e-3}, 2: {"steps": 2000, "seed": 1, "learning_rate": 1.5e-3}}
+
+
+def learn_to_register(weights: Path, folder: Path, dimension: int) -> None:
+    """Train the network of `regnet` on six of the training anatomies, and write its weights.
+
+    For pictures the anatomies are cut into slices across all three axes. A run that was killed goes on from the
+    checkpoint in the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    anatomies = [regnet.Anatomy.of(data.load(name)) for name in data.anatomies("training")[:6]]
+    if dimension == 2:
+        anatomies = [
+            each.slice(axis, round(share * each.labels.GetSize()[axis]))
+            for each in anatomies
+            for axis in range(3)
+            for share in (0.4, 0.47, 0.53, 0.6)
+        ]
+    run = REGNET[dimension]
+    torch.manual_seed(run["seed"])
+    network = regnet.RegNet(dimension)
+    began = time.process_time()
+    checkpoint = folder / f"regnet-{dimension}d.safetensors"
+    losses = train.train(network, regnet.pairs(anatomies), regnet.loss, **run, checkpoint=checkpoint)
+    minutes = (time.process_time() - began) / 60
+    print(f"loss {sum(losses[-100:]) / 100:.3f}, {minutes:.1f} CPU-minutes of this run")
+    train.save_weights(weights, network, half=True, **run)
+    print(weights)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m regseg.learn", description="Make the weights of the course.")
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("segment", help="train the network that labels a brain: about an hour on one core")
     training.add_argument("weights", type=Path, nargs="?", default=segment.SHIPPED, help="where they are written")
     training.add_argument("--folder", type=Path, default=Path("build/learn"), help="of the checkpoints")
+    moving = commands.add_parser("regnet", help="train the network that predicts a displacement field: 20 minutes")
+    moving.add_argument("weights", type=Path, nargs="?", help="where they are written")
+    moving.add_argument("--folder", type=Path, default=Path("build/learn"), help="of the checkpoint")
+    moving.add_argument("--dimension", type=int, choices=(2, 3), default=3, help="of the images")
     writing = commands.add_parser("onnx", help="write the network as an ONNX file, for the website")
     writing.add_argument("file", type=Path)
     writing.add_argument("--weights", type=Path, default=segment.SHIPPED)
@@ -74,6 +108,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         if given.command == "segment":
             learn_to_segment(given.weights, given.folder)
+        elif given.command == "regnet":
+            learn_to_register(given.weights or regnet.shipped(given.dimension), given.folder, given.dimension)
         else:
             export.to_onnx(segment.load(given.weights), given.file)
     except (data.DataError, ImportError, OSError, ValueError) as error:

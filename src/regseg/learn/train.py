@@ -11,7 +11,7 @@ alone, so a run repeats on the same computer, and one that was killed goes on to
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,6 +31,7 @@ Loss = Callable[[nn.Module, dict[str, Tensor]], Tensor]
 
 VERSION = "1"  # of what a file of weights holds
 AHEAD = 2  # batches drawn before they are needed
+_FORMATS = defaultdict(lambda: torch.contiguous_format, {4: torch.channels_last, 5: torch.channels_last_3d})
 
 
 def train(
@@ -83,7 +84,7 @@ def train(
         The loss is no number any more.
     """
     device, home = torch.device("cuda" if torch.cuda.is_available() else "cpu"), next(network.parameters()).device
-    network.to(device, memory_format=torch.channels_last_3d).train()
+    network.to(device, memory_format=_FORMATS[max(weight.ndim for weight in network.parameters())]).train()
     optimizer = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.99), weight_decay=1e-4)
     run = {"seed": seed, "steps": steps, "learning_rate": learning_rate}
     losses = _go_on(checkpoint, network, optimizer, run) if checkpoint and checkpoint.exists() else []
@@ -128,7 +129,7 @@ def _pace(step: int, steps: int) -> float:
 
 def _tensor(array: np.ndarray, device: torch.device) -> Tensor:
     tensor = torch.from_numpy(np.ascontiguousarray(array)).to(device)
-    return tensor.contiguous(memory_format=torch.channels_last_3d) if tensor.ndim == 5 else tensor
+    return tensor.contiguous(memory_format=_FORMATS[tensor.ndim])
 
 
 def _has_bfloat16(device: torch.device) -> bool:
