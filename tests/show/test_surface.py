@@ -88,6 +88,7 @@ def test_a_figure_of_its_own_has_the_proportions_of_what_is_in_it():
         ([(CORNERS, BOX, "white")], {"seen_from": "top"}, "seen_from is one of R, L, A, P, S, I"),
         ([], {}, "at least one surface"),
         ([(CORNERS[:, :2], BOX, "white")], {}, r"\(n, 3\) and \(m, 3\)"),
+        ([(CORNERS, BOX[:0], "white")], {}, "is its mask empty"),
         ([(CORNERS, BOX + 1, "white")], {}, "counted from 0"),
         ([(CORNERS, BOX, np.zeros((5, 3)))], {}, "for each of 8 points"),
     ],

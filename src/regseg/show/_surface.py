@@ -51,7 +51,7 @@ def surface(
     Raises
     ------
     ValueError
-        An unknown side, no surface at all, or points, triangles or colours of another shape.
+        An unknown side, no surface or an empty one, or points, triangles or colours of another shape.
     """
     if seen_from not in _SIDES:
         raise ValueError(f"seen_from is one of {', '.join(_SIDES)}; got {seen_from!r}.")
@@ -104,7 +104,9 @@ def _checked(points, triangles, colour) -> tuple[np.ndarray, np.ndarray, np.ndar
     points, triangles = np.asarray(points, float), np.asarray(triangles)
     if points.ndim != 2 or points.shape[1] != 3 or triangles.ndim != 2 or triangles.shape[1] != 3:
         raise ValueError(f"points and triangles are (n, 3) and (m, 3); got {points.shape} and {triangles.shape}.")
-    if triangles.size and (triangles.min() < 0 or triangles.max() >= len(points)):
+    if not len(triangles):
+        raise ValueError("A surface has no triangles: is its mask empty?")
+    if triangles.min() < 0 or triangles.max() >= len(points):
         raise ValueError(
             f"triangles name points {triangles.min()} to {triangles.max()}; there are {len(points)}, counted from 0."
         )
