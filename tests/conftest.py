@@ -93,17 +93,22 @@ def install_browser() -> None:
 
 
 @pytest.fixture(scope="session")
-def browser():
+def browser_path() -> str | None:
+    """The path of a browser, now installed if need be; without one Playwright takes the Chromium that it installed."""
+    if find_browser() is None:
+        install_browser()
+    return find_browser()
+
+
+@pytest.fixture(scope="session")
+def browser(browser_path):
     """A headless Chromium, driven by Playwright."""
     from playwright.sync_api import Error, expect, sync_playwright
 
     expect.set_options(timeout=60_000)  # a busy computer is slow, not wrong
-    if find_browser() is None:
-        install_browser()
     with sync_playwright() as playwright:
         try:
-            # Without an executable Playwright takes the Chromium that it installed itself.
-            instance = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+            instance = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         except Error as error:
             pytest.skip(f"no Chromium, Chrome or Edge is installed, and none could be installed: {error.message}")
         yield instance

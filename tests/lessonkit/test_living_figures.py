@@ -16,7 +16,6 @@ from playwright.sync_api import Error, Page, expect
 from site_lesson import write_lesson
 from test_site_browser import THEMES, WIDTHS, listen
 
-from conftest import find_browser
 from lessonkit import course, site, states
 from lessonkit.lesson import Lesson
 from regseg.grid import Grid
@@ -26,6 +25,7 @@ from regseg.show.picture import Pair, Picture
 # The first of these flags lets a computer without a graphics card draw in three dimensions.
 WITHOUT_GPU = ["--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader", "--ignore-gpu-blocklist"]
 PAGE = "01-images.html"
+DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"  # what was asked is to be seen
 
 
 @pytest.fixture(scope="module")
@@ -170,12 +170,12 @@ def test_the_first_view_is_small_and_nothing_in_it_moves(page, built, address):
 
 
 @pytest.fixture(scope="module")
-def three_d(browser, built):
+def three_d(browser, browser_path, built):
     """A browser that can draw in three dimensions."""
     if not (built / "static" / "bundles").exists():
         pytest.skip("NiiVue could not be fetched, so the site lacks it")
     try:
-        instance = browser.browser_type.launch(executable_path=find_browser(), args=["--no-sandbox", *WITHOUT_GPU])
+        instance = browser.browser_type.launch(executable_path=browser_path, args=["--no-sandbox", *WITHOUT_GPU])
     except Error as error:
         pytest.skip(f"no browser draws in three dimensions here: {error.message}")
     yield instance
@@ -192,7 +192,7 @@ def test_a_view_turns_in_three_dimensions(three_d, address):
         canvas = page.locator(".space canvas")
         before = canvas.screenshot()
         page.get_by_role("slider", name="Turn").press("PageUp")
-        page.wait_for_timeout(100)
+        page.evaluate(DRAWN)
         assert canvas.screenshot() != before
         report = Axe().run(page, context=".stage")
         assert report.violations_count == 0, report.generate_report()
@@ -231,7 +231,7 @@ def test_a_file_of_the_readers_own_lies_as_in_the_lesson_and_goes_nowhere(three_
 
 def _bright(page: Page, canvas) -> tuple[float, float]:
     """The middle of what is bright in a canvas, to the right of and below its own middle."""
-    page.wait_for_timeout(300)
+    page.evaluate(DRAWN)
     grey = np.asarray(Image.open(io.BytesIO(canvas.screenshot())).convert("L"), float)
     rows, columns = np.nonzero(grey > 200)
     return float(columns.mean() - grey.shape[1] / 2), float(rows.mean() - grey.shape[0] / 2)
