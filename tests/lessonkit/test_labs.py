@@ -40,6 +40,10 @@ def built(tmp_path_factory) -> Path:
     write_lesson(folder / "lesson")
     for lab in LABS:
         (folder / "lesson" / "learners" / f"{lab}.md").write_text(lab_page(lab), encoding="utf-8")
+    home = folder / "lesson" / "index.md"
+    home.write_text(
+        home.read_text(encoding="utf-8").replace("title: 'Home'", "title: 'Home'\nlab: register"), encoding="utf-8"
+    )
     site.build(Lesson(folder / "lesson"), folder / "site")
     return folder / "site"
 
@@ -263,6 +267,30 @@ def test_a_run_can_be_stopped_and_started_again(lab):
     lab.get_by_label("Iterations").fill("50")
     press_and_wait(lab)
     assert mean_error(lab, "after") < 1
+
+
+def test_the_picture_of_the_home_page_is_a_lab_that_loads_when_it_is_asked_for(page, address):
+    heard, asked = listen(page, (address, f"blob:{address}")), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address)
+    button = page.get_by_role("button", name="Try it")
+    button.wait_for()
+    assert [url for url in asked if "/bundles/" in url or url.endswith((".json", ".gz"))] == []
+    assert Axe().run(page).response["violations"] == []
+    button.press("Enter")
+    ready(page)
+    assert mean_error(page, "now") > 0
+    page.get_by_label("to the left").evaluate(
+        "slider => { slider.value = 9; slider.dispatchEvent(new Event('input')); }"
+    )
+    for name in ("to the back", "turn"):
+        page.locator(".sliders label", has_text=name).locator("input").evaluate(
+            "slider => { slider.value = 5; slider.dispatchEvent(new Event('input')); }"
+        )
+    assert Axe().run(page).response["violations"] == []
+    press_and_wait(page)
+    assert mean_error(page, "after") < 0.3
+    assert heard == []
 
 
 # Segmentation
@@ -550,7 +578,7 @@ def test_without_scripts_and_from_the_disk_there_is_a_picture_and_a_sentence(bro
         heard = listen(page, built.as_uri())
         page.goto((built / f"{lab}.html").as_uri())
         assert page.get_by_alt_text("a grey square").is_visible()
-        assert page.get_by_text("needs the lesson's server").is_visible()
+        assert page.get_by_text("start the lesson's server").is_visible()
         assert heard == []
 
 

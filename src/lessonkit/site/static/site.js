@@ -170,16 +170,17 @@ for (const button of all(".look")) {
   });
 }
 
-// Labs: what runs in the browser only. A page from the disk may load no module, and says so.
+// Labs take the place of a picture; a short one only when it is asked for.
 for (const lab of all("[data-lab]")) {
   const said = lab.querySelector(":scope > p");
-  if (location.protocol === "file:") {
-    said.textContent = "This lab needs the lesson's server, for a browser loads no program for a page from the disk. Start the course (make course), and open this page there.";
-  } else {
+  const open = () => {
     said.textContent = "The lab is loading …";
     import(`./labs/${lab.dataset.lab}.js`).then((module) => module.default(lab))
       .catch((problem) => lab.replaceChildren(make("p", { role: "alert", textContent: `The lab could not be loaded: ${problem.message}` })));
-  }
+  };
+  if (location.protocol === "file:") said.textContent = NEEDS_SERVER;
+  else if (lab.dataset.ask) said.replaceChildren(make("button", { type: "button", className: "first", textContent: lab.dataset.ask, onclick: open }));
+  else open();
 }
 
 // Accordions: open one that an address points to, all at a press, all on paper.

@@ -57,8 +57,9 @@ const HTML = `
 
 export default async function mount(lab) {
   const pairs = await fetched("pairs.json", "json");
-  lab.innerHTML = HTML;
-  const one = selector => lab.querySelector(selector), field = name => one(`[name="${name}"]`);
+  const box = document.createElement("div");
+  box.innerHTML = HTML;
+  const one = selector => box.querySelector(selector), field = name => one(`[name="${name}"]`);
   const said = text => { one("[role=status]").textContent = text; };
   const tell = (name, text) => { one(`[data-of="${name}"]`).textContent = text; };
   let opening, scene, spoil, result, drawing = false, run = 0, worker;
@@ -81,6 +82,7 @@ export default async function mount(lab) {
     field("kind").value = pair.kind;
     field("iterations").value = ITERATIONS;
     reset();
+    if (!box.isConnected) lab.replaceChildren(box);  // now that it is complete, so that nothing in it moves
     lab.ariaBusy = "false";
   }
 
@@ -118,7 +120,7 @@ export default async function mount(lab) {
   function moved() {
     stop();
     result = undefined;
-    for (const slider of lab.querySelectorAll(".sliders input")) {
+    for (const slider of box.querySelectorAll(".sliders input")) {
       const value = spoil[slider.dataset.of][slider.dataset.axis];
       slider.value = value;
       slider.nextElementSibling.textContent = `${value.toFixed(0)} ${slider.dataset.unit}`;
@@ -328,14 +330,19 @@ export default async function mount(lab) {
   field("pair").append(...pairs.map(({ title }, at) => new Option(title, at)));
   field("pair").addEventListener("change", () => open(pairs[field("pair").value]).catch(problem => said(problem.message)));
   field("reset").addEventListener("click", reset);
-  field("lot").addEventListener("click", () => {
+  const spoilIt = () => {
     const lot = reach => Math.round((Math.random() * 2 - 1) * reach);
     spoil = { shift: spoil.shift.map(() => lot(20)), degrees: spoil.degrees.map(() => lot(15)) };
     moved();
     said(`Spoiled: now the mean error is ${mm(error(identity))}.`);
-  });
+  };
+  field("lot").addEventListener("click", spoilIt);
   field("go").addEventListener("click", () => one("progress").hidden ? register() : stop());
   for (const name of ["kind", "metric", "iterations"]) field(name).addEventListener("change", python);
   one(".show").addEventListener("change", draw);
   await open(pairs[0]);
+  if (!lab.matches(".short")) return;
+  one('[value="colours"]').checked = true;
+  spoilIt();
+  field("go").focus({ preventScroll: true });  // the button that was pressed is gone
 }
