@@ -1,6 +1,6 @@
 """Pictures of images as they lie in the patient: static figures, and a viewer to explore them; and of registrations."""
 
-from regseg.show._align import align
+from regseg.show import play
 from regseg.show._box import box
 from regseg.show._brush import brush, fill_between
 from regseg.show._explore import explore
@@ -13,13 +13,13 @@ from regseg.show.figures import compare, slice, slices
 
 __all__ = [
     "History",
-    "align",
     "box",
     "brush",
     "compare",
     "explore",
     "fill_between",
     "pick",
+    "play",
     "predict",
     "seed",
     "slice",

@@ -51,7 +51,7 @@ class Canvas(anywidget.AnyWidget):
     brush = traitlets.Dict().tag(sync=True)  # labels, sizes, file, key: constant
     # What was painted, an array that is changed in place: no stroke sends it back, a page that is opened again gets it.
     painted = traitlets.Any().tag(
-        sync=True, to_json=lambda array, _: None if array is None else {"labels": _packed(array)}
+        sync=True, to_json=lambda array, _: None if array is None else {"labels": packed(array)}
     )
 
 
@@ -175,9 +175,10 @@ def _layers(picture: Picture) -> dict:
                 "Shrink them, for example sitk.Shrink(image, (2, 2, 2)), or cut out a region."
             )
         more = {"components": image.GetNumberOfComponentsPerPixel(), "window": appearance.default_window(image)}
-        layers[name] = _packed(values) | more
+        layers[name] = packed(values) | more
     return layers
 
 
-def _packed(values: np.ndarray) -> dict:
+def packed(values: np.ndarray) -> dict:
+    """An array as a page takes it: its type, and its bytes in one compressed piece."""
     return {"type": values.dtype.name, "voxels": zlib.compress(values.tobytes(), 1)}

@@ -40,8 +40,12 @@ from regseg.show.picture import Pair, Picture, Window
 MIME = "application/vnd.regseg.figure+json"
 RECORDING = "REGSEG_RECORD_FIGURES"  # this environment variable is set while an episode runs
 # The files of each widget's script, which a page gets as one, and its style sheet.
-SCRIPTS = {"explore": ("explore.js", "controls.js", "marks.js", "box.js", "brush.js")}
-STYLES = {"explore": "explore.css"}
+PLAYGROUNDS = ("align", "fold", "overlap", "threshold", "transform")
+SCRIPTS = {
+    "explore": ("page.js", "explore.js", "controls.js", "marks.js", "box.js", "brush.js"),
+    **{name: ("page.js", "play/stage.js", f"play/{name}.js") for name in PLAYGROUNDS},
+}
+STYLES = {"explore": "explore.css"} | dict.fromkeys(PLAYGROUNDS, "play/play.css")
 VIEWS = ("Overlay", "Checkerboard", "Difference", "Blend")  # what explore.js can do with two images
 
 _FOLDER = Path(__file__).parent
