@@ -15,5 +15,6 @@ Imported when they are needed:
 - `distributed`: registration by map and reduce.
 - `cohorts`: folders of BraTS, OASIS and others; their contrasts brought onto one grid.
 - `label_server`: a server of MONAI Label, over HTTP.
+- `register`: registration of a pair of your own that fits in memory.
 - `report`: a page that judges a registration or a segmentation of your own.
 """

@@ -33,12 +33,17 @@ def _run(arguments: list[str]) -> int:
     subjects = parser.add_subparsers(required=True, metavar="SUBJECT")
     _add_data(subjects.add_parser("data", help="list, fetch and find the images of the course"))
     large = subjects.add_parser("register-large", help="register images larger than memory")
+    pair = subjects.add_parser("register", help="register a pair of images that fits in memory, and judge the result")
     judged = subjects.add_parser("report", help="judge a registration or a segmentation of your own, in a page")
     # Only where they are wanted: dask, zarr and matplotlib take a second to import, and not everybody has all of them.
     if arguments[:1] == ["register-large"]:
         from regseg.distributed import command
 
         command.add_arguments(large)
+    if arguments[:1] == ["register"]:
+        from regseg.register import command
+
+        command.add_arguments(pair)
     if arguments[:1] == ["report"]:
         from regseg.report import command
 

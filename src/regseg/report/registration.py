@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -34,6 +35,7 @@ def registration(
     inverse: TransformSource | None = None,
     labels: tuple[ImageSource, ImageSource] | None = None,
     points: PointsSource | tuple[PointsSource, PointsSource] | None = None,
+    assumed: Sequence[str] = (),
 ) -> Report:
     """Judge a registration of your own.
 
@@ -51,6 +53,8 @@ def registration(
     points : array, path, or two of them, optional
         Landmarks in mm, LPS: rows of fixed x, y, z, moving x, y, z, as `show.pick` saves them; or (fixed, moving), each
         with rows of x, y, z.
+    assumed : sequence of str
+        What the registration assumed and did, in sentences for the page.
 
     Returns
     -------
@@ -87,7 +91,7 @@ def registration(
         marks = read_points(points if isinstance(points, tuple) else (points,), dimension)
     found = gather(*scans, way, back, maps, marks)
     command = _command(fixed, moving, transform, inverse, labels, points)
-    return Report(judgement.judge(found), partial(_page, found, command))
+    return Report(judgement.judge(found), partial(_page, found, command, tuple(assumed)))
 
 
 def _command(fixed, moving, transform, inverse, labels, points) -> str | None:
@@ -102,7 +106,7 @@ def _command(fixed, moving, transform, inverse, labels, points) -> str | None:
     return document.command(*words)
 
 
-def _page(found: Evidence, command: str | None, verdict: Verdict) -> str:
+def _page(found: Evidence, command: str | None, assumed: tuple[str, ...], verdict: Verdict) -> str:
     fixed, after = found.fixed.image, found.agreements[1]
     looks = Looks.of(fixed, found.moving.image, found.levels, middle(found.foreground))
     seen = [found.before, found.after]
@@ -122,6 +126,7 @@ def _page(found: Evidence, command: str | None, verdict: Verdict) -> str:
         ],
         scans=found.scans,
         command=command,
+        assumed=assumed,
     )
 
 

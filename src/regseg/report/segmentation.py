@@ -115,6 +115,7 @@ def _page(
         limits={"apart": APART, "surfaces": SURFACES},
         scans={"segmented": scan},
         command=command,
+        assumed=(),
     )
 
 
