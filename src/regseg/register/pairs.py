@@ -158,24 +158,14 @@ def _finest(image: sitk.Image) -> float:
 def _deformed(
     fixed: sitk.Image, moving: sitk.Image, initial: sitk.Transform, spacing: float, network: bool, steps: list[str]
 ) -> sitk.Transform:
-    if network:
-        try:
-            from regseg.learn import regnet
-        except ImportError:
-            steps.append(
-                "PyTorch is not installed (the extra `learning`), so no network looks for large motion: where points "
-                "move by more than about 12 mm beyond the linear transform, a head's solve may miss them."
-            )
-        else:
-            found = regnet.register(fixed, moving, initial=initial, voxel=2 * spacing)
-            how = "the streamed solve alone, for that is little"
-            if found.passes:
-                how = f"the network ({', '.join(found.passes)}), and then the streamed solve"
-            steps.append(
-                f"A network saw 95 of 100 points move by less than {found.motion:.1f} mm beyond the linear transform. "
-                f"Then came {how}, down to voxels of {spacing:.3g} mm."
-            )
-            return found.transform
+    """The transform with a deformation before its linear part; what was done is appended to the steps."""
+    if network and (missing := _missing(fixed.GetDimension())):
+        steps.append(
+            f"{missing}, so no network looks for large motion: where points of a head move by more than about 12 mm "
+            "beyond the linear transform, what follows may miss them."
+        )
+    elif network:
+        return _with_network(fixed, moving, initial, spacing, steps)
     from regseg import distributed
 
     with TemporaryDirectory(prefix="regseg-") as folder:
@@ -189,3 +179,28 @@ def _deformed(
     if result.failed:
         steps.append(f"In {len(result.failed)} blocks the solve failed, and there the field is a guess.")
     return result.transform
+
+
+def _missing(dimension: int) -> str:
+    """Why there is no network, or nothing."""
+    try:
+        from regseg.learn import regnet
+    except ImportError:
+        return "PyTorch is not installed (the extra `learning`)"
+    return "" if regnet.shipped(dimension).is_file() else f"The course has no network for {dimension} dimensions"
+
+
+def _with_network(
+    fixed: sitk.Image, moving: sitk.Image, initial: sitk.Transform, spacing: float, steps: list[str]
+) -> sitk.Transform:
+    from regseg.learn import regnet
+
+    found = regnet.register(fixed, moving, initial=initial, voxel=2 * spacing)
+    then = "the streamed solve alone, for that is little"
+    if found.passes:
+        then = f"the network ({', '.join(found.passes)}), and after it the streamed solve"
+    steps.append(
+        f"A network saw 95 of 100 points move by less than {found.motion:.1f} mm beyond the linear transform. Then "
+        f"came {then}, down to voxels of {spacing:.3g} mm."
+    )
+    return found.transform
