@@ -20,6 +20,7 @@ from test_site_browser import THEMES, WIDTHS, listen
 from lessonkit import course, site
 from lessonkit.lesson import Lesson
 from lessonkit.page import LessonError
+from lessonkit.site.labs import NETWORKS
 from regseg import data, elastix, evaluate
 from regseg.grid import Grid
 from regseg.learn import segment
@@ -484,6 +485,24 @@ def test_the_lessons_scan_is_labelled_after_a_file_was_dropped_and_taken_back(se
     labelled(segmentation)
     assert said(segmentation).startswith("Labelled in")
     assert segmentation.locator("tbody tr").count() == 2
+
+
+@pytest.mark.parametrize("name", ["tiny.onnx", *(path.name for path in NETWORKS.glob("*.onnx"))])
+def test_a_network_answers_in_the_page_as_in_python(segmentation, network, tmp_path, name):
+    """Those that the course ships, and the tiny one."""
+    network = network if name == network.name else NETWORKS / name
+    segmentation.locator("[name=network]").set_input_files(network)
+    labelled(segmentation)
+    with segmentation.expect_download() as download:
+        segmentation.get_by_role("link", name="Download the labels").click()
+    download.value.save_as(tmp_path / "labels.nii.gz")
+    found = sitk.GetArrayFromImage(sitk.ReadImage(tmp_path / "labels.nii.gz"))
+    seen = segment.coarse(data.load("brain_t1_2mm"))
+    session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
+    (truth,) = session.run(None, {"image": sitk.GetArrayFromImage(seen)[None, None]})
+    for label in set(np.unique(truth)) - {0}:
+        mine, python = found == label, truth[0, 0] == label
+        assert 2 * np.sum(mine & python) / (mine.sum() + python.sum()) > 0.99, label
 
 
 def bad_scans(folder: Path) -> dict[str, str]:

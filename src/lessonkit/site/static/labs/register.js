@@ -240,11 +240,11 @@ export default async function mount(lab) {
     const busy = (text, share) => {
       said(text);
       one("progress").hidden = false;
-      if (share === undefined) one("progress").removeAttribute("value"); else one("progress").value = share;
+      one("progress").value = share;
     };
     field("go").textContent = "Stop";
     try {
-      busy("Fetching elastix: 3 MB, the first time only.");
+      busy("Fetching elastix: 3 MB, the first time only.", 0);
       const { defaultParameterMap, elastix } = await import("../bundles/elastix.js");
       const began = performance.now(), found = [];
       for (const [at, { kind, more }] of steps.entries()) {

@@ -15,7 +15,7 @@ const HTML = `
     <p class="help">It takes <code>image</code>, float32 (1, 1, z, y, x) in voxels of 2 mm along L, P and S, and answers <code>labels</code> of the same shape, whole numbers up to 255. The names of its labels stand in the file's metadata under <code>labels</code>, with commas between them.</p>
   </details>
   <div class="row"><button type="button" name="go" class="first">Segment</button></div>
-  <progress aria-label="Progress" hidden></progress>
+  <progress max="1" value="0" aria-label="Progress" hidden></progress>
   <p role="status"></p>
   <div class="stage"></div>
   <div class="answer" hidden>
@@ -70,12 +70,16 @@ export default async function mount(lab) {
     one("progress").hidden = false;
     lab.ariaBusy = "true";
     field("go").textContent = "Stop";
-    said("Fetching the network and what runs it, the first time only.");
+    const busy = (text, share) => {
+      said(text);
+      one("progress").value = share;
+    };
+    busy("Fetching the network and what runs it, the first time only.", 0);
     try {
       const began = performance.now();
       const [image, net] = await Promise.all([scan.read(), network ? network.arrayBuffer() : fetched(given.network, "arrayBuffer")]);
       const answer = await new Promise((resolve, reject) => {
-        mine.onmessage = ({ data }) => data.busy ? said(data.busy) : data.problem ? reject(new Error(data.problem)) : resolve(data);
+        mine.onmessage = ({ data }) => data.busy ? busy(data.busy, data.share) : data.problem ? reject(new Error(data.problem)) : resolve(data);
         mine.onerror = () => reject(new Error("The browser could not start the network."));
         mine.postMessage({ scan: new Uint8Array(image), network: new Uint8Array(net) });
       });

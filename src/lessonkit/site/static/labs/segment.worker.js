@@ -1,5 +1,5 @@
 // Labels a scan beside the page, which so stays awake. Takes { scan, network }, the bytes of a NIfTI and an ONNX file.
-// Answers { busy } while it works, and then { seen, labels, names } or { problem }.
+// Answers { busy, share } while it works, and then { seen, labels, names } or { problem }.
 import { InferenceSession, Tensor } from "../bundles/onnxruntime.js";
 import { readNifti } from "./nifti.js";
 import { coarse } from "./scan.js";
@@ -36,17 +36,17 @@ function metadata(bytes) {
 }
 
 async function segment({ scan, network }) {
-  postMessage({ busy: "Reading the scan." });
+  postMessage({ busy: "Reading the scan.", share: 0.2 });
   const image = await readNifti(scan);
-  postMessage({ busy: "Bringing it to voxels of 2 mm." });
+  postMessage({ busy: "Bringing it to voxels of 2 mm.", share: 0.4 });
   const seen = coarse(image);
-  postMessage({ busy: "Loading the network." });
+  postMessage({ busy: "Loading the network.", share: 0.6 });
   const session = await InferenceSession.create(network)
     .catch(problem => { throw new Error(`This is no network that the page can run: ${problem.message}`); });
   if (session.inputNames.join() !== "image" || session.outputNames.join() !== "labels") {
     throw new Error(`The network must take "image" and answer "labels"; this one takes "${session.inputNames}" and answers "${session.outputNames}".`);
   }
-  postMessage({ busy: "Labelling." });
+  postMessage({ busy: "Labelling.", share: 0.8 });
   const { labels } = await session.run({ image: new Tensor("float32", seen.values, [1, 1, ...seen.size.toReversed()]) });
   if (labels.data.length !== seen.values.length) throw new Error("The network answered with another number of voxels than it was given.");
   const names = metadata(network).labels?.split(",") ?? [];
