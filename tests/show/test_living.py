@@ -119,6 +119,14 @@ def test_images_in_rows_or_axes_are_views_in_step(image):
     assert list(state["files"]) == ["image.nii.gz"]
 
 
+@pytest.mark.usefixtures("episode")
+def test_a_montage_stays_a_picture(image):
+    _, axes = plt.subplots(1, 7)
+    for ax in axes:
+        show.slice(image, ax=ax)
+    assert plt.gcf()._repr_mimebundle_() == {}
+
+
 def test_each_widget_that_needs_no_kernel_is_alive_on_the_page():
     cells = ["explorer = show.explore(image, labels=mask)"]
     cells += [

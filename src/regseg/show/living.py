@@ -51,6 +51,7 @@ VIEWS = ("Overlay", "Checkerboard", "Difference", "Blend")  # what explore.js ca
 _FOLDER = Path(__file__).parent
 _LARGEST = 300_000  # bytes of a volume's file
 _TOGETHER = 400_000  # bytes of all volumes of a static figure, about
+_MOST_VIEWS = 6  # of a figure with more, such as a montage, the picture says more than that many viewers
 _MOST_VOXELS = 1_500_000  # more hardly ever fit into these bytes
 _LEVELS = 64  # grey levels of a window, at least
 _SCALE = struct.Struct("<ff")  # a NIfTI header's slope and intercept
@@ -135,6 +136,8 @@ class _Views(list):
     """The views of one matplotlib figure, which gives them away when it is displayed."""
 
     def __call__(self, **_: object) -> dict[str, dict]:
+        if len(self) > _MOST_VIEWS:
+            return {}
         # Many pictures of one plane stand side by side, few show all their planes.
         many = len(self) > 2
         images = [layers(_as_picture(picture)).keys() - {"labels"} for _, picture, _ in self]
