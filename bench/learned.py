@@ -232,13 +232,13 @@ FAST: dict[str, Method] = {
     "start": start,
     "streamed solve": solve,
     "untrained network": untrained,
-    "untrained network, then the solve": untrained_hybrid,
     "RegNet, one shot": one_shot,
     "RegNet": refined,
     "RegNet, then the solve": hybrid,
     "greedy": greedy,
 }
 SLOW: dict[str, Method] = {
+    "untrained network, then the solve": untrained_hybrid,
     "affine, then the solve": affine_solve,
     "SimpleITK's B-spline": ffd,
     "elastix": elastix,

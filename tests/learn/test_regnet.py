@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from regseg import data
+from regseg import data, evaluate
 from regseg.grid import Grid
 from regseg.learn import regnet, train
 from regseg.synth import warps
@@ -140,6 +140,75 @@ def test_pieces_agree_with_the_whole():
     difference = sitk.GetArrayFromImage(grid.sample(whole)) - sitk.GetArrayFromImage(grid.sample(pieces))
     inside = np.linalg.norm(difference, axis=-1)[30:-30, 30:-30]  # at the border the images show nothing in common
     assert 0 < inside.mean() < 0.3  # mm
+
+
+# --- the weights of the course, on the template, from which they have not learned ---
+
+
+def moved(
+    image: sitk.Image, mask: sitk.Image, seed: int, reach: float
+) -> tuple[sitk.Image, sitk.Image, sitk.Transform]:
+    """The image and its mask, warped, and the truth."""
+    grid = Grid.of(image)
+    truth = warps.single_frequency(grid.shrink([round(8 / step) for step in grid.spacing]), seed, reach, knots=80)
+    return sitk.Resample(image, truth), sitk.Resample(mask, truth, sitk.sitkNearestNeighbor), truth
+
+
+@pytest.fixture(scope="module")
+def picture() -> tuple[sitk.Image, sitk.Image]:
+    """A slice of the T1, and the brain in it."""
+    t1, mask = (data.load(name)[:, :, 95] for name in ("brain_t1", "brain_mask"))
+    return sitk.Cast(t1, sitk.sitkFloat32), mask
+
+
+def test_in_a_volume_a_motion_of_30_mm_is_found_to_1_6_mm_without_folds():
+    images = (sitk.Cast(data.load(name), sitk.sitkFloat32) for name in ("brain_t1", "brain_mask"))
+    t1, mask = (sitk.BinShrink(image, [4] * 3) for image in images)
+    fixed, brain, truth = moved(t1, sitk.Cast(mask >= 0.5, sitk.sitkUInt8), seed=5, reach=30)
+    found = Grid.of(t1).sample(regnet.predict(regnet.load(3), fixed, t1))
+    assert evaluate.field_error(sitk.Transform(3, sitk.sitkIdentity), truth, brain).mean > 15
+    assert evaluate.field_error(found, truth, brain).mean < 1.6
+    assert evaluate.folding(found, brain) == 0
+
+
+def test_in_pictures_the_trained_network_beats_the_untrained_one(picture):
+    t1, mask = picture
+    errors = {True: 0.0, False: 0.0}
+    for seed in (1, 2, 3):
+        fixed, brain, truth = moved(t1, mask, seed, reach=30)
+        for trained in errors:
+            found = Grid.of(t1).sample(regnet.predict(regnet.load(2) if trained else untrained(2), fixed, t1))
+            errors[trained] += evaluate.field_error(found, truth, brain).mean / 3
+            assert evaluate.folding(found, brain) == 0 or not trained
+    assert errors[True] < 1.5 and errors[True] < 0.75 * errors[False]
+
+
+def test_a_picture_that_lies_16_mm_away_is_found(picture):
+    t1, mask = picture
+    field = sitk.GetArrayFromImage(Grid.of(t1).sample(regnet.predict(regnet.load(2), t1, shifted(t1, (12.0, -10.0)))))
+    np.testing.assert_allclose(field[sitk.GetArrayFromImage(mask) > 0].mean(axis=0), (12, -10), atol=1)
+
+
+def test_the_hybrid_asks_the_network_only_where_the_motion_is_large(picture):
+    t1, mask = picture
+    for reach, passes in ((6, ()), (30, regnet.PASSES)):
+        fixed, brain, truth = moved(t1, mask, seed=1, reach=reach)
+        found = regnet.register(fixed, t1)
+        assert found.passes == passes
+        assert evaluate.field_error(found.transform, truth, brain).mean < 0.2  # mm
+
+
+def test_the_hybrid_goes_on_from_a_linear_start_and_refuses_another(picture):
+    t1, mask = picture
+    fixed, brain, truth = moved(t1, mask, seed=1, reach=6)
+    start = sitk.TranslationTransform(2, (40.0, -30.0))
+    found = regnet.register(fixed, shifted(t1, (40.0, -30.0)), initial=start).transform
+    assert evaluate.field_error(found, sitk.CompositeTransform([start, truth]), brain).mean < 0.2
+    with pytest.raises(ValueError, match="must be linear"):
+        regnet.register(fixed, t1, initial=truth)
+
+
+# --- what cannot be done ---
 
 
 IMAGE = blobs(Grid((32, 32, 32), (4.0,) * 3, (0.0,) * 3, (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0)))
