@@ -115,14 +115,18 @@ def test_from_the_first_download_on_no_figure_may_be_alive(tmp_path, values, dow
     (tmp_path / "episodes").mkdir()
     (tmp_path / "episodes" / "01-try.md").write_text(EPISODE.format(downloads=downloads), encoding="utf-8")
     (page,) = Lesson(tmp_path).episodes
+
+    def findings() -> list[tuple[int, str]]:
+        return [(line, what) for line, what in house.episode(page, Lesson(tmp_path)) if what.startswith("fig/01-")]
+
     assert states.first_download(page) == 2
     states.write(tmp_path / "fig" / "01-a.png", state(values), 0)
-    assert list(house.living(page)) == []
+    assert findings() == []
     states.write(tmp_path / "fig" / "01-b.png", state(values // 2), 0)
-    ((line, what),) = house.living(page)
+    ((line, what),) = findings()
     assert line == 19 and what.startswith("fig/01-b.json holds what this figure shows: a downloaded image is named")
     (tmp_path / "fig" / "01-old-image.nii.gz").write_bytes(b"")
-    assert [line for line, _ in house.living(page)] == [19, 1]
+    assert [line for line, _ in findings()] == [19, 1]
 
 
 def test_an_image_that_the_course_makes_is_no_download(tmp_path):

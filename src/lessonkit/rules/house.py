@@ -26,7 +26,7 @@ ORIGINS = re.compile(r"\b(real|template|synthetic|modelled|drawing)\b", re.I)
 def episode(page: Page, lesson: Lesson) -> Iterator[Finding]:
     """All rules of the house, for one episode."""
     yield from extras(page, lesson)
-    for rule in (results, figures, tolerances, challenges, names):
+    for rule in (results, figures, living, tolerances, challenges, names):
         yield from rule(page)
 
 
