@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from regseg import report
+from regseg.report.document import demand_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Run the command. What goes wrong raises an error with a message for the user."""
     output = Path(options.output)
-    if not output.absolute().parent.is_dir():
-        raise ValueError(f"{output} cannot be written: there is no folder {output.absolute().parent}.")
+    demand_folder(output)
     judged = _judge(options)
     print(judged)
     print(f"\nWritten to {judged.write(output)}.")

@@ -54,7 +54,9 @@ class Report:
         OSError
             The folder is not there, or the file cannot be written.
         """
-        path, content = Path(path), self.html.encode("utf-8")
+        path = Path(path)
+        demand_folder(path)
+        content = self.html.encode("utf-8")
         with written_whole(path) as file:
             file.write(content)
         return path
@@ -68,6 +70,13 @@ class Report:
         return "\n".join(parts)
 
     __repr__ = __str__
+
+
+def demand_folder(path: Path) -> None:
+    """Raise FileNotFoundError, before the work, where the folder of a file is not there."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: there is no folder {folder}.")
 
 
 def render(verdict: Verdict, template: str, *, scans: Mapping[str, Scan], **content: Any) -> str:

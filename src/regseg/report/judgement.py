@@ -82,7 +82,7 @@ def _landmarks(verdict: Verdict, found: Evidence) -> None:
     else:
         verdict.sound("landmarks", f"The landmarks come closer: {numbers}.")
         if worse:
-            verdict.doubt("landmarks", f"{worse} of {count} landmarks lie further apart than before.")
+            verdict.doubt("landmarks", f"Further apart than before: {worse} of {count} landmarks.")
 
 
 def _labels(verdict: Verdict, found: Evidence) -> None:
@@ -162,7 +162,7 @@ def _inverse(verdict: Verdict, found: Evidence) -> None:
     if trip.mean > max(UNDONE * motion, 0.1 * spacing):
         verdict.doubt(
             "inverse",
-            f"The inverse does not undo the transform: {said}, and the way there alone is {mm(motion)} long. Is it of "
+            f"The inverse does not undo the transform: {said}; the transform itself moves by {mm(motion)}. Is it of "
             "this pair, and does it map from the moving to the fixed image?",
         )
     elif trip.percentile_95 > APART * spacing:

@@ -116,7 +116,7 @@ def _page(found: Evidence, command: str | None, assumed: tuple[str, ...], verdic
         "registration.html",
         found=found,
         alike=alike,
-        views=looks.registrations(seen, _matched(fixed, seen, found.foreground) if alike else seen),
+        views=looks.registrations(seen, _matched(fixed, seen) if alike else seen),
         viewer=looks.together(seen, found.maps[0] if found.maps else None),
         volumes=looks.volumes(found.deformation) if found.deformation else [],
         outlines=looks.outlines(found.maps, found.way) if found.overlaps else [],
@@ -130,9 +130,11 @@ def _page(found: Evidence, command: str | None, assumed: tuple[str, ...], verdic
     )
 
 
-def _matched(fixed: sitk.Image, seen: list[sitk.Image], foreground: sitk.Image) -> list[sitk.Image]:
-    """The moving images, in intensities of the fixed one: by a straight line, fitted after registration."""
-    inside = sitk.GetArrayViewFromImage(foreground) > 0
-    one, other = (sitk.GetArrayViewFromImage(each)[inside].astype(float) for each in (fixed, seen[1]))
+def _matched(fixed: sitk.Image, seen: list[sitk.Image]) -> list[sitk.Image]:
+    """The moving images, in intensities of the fixed one: by a straight line, fitted after registration.
+
+    It is fitted to all voxels: of the foreground alone it might lift the background, which most of a picture is.
+    """
+    one, other = (sitk.GetArrayViewFromImage(each).ravel()[::5].astype(float) for each in (fixed, seen[1]))
     slope, shift = np.polyfit(other, one, 1)
     return [sitk.Cast(each, sitk.sitkFloat32) * float(slope) + float(shift) for each in seen]
