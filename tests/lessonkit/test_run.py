@@ -346,3 +346,23 @@ def test_the_peak_memory_counts_what_was_freed():
         peak = usage(client).memory
     assert peak > 300_000_000
     assert len(notebook.cells) == 1
+
+
+def test_a_figure_of_an_image_is_written_alive_is_compared_and_leaves_nothing_behind(write):
+    image = "image = sitk.GaussianSource(size=[8, 9], mean=[4, 4], sigma=[3, 3])"
+    shown = python(f"import SimpleITK as sitk\nfrom regseg import show\n{image}\nshow.slice(image)")
+    line = "\n![A](fig/01-a.png){alt='a'}\n"
+    lesson = write(shown + line)
+    run(lesson)
+    folder = lesson.root / "fig"
+    assert sorted(path.name for path in folder.iterdir()) == ["01-a-image.nii.gz", "01-a.json", "01-a.png"]
+    assert check(lesson) == []
+    state = (folder / "01-a.json").read_text(encoding="utf-8")
+    (folder / "01-a.json").write_text(state.replace('"dimension": 2', '"dimension": 3'), encoding="utf-8")
+    (found,) = check(lesson)
+    assert "01-a.json: line" in found and "expected 3, found 2" in found
+    run(lesson)
+    assert (folder / "01-a.json").read_text(encoding="utf-8") == state
+    lesson = write(python(PLOT) + line)
+    run(lesson)
+    assert [path.name for path in folder.iterdir()] == ["01-a.png"]
