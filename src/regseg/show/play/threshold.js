@@ -7,7 +7,7 @@ export default playground(page => {
   const picture = makePicture(image, "found blue, reference its orange outline", "The image, with what lies between the thresholds in blue, and the outline of the reference in orange.");
   const [columns] = image.size, [low, high] = reach, pixel = image.spacing[0] * image.spacing[1];
   const across = value => WIDE * (value - low) / (high - low), valueAt = x => low + x / WIDE * (high - low);
-  const within = value => Math.min(high, Math.max(low, Math.round((value - low) / reach[2]) * reach[2] + low));
+  const within = value => Math.min(high, Math.max(low, Number((Math.round((value - low) / reach[2]) * reach[2] + low).toPrecision(9))));
 
   // Both curves are shares of their own part, so that a small object shows.
   const counts = [new Float64Array(BINS), new Float64Array(BINS)], totals = [0, 0];
