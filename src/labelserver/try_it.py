@@ -1,7 +1,8 @@
-"""Play one round of annotation with MONAI Label's own client, as 3D Slicer does: python try_it.py ADDRESS LABELS
+"""Play one round of annotation with MONAI Label's own client, as 3D Slicer does: python try_it.py ADDRESS LABELS STEPS
 
-LABELS is a folder with the right labels of each scan of the server, under the scan's name, as .nii.gz. What happened is
-printed as one line of JSON. The annotations stay on the server.
+LABELS is a folder with the right labels of each scan of the server, under the scan's name, as .nii.gz, and with
+on_another_grid.nii.gz, which the server shall refuse; STEPS is how long it trains. What happened is printed as one line
+of JSON. The annotations stay on the server.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def likely(scan: sitk.Image, network: nn.Module) -> np.ndarray:
     """How likely each voxel belongs to each structure: (structure, z, y, x), background first, in voxels of 2 mm."""
     seen = torch.from_numpy(sitk.GetArrayFromImage(segment.coarse(scan)))[None, None]
     with torch.no_grad():
-        return network.eval()(seen)[0].softmax(dim=0).numpy()
+        return network.eval()(seen.to(next(network.parameters()).device))[0].softmax(dim=0).cpu().numpy()
 
 
 def segmented(scan: sitk.Image, network: nn.Module, align_to: sitk.Image | None = None) -> sitk.Image:
