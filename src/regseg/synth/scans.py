@@ -69,7 +69,7 @@ _COUNTS = np.uint64(1) << 10 * _STRUCTURE.astype(np.uint64)
 # How bright fluid, grey and white matter may be in each family of contrasts.
 Range = tuple[float, float]
 CONTRASTS: dict[str, tuple[Range, Range, Range]] = {
-    "T1": ((0.1, 0.35), (0.4, 0.7), (0.65, 1.0)),
+    "T1": ((0.15, 0.3), (0.45, 0.6), (0.75, 0.95)),
     "T2": ((0.75, 1.0), (0.4, 0.75), (0.2, 0.5)),
     "FLAIR": ((0.05, 0.3), (0.55, 0.95), (0.4, 0.65)),
     "PD": ((0.5, 0.9), (0.75, 1.0), (0.5, 0.85)),
@@ -100,6 +100,8 @@ class Variety:
         Standard deviation of the scanner's noise, where the brightest tissue is about 1.
     texture : float
         Standard deviation of the brightness within one tissue.
+    blur : float
+        Standard deviation of the blur that every scanner adds.
     slices : float
         How thick the slices of a scan may be; a third of the scans have thick ones.
     stripped : float
@@ -117,6 +119,7 @@ class Variety:
     bias: float = 0.2
     noise: float = 0.05
     texture: float = 0.06
+    blur: float = 0.9
     slices: float = 6
     stripped: float = 0.5
 
@@ -228,7 +231,7 @@ def draw(
         grain /= grain.std()
     scan += spread[middle] * grain * (seen if stripped else 1)
 
-    scan = _blurred(scan, random.uniform(0, 1.4) / float(np.mean(grid.spacing)))
+    scan = _blurred(scan, random.uniform(0, variety.blur) / float(np.mean(grid.spacing)))
     scan *= np.exp(
         _spline(random.uniform(0, variety.bias) * random.standard_normal((1, 6, 6, 6), np.float32), scan.shape)[0]
     )

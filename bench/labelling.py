@@ -1,0 +1,136 @@
+"""Structures of a brain in scans of four contrasts: an atlas carried over, and the networks of `regseg.learn`.
+
+The scans are drawn from the label maps of the four testing anatomies, which no network has learned from, in voxels of
+2 mm: each anatomy as it is, two with their skull and two without, in a contrast, a shading and a noise of its own. So
+they are synthetic scans of real anatomies. "Inverted" is a T1-weighted scan with its grey levels turned round.
+
+The atlas is a scan and the labels of one training anatomy, T1-weighted, with or without its skull as the scan is. It is
+carried over by an affine transform (mutual information), and by the course's streamed solve after it. The networks are
+those of the curriculum of `python -m regseg.learn segment`, which must have run: after its first stage, its second, and
+at its end. CPU-seconds are those of one scan, on one thread; CPU-minutes those of all training until there.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from measure import ROOT, Cases, alone, by_measure, write_results
+from registration import start
+from regseg import data, distributed, evaluate
+from regseg.grid import Grid
+from regseg.synth import scans
+
+CONTRASTS = {"T1": "T1", "T2": "T2", "inverted": "T1", "PD": "PD"}  # what is drawn for each
+GROUPS = {"ventricles": (1,), "grey matter": (2, 3), "white matter": (4,)}  # of regseg.synth.scans.NAMES
+ATLAS = "head_labels_01"
+STAGES = ROOT / "build" / "learn"
+NETWORKS = {
+    "trained on T1": STAGES / "stage-1.safetensors",
+    "then on all contrasts": STAGES / "stage-2.safetensors",
+    "shipped": ROOT / "src/regseg/learn/weights/segment.safetensors",
+}
+
+
+def make_scan(head: scans.Head, contrast: str, stripped: bool, seed: int) -> tuple[sitk.Image, sitk.Image]:
+    """A scan of an anatomy, neither moved nor bent, and its labels."""
+    still = scans.Variety(
+        (CONTRASTS[contrast],), degrees=0, scale=0, shear=0, shift=0, warp=0, thickness=0, slices=0, stripped=stripped
+    )
+    scan, truth = scans.draw(head, head.grid(2.0, (96, 112, 96)), seed, still)
+    if contrast == "inverted":
+        values = sitk.GetArrayFromImage(scan)
+        top = np.quantile(values[values > 0.05], 0.99)
+        scan = Grid.of(scan).image(np.where(values > 0.05, np.maximum(1.05 * top - values, 0), values))
+    return scan, Grid.of(truth).image(sitk.GetArrayViewFromImage(truth).argmax(axis=-1).astype(np.uint8))
+
+
+def shares(truth: sitk.Image, labels: sitk.Image) -> dict[str, float]:
+    """The Dice coefficient of each group of structures."""
+
+    def one(image: sitk.Image, numbers: tuple[int, ...]) -> sitk.Image:
+        return Grid.of(image).image(np.isin(sitk.GetArrayViewFromImage(image), numbers).astype(np.uint8))
+
+    return {
+        f"Dice, {group}": evaluate.overlap(one(truth, numbers), one(labels, numbers)).dice
+        for group, numbers in GROUPS.items()
+    }
+
+
+def carry_atlas(scan: sitk.Image, atlas: sitk.Image, labels: sitk.Image) -> dict[str, tuple[sitk.Image, float]]:
+    """The labels of the atlas on the scan's grid, by either transform, and the CPU-seconds until there."""
+    # The registration of the course is made for grey levels from 0 to some hundreds.
+    fixed, moving = (sitk.Cast(sitk.Clamp(200 * image, upperBound=400), sitk.sitkFloat32) for image in (scan, atlas))
+    began = time.process_time()
+    affine = start(fixed, moving)
+    done = {"atlas, affine": (affine, time.process_time() - began)}
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{name}.mha" for name in ("fixed", "moving")]
+        for image, path in zip((fixed, moving), paths, strict=True):
+            sitk.WriteImage(image, path)
+        plan = distributed.plan(*paths, distributed.streamed_solve(2.0), initial=affine, lattice_spacing=8.0)
+        bent = distributed.run(plan, progress=False).transform
+    done["atlas, streamed solve"] = (bent, time.process_time() - began)
+    nearest = sitk.sitkNearestNeighbor
+    return {name: (sitk.Resample(labels, scan, each, nearest), spent) for name, (each, spent) in done.items()}
+
+
+def by_networks(scan: sitk.Image) -> dict[str, tuple[sitk.Image, float]]:
+    """The labels of each network, and its CPU-seconds."""
+    from regseg.learn import segment
+
+    done = {}
+    for name, path in NETWORKS.items():
+        network = segment.load(path)
+        began = time.process_time()
+        done[name] = (segment.segment(scan, network), time.process_time() - began)
+    return done
+
+
+def measure(name: str, number: int) -> dict[str, dict[str, dict[str, float]]]:
+    """The figures of each method on one anatomy in each contrast; the even ones have their skull."""
+    stripped = bool(number % 2)
+    head = scans.head(data.load(name))
+    atlas = make_scan(scans.head(data.load(ATLAS)), "T1", stripped, seed=0)
+    found = {}
+    for each, contrast in enumerate(CONTRASTS):
+        scan, truth = make_scan(head, contrast, stripped, seed=9000 + 10 * number + each)
+        done = carry_atlas(scan, *atlas) | by_networks(scan)
+        found[contrast] = {how: shares(truth, labels) | {"CPU (s)": spent} for how, (labels, spent) in done.items()}
+        for how, figures in found[contrast].items():
+            said = ", ".join(f"{what} {value:.3g}" for what, value in figures.items())
+            print(f"{name}, {contrast}, {how}: {said}", file=sys.stderr, flush=True)
+    return found
+
+
+def training() -> dict[str, dict[str, float]]:
+    """How long each network has learned, as its file says."""
+    from regseg.learn import segment, train
+
+    about = {name: train.load_weights(path, segment.UNet()) for name, path in NETWORKS.items()}
+    return {name: {"training (CPU-minutes)": float(f"{known['minutes']:.3g}")} for name, known in about.items()}
+
+
+def main() -> None:
+    missing = [str(path) for path in NETWORKS.values() if not path.is_file()]
+    if missing:
+        sys.exit(f"{', '.join(missing)}: run `python -m regseg.learn segment` first, or this bench has no networks")
+    names = data.anatomies("testing")
+    rows = [alone(measure, name, number) for number, name in enumerate(names)]
+    cases: Cases = {
+        contrast: {how: by_measure([row[contrast][how] for row in rows]) for how in rows[0][contrast]}
+        for contrast in CONTRASTS
+    }
+    for name, figures in training().items():
+        for case in cases.values():
+            case[name] |= figures
+    print(write_results("labelling", cases, dict.fromkeys(cases, names)))
+
+
+if __name__ == "__main__":
+    main()

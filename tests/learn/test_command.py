@@ -1,0 +1,52 @@
+"""The command that makes the weights of the course."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from regseg import data
+from regseg.learn import __main__ as command
+from regseg.learn import segment, train
+
+SHORT = (
+    command.Stage(("T1",), steps=2, seed=1, learning_rate=1e-3),
+    command.Stage(("T1", "T2"), steps=2, seed=2, learning_rate=1e-3),
+)
+
+
+@pytest.fixture
+def one_anatomy(monkeypatch) -> None:
+    """The template stands for the anatomies that would have to be fetched."""
+    monkeypatch.setattr(data, "anatomies", {"training": ["brain_structures"]}.get)
+
+
+@pytest.mark.usefixtures("one_anatomy")
+def test_it_writes_weights_and_what_is_known_of_them(tmp_path, capsys):
+    weights, folder = tmp_path / "weights.safetensors", tmp_path / "kept"
+    command.learn_to_segment(weights, folder, SHORT)
+    network, first = segment.UNet(), segment.UNet()
+    about = train.load_weights(weights, network)
+    assert [stage["contrasts"] for stage in about["curriculum"]] == [["T1"], ["T1", "T2"]]
+    assert about["minutes"] > 0 and str(weights) in capsys.readouterr().out
+    train.load_weights(folder / "stage-1.safetensors", first)
+    assert not torch.equal(first.last.weight, network.last.weight)
+    # Again, and there is nothing left to do: the same weights.
+    command.learn_to_segment(tmp_path / "again.safetensors", folder, SHORT)
+    again = segment.load(tmp_path / "again.safetensors")
+    assert all(torch.equal(values, network.state_dict()[name]) for name, values in again.state_dict().items())
+
+
+def test_without_a_network_it_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setenv("REGSEG_DATA_MIRROR", str(tmp_path))
+    monkeypatch.setenv("REGSEG_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(SystemExit, match="Cannot fetch head_labels_01"):
+        command.main(["segment", str(tmp_path / "weights.safetensors"), "--folder", str(tmp_path / "kept")])
+    assert not (tmp_path / "weights.safetensors").exists()
+
+
+def test_the_shipped_weights_come_from_the_curriculum_of_the_command():
+    about = train.load_weights(segment.SHIPPED, segment.UNet())
+    stages = [{**vars(stage), "contrasts": list(stage.contrasts)} for stage in command.CURRICULUM]
+    assert about["curriculum"] == stages
+    assert segment.SHIPPED.stat().st_size <= 2_000_000
