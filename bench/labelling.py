@@ -6,12 +6,16 @@ they are synthetic scans of real anatomies. "Inverted" is a T1-weighted scan wit
 
 The atlas is a scan and the labels of one training anatomy, T1-weighted, with or without its skull as the scan is. It is
 carried over by an affine transform (mutual information), and by the course's streamed solve after it. The networks are
-those of the curriculum of `python -m regseg.learn segment`, which must have run: after its first stage, its second, and
-at its end. CPU-seconds are those of one scan, on one thread; CPU-minutes those of all training until there.
+those of the curriculum of `python -m regseg.learn segment`, which must have run: after its first stage, and at its end.
+CPU-seconds are those of one scan, on one thread; CPU-minutes those of all training until there.
+
+`python bench/labelling.py networks` measures new weights only, and keeps the rows of the atlas; `… atlas` does the
+opposite.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import time
@@ -20,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from measure import ROOT, Cases, alone, by_measure, write_results
+from measure import RESULTS, ROOT, Cases, alone, by_measure, write_results
 from registration import start
 from regseg import data, distributed, evaluate
 from regseg.grid import Grid
@@ -32,8 +36,7 @@ ATLAS = "head_labels_01"
 STAGES = ROOT / "build" / "learn"
 NETWORKS = {
     "trained on T1": STAGES / "stage-1.safetensors",
-    "then on all contrasts": STAGES / "stage-2.safetensors",
-    "shipped": ROOT / "src/regseg/learn/weights/segment.safetensors",
+    "shipped: then on all contrasts": ROOT / "src/regseg/learn/weights/segment.safetensors",
 }
 
 
@@ -92,15 +95,16 @@ def by_networks(scan: sitk.Image) -> dict[str, tuple[sitk.Image, float]]:
     return done
 
 
-def measure(name: str, number: int) -> dict[str, dict[str, dict[str, float]]]:
-    """The figures of each method on one anatomy in each contrast; the even ones have their skull."""
+def measure(what: str, name: str, number: int) -> dict[str, dict[str, dict[str, float]]]:
+    """The figures of "atlas" or "networks" on one anatomy in each contrast; the even ones have their skull."""
     stripped = bool(number % 2)
     head = scans.head(data.load(name))
-    atlas = make_scan(scans.head(data.load(ATLAS)), "T1", stripped, seed=0)
+    if what == "atlas":
+        atlas = make_scan(scans.head(data.load(ATLAS)), "T1", stripped, seed=0)
     found = {}
     for each, contrast in enumerate(CONTRASTS):
         scan, truth = make_scan(head, contrast, stripped, seed=9000 + 10 * number + each)
-        done = carry_atlas(scan, *atlas) | by_networks(scan)
+        done = carry_atlas(scan, *atlas) if what == "atlas" else by_networks(scan)
         found[contrast] = {how: shares(truth, labels) | {"CPU (s)": spent} for how, (labels, spent) in done.items()}
         for how, figures in found[contrast].items():
             said = ", ".join(f"{what} {value:.3g}" for what, value in figures.items())
@@ -116,21 +120,23 @@ def training() -> dict[str, dict[str, float]]:
     return {name: {"training (CPU-minutes)": float(f"{known['minutes']:.3g}")} for name, known in about.items()}
 
 
-def main() -> None:
-    missing = [str(path) for path in NETWORKS.values() if not path.is_file()]
-    if missing:
-        sys.exit(f"{', '.join(missing)}: run `python -m regseg.learn segment` first, or this bench has no networks")
+def main(wanted: list[str]) -> None:
     names = data.anatomies("testing")
-    rows = [alone(measure, name, number) for number, name in enumerate(names)]
-    cases: Cases = {
-        contrast: {how: by_measure([row[contrast][how] for row in rows]) for how in rows[0][contrast]}
-        for contrast in CONTRASTS
-    }
-    for name, figures in training().items():
+    kept = RESULTS / "labelling.json"
+    before = json.loads(kept.read_text(encoding="utf-8"))["cases"] if kept.is_file() else {}
+    cases: Cases = {contrast: before.get(contrast, {}) for contrast in CONTRASTS}
+    missing = [str(path) for path in NETWORKS.values() if not path.is_file()]
+    if "networks" in wanted and missing:
+        sys.exit(f"{', '.join(missing)}: run `python -m regseg.learn segment` first, or this bench has no networks")
+    for what in wanted:
+        rows = [alone(measure, what, name, number) for number, name in enumerate(names)]
+        for contrast, case in cases.items():
+            case |= {how: by_measure([row[contrast][how] for row in rows]) for how in rows[0][contrast]}
+    for how, figures in alone(training).items() if "networks" in wanted else ():
         for case in cases.values():
-            case[name] |= figures
+            case[how] |= figures
     print(write_results("labelling", cases, dict.fromkeys(cases, names)))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or ["atlas", "networks"])

@@ -10,8 +10,8 @@ from regseg.learn import __main__ as command
 from regseg.learn import segment, train
 
 SHORT = (
-    command.Stage(("T1",), steps=2, seed=1, learning_rate=1e-3),
-    command.Stage(("T1", "T2"), steps=2, seed=2, learning_rate=1e-3),
+    command.Stage(("T1",), whole=0, steps=2, seed=1, learning_rate=1e-3),
+    command.Stage(("T1", "T2"), whole=0, steps=2, seed=2, learning_rate=1e-3),
 )
 
 

@@ -20,6 +20,7 @@ class Stage:
     """A part of a curriculum: one call of `train`."""
 
     contrasts: tuple[str, ...]
+    whole: float  # the share of whole brains
     steps: int
     seed: int
     learning_rate: float
@@ -28,9 +29,8 @@ class Stage:
 # One contrast first, then all: a network that starts with all of them learns little more than where things lie.
 ALL = ("T1", "T1", "T2", "T2", "FLAIR", "PD", "PD", "any")
 CURRICULUM = (
-    Stage(("T1",), steps=500, seed=1, learning_rate=4e-3),
-    Stage(ALL, steps=700, seed=2, learning_rate=3e-3),
-    Stage(ALL, steps=700, seed=3, learning_rate=2e-3),
+    Stage(("T1",), whole=1.0, steps=300, seed=1, learning_rate=4e-3),
+    Stage(ALL, whole=0.5, steps=500, seed=2, learning_rate=3e-3),
 )
 
 
@@ -48,7 +48,7 @@ def learn_to_segment(weights: Path, folder: Path, curriculum: tuple[Stage, ...] 
     for number, stage in enumerate(curriculum, start=1):
         losses = train.train(
             network,
-            segment.batches(heads, scans.Variety(contrasts=stage.contrasts)),
+            segment.batches(heads, scans.Variety(contrasts=stage.contrasts), whole=stage.whole),
             segment.loss,
             steps=stage.steps,
             seed=stage.seed,

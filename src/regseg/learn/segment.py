@@ -96,7 +96,6 @@ def normalised(image: Tensor) -> Tensor:
 
 PIECE, BRAIN = (64, 80, 64), (80, 96, 80)  # voxels of 2 mm along x, y, z: most of a brain, and all of it
 ASIDE = 20  # mm; so far may the middle of a piece lie from that of the brain, along each axis
-WEIGHTS = (1.0, 2.0, 1.0, 1.5, 1.0, 1.0)  # how much a voxel of each structure counts
 
 
 def batches(heads: Sequence[scans.Head], variety: scans.Variety, *, whole: float = 0.25) -> Draw:
@@ -141,7 +140,7 @@ def batches(heads: Sequence[scans.Head], variety: scans.Variety, *, whole: float
 def loss(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
     """How far the network is from the truth: cross-entropy, plus one minus the mean Dice of all structures."""
     logits, truth = network(batch["image"]).float(), batch["truth"].float() / 240
-    entropy = functional.cross_entropy(logits, truth, logits.new_tensor(WEIGHTS))
+    entropy = functional.cross_entropy(logits, truth)
     said, axes = logits.softmax(dim=1), (0, 2, 3, 4)
     both, each = 2 * (said * truth).sum(axes), (said.square() + truth.square()).sum(axes)
     return entropy + 1 - ((both + 1) / (each + 1))[1:].mean()

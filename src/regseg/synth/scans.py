@@ -32,12 +32,15 @@ class Tissue(NamedTuple):
     structure : int
         Which of `NAMES` it belongs to.
     share : (float, float), optional
-        Where its brightness lies between that of grey matter, 0, and of white matter, 1; else it is anything.
+        Where its brightness lies between that of grey matter, 0, and of white matter, 1.
+    t1 : float
+        How bright what has no share is in a T1-weighted scan, give or take a fifth; elsewhere it is anything.
     """
 
     numbers: tuple[int, ...]
     structure: int = 0
     share: tuple[float, float] | None = None
+    t1: float = 0.0
 
 
 TISSUES = (
@@ -55,8 +58,19 @@ TISSUES = (
     Tissue((7, 46), 5, (0.7, 1.15)),
     Tissue((16,), 5, (0.5, 1.1)),  # brain stem
     Tissue((24, 31, 63)),  # fluid around the brain, and the plexus
-    *(Tissue((number,)) for number in (30, 62, 136, 137, 163, 164)),
-    *(Tissue((number,)) for number in (502, 506, 507, 508, 509, 511, 512, 514, 515, 516, 530)),  # skull, skin, eyes
+    Tissue((30, 62), t1=0.43),  # vessels
+    Tissue((136, 137, 163, 164), t1=0.3),
+    Tissue((502,), t1=0.6),  # skull, skin, muscles, eyes: the means are those of SynthSeg's prior for T1, rounded
+    Tissue((506,), t1=0.1),
+    Tissue((507,), t1=0.47),
+    Tissue((508,), t1=0.6),
+    Tissue((509,), t1=0.35),
+    Tissue((511,), t1=0.57),
+    Tissue((512,), t1=0.34),
+    Tissue((514,), t1=0.24),
+    Tissue((515,), t1=0.15),
+    Tissue((516,), t1=0.47),
+    Tissue((530,), t1=0.72),
 )
 VENTRICLES, CORTEX, WHITE, FLUID = 1, 2, 3, 13  # where these stand there
 _TISSUE = np.zeros(1000, np.uint8)
@@ -250,7 +264,8 @@ def draw(
 
 def _levels(random: np.random.Generator, variety: Variety) -> np.ndarray:
     """How bright each tissue is."""
-    low, high = np.transpose(CONTRASTS[str(random.choice(variety.contrasts))])
+    family = str(random.choice(variety.contrasts))
+    low, high = np.transpose(CONTRASTS[family])
     while True:
         fluid, grey, white = random.uniform(low, high)
         if min(abs(fluid - grey), abs(grey - white), 2 * abs(fluid - white)) >= variety.gap:
@@ -260,7 +275,9 @@ def _levels(random: np.random.Generator, variety: Variety) -> np.ndarray:
     for number, tissue in enumerate(TISSUES):
         if tissue.share:
             found[number] = grey + (white - grey) * random.uniform(*tissue.share)
-    found[VENTRICLES], found[FLUID] = fluid, fluid + random.uniform(-0.3, 0.3) * abs(grey - fluid)
+        elif number and family == "T1":
+            found[number] = tissue.t1 * random.uniform(0.8, 1.2)
+    found[VENTRICLES], found[FLUID] = fluid, fluid + random.uniform(-0.2, 0.2) * abs(grey - fluid)
     return np.maximum(found, 0).astype(np.float32)
 
 
