@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from regseg import data, evaluate, register
 from regseg.__main__ import main
 from regseg.grid import Grid
+from regseg.synth import warps
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +78,19 @@ def test_a_deformation_that_makes_the_images_less_alike_is_dropped(known):
     truth = sitk.CompositeTransform([turn, bend])
     fixed = seen(brain, truth)
     found = register.pair(fixed, (255 - brain) * sitk.Cast(brain > 0, sitk.sitkInt16), network=False)
-    assert "That made the images less alike" in str(found)
+    assert "What makes the images most alike was kept, the linear transform alone" in str(found)
     assert found.transform.IsLinear() and error(found.transform, truth, fixed) < 1
+
+
+def test_large_motion_is_found_by_the_network_and_what_is_better_is_kept():
+    """Two smooth motions of a slice by 40 mm: one that the solve misses, and one in which the network goes astray."""
+    flat = sitk.Cast(data.load("brain_t1_2mm"), sitk.sitkFloat32)[:, :, 48]
+    for seed, reach, kept in (1, 44.0, "the network with the solve after it"), (3, 34.0, "the solve"):
+        truth = warps.single_frequency(Grid.of(flat), seed, reach, 60.0)
+        fixed = seen(flat, truth)
+        found = register.pair(fixed, flat, start="rigid")
+        assert f"What makes the images most alike was kept, {kept} (" in str(found)
+        assert error(found.transform, truth, fixed) < 1 < error(found.linear, truth, fixed) / 5
 
 
 def test_slices_are_registered_too(known):

@@ -76,8 +76,8 @@ def pair(
     """Register two images of your own that fit in memory.
 
     Laid on each other, a rigid and an affine transform make them alike, by mutual information; then comes the streamed
-    solve of `regseg.distributed`, and before it, where PyTorch is installed and the motion is large, the network of
-    `regseg.learn.regnet`. The images may be of different contrast.
+    solve of `regseg.distributed`. Where PyTorch is installed and the motion is large, it is tried once more with the
+    network of `regseg.learn.regnet` before it. What makes the images most alike is kept. They may differ in contrast.
 
     Parameters
     ----------
@@ -133,14 +133,7 @@ def pair(
     found = begun.transform
     if deform:
         finest = _finest(one) if spacing is None else spacing
-        found = _deformed(one, other, begun.transform, finest, network, steps)
-        before, after = look.alike(begun.transform), look.alike(found)
-        if after < before:
-            found = begun.transform
-            steps.append(
-                f"That made the images less alike ({after:.3f}, and {before:.3f} before it): it was dropped, and "
-                "what is left is the linear transform."
-            )
+        found = _deformed(look, one, other, begun.transform, finest, network, steps)
     darkest = float(sitk.GetArrayViewFromImage(other).min())
     steps.append(f"Voxels that lie outside the moving image get its lowest value, {darkest:g}.")
     warped = sitk.Resample(other, one, found, sitk.sitkLinear, darkest)
@@ -156,16 +149,43 @@ def _finest(image: sitk.Image) -> float:
 
 
 def _deformed(
-    fixed: sitk.Image, moving: sitk.Image, initial: sitk.Transform, spacing: float, network: bool, steps: list[str]
+    look: Look,
+    fixed: sitk.Image,
+    moving: sitk.Image,
+    initial: sitk.Transform,
+    spacing: float,
+    network: bool,
+    steps: list[str],
 ) -> sitk.Transform:
-    """The transform with a deformation before its linear part; what was done is appended to the steps."""
+    """Of the linear transform, and of what solve and network add to it, the one that makes the images most alike.
+
+    What was done is appended to the steps.
+    """
+    found = {"the linear transform alone": initial, "the solve": _solved(fixed, moving, initial, spacing, steps)}
     if network and (missing := _missing(fixed.GetDimension())):
         steps.append(
             f"{missing}, so no network looks for large motion: where points of a head move by more than about 12 mm "
-            "beyond the linear transform, what follows may miss them."
+            "beyond the linear transform, the solve may miss them."
         )
     elif network:
-        return _with_network(fixed, moving, initial, spacing, steps)
+        from regseg.learn import regnet
+
+        seen = regnet.register(fixed, moving, initial=initial, voxel=2 * spacing)
+        words = f"A network saw 95 of 100 points move by less than {seen.motion:.1f} mm beyond the linear transform"
+        if seen.passes:
+            found["the network with the solve after it"] = seen.transform
+            steps.append(f"{words}, so it went first once more, and the solve came after it.")
+        else:
+            steps.append(f"{words}: that is little, and the solve finds it by itself.")
+    best = max(found, key=lambda name: look.alike(found[name]))
+    told = "; ".join(f"{name} {look.alike(each):.3f}" for name, each in found.items())
+    steps.append(f"What makes the images most alike was kept, {best} (mutual information: {told}).")
+    return found[best]
+
+
+def _solved(
+    fixed: sitk.Image, moving: sitk.Image, initial: sitk.Transform, spacing: float, steps: list[str]
+) -> sitk.Transform:
     from regseg import distributed
 
     with TemporaryDirectory(prefix="regseg-") as folder:
@@ -188,19 +208,3 @@ def _missing(dimension: int) -> str:
     except ImportError:
         return "PyTorch is not installed (the extra `learning`)"
     return "" if regnet.shipped(dimension).is_file() else f"The course has no network for {dimension} dimensions"
-
-
-def _with_network(
-    fixed: sitk.Image, moving: sitk.Image, initial: sitk.Transform, spacing: float, steps: list[str]
-) -> sitk.Transform:
-    from regseg.learn import regnet
-
-    found = regnet.register(fixed, moving, initial=initial, voxel=2 * spacing)
-    then = "the streamed solve alone, for that is little"
-    if found.passes:
-        then = f"the network ({', '.join(found.passes)}), and after it the streamed solve"
-    steps.append(
-        f"A network saw 95 of 100 points move by less than {found.motion:.1f} mm beyond the linear transform. Then "
-        f"came {then}, down to voxels of {spacing:.3g} mm."
-    )
-    return found.transform
