@@ -17,6 +17,11 @@ def grey(image, level, width, *, half=2, cast=True, scale=255) -> sitk.Image:
     return sitk.Cast(window, sitk.sitkUInt8) if cast else window
 
 
+def only_cast_at_the_end(image, level, width) -> sitk.Image:
+    low, high = level - width / 2, level + width / 2
+    return sitk.Cast(sitk.IntensityWindowing(image, low, high, 0, 255), sitk.sitkUInt8)
+
+
 def low_to_high(image, low, high) -> sitk.Image:
     low, high = sorted((low, high))
     return sitk.Cast(sitk.IntensityWindowing(image, low, high, 0, 255), sitk.sitkUInt8)
@@ -82,6 +87,8 @@ def mended(
     rows=slice(None, None, -1),
     columns=slice(None),
     kind=float,
+    unit=1,
+    maps=("gray", "gray"),
     windows=((0, 255), (0, 255)),
     limits=(-100, 100),
     cmap="PuOr",
@@ -93,16 +100,18 @@ def mended(
 ):
     """The three pictures, with one lie or another."""
     j = before.GetHeight() // 2 if j is None else j
-    one, other = (sitk.GetArrayFromImage(scan)[rows, j, columns].astype(kind) for scan in (before, after))
+    one, other = (sitk.GetArrayFromImage(scan)[rows, j, columns].astype(kind) * kind(unit) for scan in (before, after))
     width, _, height = np.multiply(before.GetSize(), before.GetSpacing())
     extent = {"extent": (0, width, height, 0) if origin == "upper" else (0, width, 0, height)} if in_mm else {}
     figure, axes = plt.subplots(1, 3)
     with np.errstate(over="ignore"):
         third = change(other, one)
     low, high = limits
-    ways = [{"vmin": low, "vmax": high} for low, high in windows] + [{"vmin": low, "vmax": high, "cmap": cmap}]
+    ways = [{"vmin": low, "vmax": high, "cmap": name} for (low, high), name in zip(windows, maps, strict=True)] + [
+        {"vmin": low, "vmax": high, "cmap": cmap}
+    ]
     for ax, picture, way in list(zip(axes, (one, other, third), ways, strict=True))[:count]:
-        ax.imshow(picture, **({"cmap": "gray"} | way), **extent, origin=origin)
+        ax.imshow(picture, **way, **extent, origin=origin)
     return figure
 
 
@@ -146,6 +155,11 @@ def mostly(cmap, *, least=0.9) -> bool:
     return bool(max((steps > 0).mean(), (steps < 0).mean()) > least)
 
 
+def stands_still(cmap) -> bool:
+    steps = np.diff(color.rgb2lab(cmap(np.linspace(0, 1, 64))[:, :3])[:, 0])
+    return bool((steps >= 0).all() or (steps <= 0).all())
+
+
 def ends_differ(cmap) -> bool:
     first, last = color.rgb2lab(cmap([0.0, 1.0])[:, :3])[:, 0]
     return bool(abs(last - first) > 5)
@@ -185,11 +199,13 @@ RIGHT = {
         lambda: by_aspect,
         lambda: with_colour_bars,
         lambda: lambda a, b: mended(a, b, rows=slice(None), origin="lower", cmap="RdBu"),
+        lambda: lambda a, b: mended(a, b, unit=0.01, windows=like((0, 2)), limits=(-1, 1)),
+        lambda: lambda a, b: mended(a, b, unit=0.01, windows=like((0, 2)), change=lambda *two: 100 * np.subtract(*two)),
         lambda: lambda a, b: mended(a, b, kind=np.int16, windows=like((20, 220)), cmap="coolwarm"),
     ],
     "08-rise": [lambda: even, lambda: lambda cmap: np.bool_(even(cmap, count=256))],
     "08-change": [lambda: change],
-    "08-print": [lambda: (10 * SHRUNK, 100 / SHRUNK), lambda: [3.3, 299]],
+    "08-print": [lambda: (10 * SHRUNK, 100 / SHRUNK), lambda: [3.3, 299], lambda: (3, 300)],
 }
 
 WRONG = {
@@ -203,6 +219,7 @@ WRONG = {
         ("White is 1", lambda: lambda *given: grey(*given, cast=False, scale=1)),
         ("not wrap round", lambda: wraps_round),
         ("to 8 bits", lambda: lambda *given: grey(*given, cast=False)),
+        ("has no sign", lambda: only_cast_at_the_end),
         ("grow evenly", lambda: lambda image, *_: sitk.Cast(image * 0, sitk.sitkUInt8)),
         ("grow evenly", lambda: lambda image, *given: grey(sitk.Cast(image, sitk.sitkUInt8), *given)),
     ],
@@ -267,12 +284,16 @@ WRONG = {
         ("second picture does not", lambda: lambda a, b: mended(a, sitk.Flip(b, (True, False, False)))),
         ("squashed", lambda: lambda *given: mended(*given, in_mm=False)),
         ("two greys", lambda: lambda *given: mended(*given, windows=((60, 110), (40, 200)))),
-        ("one even grey", lambda: lambda *given: mended(*given, windows=like((-9e3, 9e3)))),
+        ("two colours", lambda: lambda *given: mended(*given, maps=("gray", "gray_r"))),
+        ("have one grey", lambda: lambda *given: mended(*given, windows=like((-9e3, 9e3)))),
+        ("have one grey", lambda: lambda *given: mended(*given, windows=like((59, 61)))),
         ("before minus after", lambda: lambda *given: mended(*given, change=lambda other, one: one - other)),
         ("lost its sign", lambda: lambda *given: mended(*given, change=lambda other, one: abs(other - one))),
         ("wraps round", lambda: lambda *given: mended(*given, kind=np.uint8)),
         ("second scan minus", lambda: lambda *given: mended(*given, change=np.add)),
         ("not in the middle", lambda: lambda *given: mended(*given, limits=(-20, 140))),
+        ("no change can be seen", lambda: lambda *given: mended(*given, limits=(-9e3, 9e3))),
+        ("noise stay pale", lambda: lambda *given: mended(*given, limits=(-1, 1))),
         ("no neutral middle", lambda: lambda *given: mended(*given, cmap="jet")),
         ("no neutral middle", lambda: lambda *given: mended(*given, cmap="gray")),
         ("no neutral middle", lambda: lambda *given: mended(*given, cmap="viridis")),
@@ -286,6 +307,7 @@ WRONG = {
         ("says it is not", lambda: lambda _: False),
         ("passes, and its lightness", lambda: ends_differ),
         ("dips a little", lambda: lambda cmap: mostly(cmap, least=0.6) and cmap.name != "turbo"),
+        ("stands still", lambda: stands_still),
         ("something else than lightness", lambda: lambda cmap: even(cmap, of=lambda rgb: rgb.mean(axis=1))),
     ],
     "08-change": [

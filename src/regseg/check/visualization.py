@@ -56,8 +56,14 @@ def _lab(rgb: np.ndarray, eyes: str = "most people") -> np.ndarray:
 @exercise("08-window")
 def grey_by_level_and_width(given) -> Verdict:
     values = np.linspace(-900, 1500, 20 * 12 * 7).reshape(7, 12, 20)
-    scan = Grid((20, 12, 7), (0.8, 0.8, 3.0), (5.0, -9.0, 30.0), _TURNED).image(values.astype(np.int16))
-    for level, width in ((40.0, 400.0), (400.0, 1500.0), (60.0, 90.0)):
+    grid = Grid((20, 12, 7), (0.8, 0.8, 3.0), (5.0, -9.0, 30.0), _TURNED)
+    signed, unsigned = grid.image(values.astype(np.int16)), grid.image(np.clip(values, 0, 255).astype(np.uint8))
+    for scan, level, width in (
+        (signed, 40.0, 400.0),
+        (signed, 400.0, 1500.0),
+        (signed, 60.0, 90.0),
+        (unsigned, 60.0, 200.0),
+    ):
         answer = image(call(given, sitk.Image(scan), level, width))
         if not same_grid(answer, scan):
             return wrong("The grey image should lie where the scan lies: it has lost its place.")
@@ -74,6 +80,11 @@ def grey_by_level_and_width(given) -> Verdict:
             if answer.GetPixelID() != sitk.sitkUInt8:
                 return wrong("The greys are right. Cast them to 8 bits: sitk.sitkUInt8.")
             continue
+        if scan is unsigned:  # all the rest went well
+            return wrong(
+                "Here the image has no sign, and the window begins below 0: cast the image to sitk.sitkFloat32 before "
+                "the window."
+            )
         if like(mapped(min(level, width), max(level, width) + (level == width))):
             return wrong("You took level and width for low and high: the level is the middle of the window.")
         if like(mapped(level - width, level + width)):
@@ -326,9 +337,15 @@ def _judge_pictures(shown: list[_Shown], before: np.ndarray, after: np.ndarray) 
     unchanged = other == one
     if np.abs(first.greys() - second.greys())[unchanged].max() > 0.02:
         return wrong("What has not changed has two greys: give both scans the same vmin and vmax.")
-    if np.ptp(first.greys()) < 0.1:
-        return wrong("In this window the scan is one even grey: these values run from 0 to 255.")
-    found = change.values
+    shades = np.linspace(0, 1, 9)
+    if np.abs(first.picture.cmap(shades) - second.picture.cmap(shades)).max() > 0.02:
+        return wrong("What has not changed has two colours: give both scans the same map.")
+    if len(np.unique(first.greys().round(2))) < len(np.unique(one)):
+        return wrong("In this window tissues that differ have one grey: these values run from 0 to 255.")
+    # Who draws the scans in parts of healthy tissue may draw their difference so, too.
+    drawn_in_parts = not close(change.values, other - one, 0.51)
+    unit = round(np.polyfit(one.ravel(), first.values.ravel(), 1)[0], 6) if drawn_in_parts else 1.0
+    found = change.values / unit
     if close(found, one - other, 0.51):
         return wrong("That is before minus after: what has become brighter should be above zero.")
     if close(np.abs(found), np.abs(other - one), 0.51) and not close(found, other - one, 0.51):
@@ -337,9 +354,13 @@ def _judge_pictures(shown: list[_Shown], before: np.ndarray, after: np.ndarray) 
         if close(np.mod(found - (other - one), 256), 0, 0.51):
             return wrong("The difference wraps round: make the arrays signed or float before you subtract.")
         return wrong("The third picture should be the second scan minus the first.")
-    low, middle, high = (float(change.picture.norm(value)) for value in (-40.0, 0.0, 40.0))
+    low, middle, high = (float(change.picture.norm(value * unit)) for value in (-40.0, 0.0, 40.0))
     if abs(middle - 0.5) > 0.02 or abs(high + low - 1) > 0.02:
         return wrong("Zero is not in the middle of the map: let vmin be −vmax.")
+    if high - low < 0.1:
+        return wrong("Within these limits no change can be seen: these differences stay far below 255.")
+    if high - low > 8:
+        return wrong("Within these limits the faintest change is as strong as the largest: let the noise stay pale.")
     return _judge_map(change.picture.cmap)
 
 
@@ -362,6 +383,7 @@ def lightness_that_rises(given) -> Verdict:
     bluish = LinearSegmentedColormap.from_list(
         "bluish", ["black", (0.25, 0.25, 1.0), (0.1, 0.6, 0.65), (0.05, 0.75, 0.2), "white"]
     )
+    flat = LinearSegmentedColormap.from_list("flat", ["black", "0.5", "0.5", "white"])
     dip = LinearSegmentedColormap.from_list("dip", ["black", "white", (0.8, 0.8, 0.8), "white"])
 
     def told(cmap: Colormap) -> bool:
@@ -385,6 +407,8 @@ def lightness_that_rises(given) -> Verdict:
             return wrong(f"{name!r} passes, and its lightness turns: look at each of the 63 steps.")
     if told(dip):
         return wrong("A map that rises, dips a little and rises again passes: every step must go the same way.")
+    if told(flat):
+        return wrong("A map that stands still for a while passes: there, two values look the same.")
     if not told(bluish):
         return wrong(
             "You measure something else than lightness: eyes weigh green more than red, and red more than blue."
@@ -431,7 +455,7 @@ def doubled_and_halved(given) -> Verdict:
 def letters_in_print(given) -> Verdict:
     points, dots = numbers(given, 2)
     shrunk = 85 / 254
-    if abs(points - 10 * shrunk) < 0.15 and abs(dots - 100 / shrunk) < 4:
+    if abs(points - 10 * shrunk) < 0.4 and abs(dots - 100 / shrunk) < 4:
         return right("Three points and 300 dots: sharp, and too small to read.")
     if abs(points - 100 / shrunk) < 4 and abs(dots - 10 * shrunk) < 0.15:
         return wrong("The two have changed places: first the letters in points, then the dots per inch.")
@@ -439,7 +463,7 @@ def letters_in_print(given) -> Verdict:
         return wrong("The letters shrink with the figure: they had 10 points before.")
     if abs(points - 10 / shrunk) < 1:
         return wrong("The letters shrink as the figure does, and yours have grown.")
-    if abs(points - 10 * shrunk) > 0.15:
+    if abs(points - 10 * shrunk) > 0.4:
         return wrong("The figure shrinks to 85 of 254 mm: so do its letters.")
     if abs(dots - 100) < 1:
         return wrong("The letters are right. All 1000 pixels now lie on 85 mm, so there are more of them to an inch.")
