@@ -2,7 +2,7 @@
 
     python bench/learned.py                # 20 pairs in each row, all methods that take seconds
     python bench/learned.py --slow 5       # and on the first 5 of each row the methods that take minutes
-    python bench/learned.py --pairs 5      # fewer; what is there already is not done again
+    python bench/learned.py --pairs 5 --rows "16 mm" "20 mm"    # fewer; what is there already is not done again
 
 The fixed image of a pair is the moving one warped by the way along a random velocity (noise, smoothed by a Gaussian of
 25 mm), followed until the points of the brain have gone 4 to 24 mm on average. The brain is the MNI152 template at 2 mm
@@ -24,6 +24,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -184,8 +185,8 @@ def greedy(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transform:
             sitk.WriteImage(image, name)
         Greedy3D().execute(
             f"-d 3 -i {names[0]} {names[1]} -o {names[2]} -m NCC 2x2x2 -n 100x60x30 -ia-identity -threads 1",
-            out=None,
-            err=None,
+            out=StringIO(),
+            err=StringIO(),
         )
         found = sitk.ReadImage(names[2], sitk.sitkVectorFloat64)
     return sitk.DisplacementFieldTransform(found)
@@ -232,12 +233,12 @@ FAST: dict[str, Method] = {
     "start": start,
     "streamed solve": solve,
     "untrained network": untrained,
-    "RegNet, one shot": one_shot,
     "RegNet": refined,
     "RegNet, then the solve": hybrid,
-    "greedy": greedy,
 }
 SLOW: dict[str, Method] = {
+    "RegNet, one shot": one_shot,
+    "greedy": greedy,
     "untrained network, then the solve": untrained_hybrid,
     "affine, then the solve": affine_solve,
     "SimpleITK's B-spline": ffd,
@@ -292,23 +293,22 @@ def overlap(method: Method, one: str, other: str) -> dict[str, float]:
     }
 
 
-def jobs(count: int, slow: int) -> Iterator[tuple[Row, int, dict[str, Method]]]:
+def jobs(rows: list[Row], count: int, slow: int) -> Iterator[tuple[Row, int, dict[str, Method]]]:
     """All rows at once, pair after pair, so that they are equally long whenever the bench is stopped."""
-    for index in range(count):
-        for row in (*ROWS, TWO_HEADS):
-            yield row, index, FAST
-    for index in range(min(slow, count)):
-        for row in (*ROWS, TWO_HEADS):
-            yield row, index, SLOW
+    for methods, number in ((FAST, count), (SLOW, min(slow, count))):
+        for index in range(number):
+            for row in rows:
+                yield row, index, methods
 
 
 def file_of(row: Row, index: int, method: str) -> Path:
     return FOLDER / row.name.replace(" ", "-") / f"{index:02d}-{method.replace(' ', '-')}.json"
 
 
-def measure(count: int, slow: int) -> None:
+def measure(names: list[str], count: int, slow: int) -> None:
     """Do what is not there yet."""
-    for row, index, methods in jobs(count, slow):
+    rows = [row for row in (*ROWS, TWO_HEADS) if row.name in names]
+    for row, index, methods in jobs(rows, count, slow):
         todo = {name: method for name, method in methods.items() if not file_of(row, index, name).exists()}
         if not todo:
             continue
@@ -345,8 +345,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", type=int, default=20, help="in each row")
     parser.add_argument("--slow", type=int, default=0, help="of them also by the methods that take minutes")
+    names = [row.name for row in (*ROWS, TWO_HEADS)]
+    parser.add_argument("--rows", nargs="+", choices=names, default=names, metavar="ROW", help=", ".join(names))
     given = parser.parse_args()
-    alone(measure, given.pairs, given.slow)  # all in one process: to load the libraries takes as long as a pair
+    alone(
+        measure, given.rows, given.pairs, given.slow
+    )  # all in one process: to load the libraries takes as long as a pair
     collect()
 
 

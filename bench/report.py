@@ -1,4 +1,4 @@
-"""Brings the tables and the plot of what was measured up to date: python bench/report.py
+"""Brings the tables and the plots of what was measured up to date: python bench/report.py
 
 In README.md and learners/measured.md, what stands between ``<!-- bench: NAME, CASE -->`` and ``<!-- /bench -->`` is a
 table of one case of bench/results/NAME.json, methods as rows and measures as columns. Nobody types a number there.
@@ -26,7 +26,9 @@ PAGES = (ROOT / "README.md", ROOT / "learners" / "measured.md")
 PLACE = re.compile(r"(<!-- bench: ([\w-]+)(?:, ([^>]+))? -->\n).*?(<!-- /bench -->)", re.S)
 LOOKS = {"affine start": ("|", "#555555"), "streamed solve": ("o", "#0072b2"), "elastix": ("s", "#d55e00"),
          "itk-dreg": ("^", "#009e73"), "the lesson's recipe": ("o", "#0072b2"), "the same without N4": ("|", "#555555"),
-         "SimpleITK's notebook 30": ("s", "#d55e00"), "SimpleITK's notebook 33": ("^", "#009e73")}  # fmt: skip
+         "SimpleITK's notebook 30": ("s", "#d55e00"), "SimpleITK's notebook 33": ("^", "#009e73"),
+         "start": ("|", "#555555"), "untrained network": ("^", "#e69f00"), "RegNet": ("v", "#d55e00"),
+         "RegNet, then the solve": ("D", "#cc79a7"), "greedy": ("s", "#009e73")}  # fmt: skip
 
 
 def interval(values: list[float]) -> float:
@@ -123,11 +125,35 @@ def plot_segmentation(results: dict) -> bytes:
     return finished(figure)
 
 
+def plot_learned(results: dict) -> bytes:
+    """The error of each method of the bench `learned` by how far points moved, as PNG: all pairs, and their medians."""
+    figure, axes = plt.subplots(figsize=(8, 4.6), dpi=120, layout="constrained")
+    rows = {float(name.split()[0]): methods for name, methods in results["cases"].items() if name[0].isdigit()}
+    for method in ("start", "untrained network", "RegNet", "greedy", "streamed solve", "RegNet, then the solve"):
+        marker, colour = LOOKS[method]
+        found = {mean: methods[method] for mean, methods in rows.items() if method in methods}
+        errors = {mean: figures["mean error (mm)"] for mean, figures in found.items()}
+        medians = [figures["median error (mm)"] for figures in found.values()]
+        axes.plot(list(errors), medians, marker=marker, color=colour, markersize=8, linewidth=2, label=method)
+        for mean, values in errors.items():
+            axes.plot([mean] * len(values), values, marker, color=colour, markersize=4, alpha=0.5)
+    axes.set(yscale="log", xlabel="mean displacement (mm)", ylabel="mean error (mm)", xticks=list(rows))
+    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20]
+    axes.set_yticks(ticks, labels=map(str, ticks))
+    axes.grid(axis="y", color="#dddddd")
+    return saved(figure)
+
+
 def finished(figure: Figure) -> bytes:
-    """A plot with a row for each pair or scan, from the top, with its grid and legend, as PNG."""
+    """A plot with a row for each pair or scan, from the top, with its grid, as PNG."""
     (axes,) = figure.axes
     axes.invert_yaxis()
     axes.grid(axis="y", color="#dddddd")
+    return saved(figure)
+
+
+def saved(figure: Figure) -> bytes:
+    """A plot with its legend, as PNG."""
     figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize="small")
     drawn = io.BytesIO()
     figure.savefig(drawn, metadata={"Software": None})
@@ -135,7 +161,7 @@ def finished(figure: Figure) -> bytes:
     return drawn.getvalue()
 
 
-PLOTS = {"large": plot_large, "segmentation": plot_segmentation}
+PLOTS = {"large": plot_large, "segmentation": plot_segmentation, "learned": plot_learned}
 
 
 def plots() -> dict[Path, bytes]:

@@ -16,8 +16,8 @@ may be repeated. A stage is arithmetic at first and learning second:
   2019);
 - a small U-Net looks at all of that, and adds what is still missing.
 
-Untrained, the features are those of arithmetic alone and the U-Net adds next to nothing: this is the row with which
-the trained network must be compared.
+Untrained, the features are those of arithmetic alone and the U-Net adds next to nothing: that is the row beside which
+the trained network must stand.
 
 Tensors are (batch 1, channel, z, y, x), or (…, y, x) for pictures. Displacements have the components x, y(, z) along
 the axes of the grid, and are counted in *cells*, of two voxels.
@@ -88,7 +88,7 @@ class Stage(nn.Module):
             return nn.Sequential(conv(before, after, 3, stride, padding=1), nn.LeakyReLU(0.1))
 
         self.dimension, self.voxels, self.reach = dimension, voxels, reach
-        self.features = Features(dimension, voxels, width=12 * voxels if voxels == 2 else 16)
+        self.features = Features(dimension, voxels, width={1: 16, 2: 24}[voxels])
         self.sharpness = nn.Parameter(torch.tensor(20.0).log())
         self.from_costs = conv((2 * reach + 1) ** dimension, width, 1)
         self.from_rest = conv(2 * self.features.channels + dimension, width, 3, padding=1)
@@ -274,7 +274,7 @@ class Anatomy:
         box = box.grow((40,) * 3).clip(grid.box)
         labels = numbers[sitk.GetArrayViewFromImage(head)[box.slices].astype(int)] % 256
         coarse = (slice(None, None, 2),) * 3
-        place = Grid.of(grid.image(brain, box)[coarse])
+        place = Grid.of(grid.image(brain[box.slices], box)[coarse])
         return cls(place.image(labels[coarse].astype(np.uint8)), place.image(brain[box.slices][coarse]), levels)
 
     def slice(self, axis: int, index: int) -> Anatomy:
