@@ -122,6 +122,12 @@ def test_what_cannot_be_measured_is_said_and_the_rest_is_there(pair, truth):
     assert "Whether the transform folds: the displacement field holds NaN" in said(judged.verdict.unjudged)
 
 
+def test_that_a_transform_has_brought_nothing_is_no_praise(pair):
+    verdict = report.registration(*pair, sitk.Transform(3, sitk.sitkIdentity)).verdict
+    assert "Whether the transform has brought anything" in said(verdict.unjudged)
+    assert "intensities" not in said(verdict.sounds)
+
+
 def test_little_overlap_is_named(pair):
     far = sitk.TranslationTransform(3, (50.0, 0.0, 0.0))
     assert re.search(
@@ -160,6 +166,7 @@ ELSEWHERE = sitk.Shrink(labels(), (2, 2, 2))
         ({"transform": sitk.TranslationTransform(2)}, "the transform has 2 dimensions, and the images have 3"),
         ({"inverse": sitk.TranslationTransform(2)}, "the inverse transform has 2 dimensions"),
         ({"transform": sitk.TranslationTransform(3, (9e3, 0, 0))}, "takes no voxel of the fixed image into the moving"),
+        ({"fixed": sitk.GetArrayFromImage(moving())}, "The fixed image is a ndarray: give an image of SimpleITK"),
         ({"transform": moving()}, "the transform is an image of 1 number.* has 3, in mm"),
         ({"labels": (ELSEWHERE, labels())}, "lie on different grids .* resample the labels"),
         ({"labels": (sitk.Cast(labels(), sitk.sitkFloat32) * 0.5, labels())}, "labels are whole numbers"),

@@ -52,6 +52,11 @@ class Scan:
         if isinstance(source, sitk.Image):
             demand_scalar(source, f"the {what} image")
             return cls._known(f"the {what} image, from memory", source, Grid.of(source), "")
+        if not isinstance(source, str | Path):
+            raise ValueError(
+                f"The {what} image is a {type(source).__name__}: give an image of SimpleITK, or the path of a file. "
+                "An array does not say where its voxels lie."
+            )
         if is_zarr(source):
             return cls._of_zarr(Path(source))
         image = read_image(source)

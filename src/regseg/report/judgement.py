@@ -183,6 +183,10 @@ def _intensities(verdict: Verdict, found: Evidence) -> None:
     if after - 1 < (1 - SLIGHT) * (before - 1):
         verdict.doubt("intensities", f"The intensities agree less than before: {numbers}.")
     elif after - 1 < (1 + SLIGHT) * (before - 1):
-        verdict.sound("intensities", f"The intensities agree as well as before, and no better: {numbers}.")
+        verdict.unknown(
+            "intensities",
+            f"Whether the transform has brought anything: the intensities agree as well as before, and no better: "
+            f"{numbers}.",
+        )
     else:
         verdict.sound("intensities", f"The intensities agree better than before: {numbers}.")
