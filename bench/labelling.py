@@ -6,8 +6,8 @@ they are synthetic scans of real anatomies. "Inverted" is a T1-weighted scan wit
 
 The atlas is a scan and the labels of one training anatomy, T1-weighted, with or without its skull as the scan is. It is
 carried over by an affine transform (mutual information), and by the course's streamed solve after it. The networks are
-those of the curriculum of `python -m regseg.learn segment`, which must have run: after its first stage, and at its end.
-CPU-seconds are those of one scan, on one thread; CPU-minutes those of all training until there.
+those that come with the course: after the first stage of the curriculum of `python -m regseg.learn segment`, and after
+its second. CPU-seconds are those of one scan, on one thread; CPU-minutes those of all training until there.
 
 `python bench/labelling.py networks` measures new weights only, and keeps the rows of the atlas; `… atlas` does the
 opposite.
@@ -33,10 +33,10 @@ from regseg.synth import scans
 CONTRASTS = {"T1": "T1", "T2": "T2", "inverted": "T1", "PD": "PD"}  # what is drawn for each
 GROUPS = {"ventricles": (1,), "grey matter": (2, 3), "white matter": (4,)}  # of regseg.synth.scans.NAMES
 ATLAS = "head_labels_01"
-STAGES = ROOT / "build" / "learn"
+WEIGHTS = ROOT / "src/regseg/learn/weights"
 NETWORKS = {
-    "trained on T1": STAGES / "stage-1.safetensors",
-    "shipped: then on all contrasts": ROOT / "src/regseg/learn/weights/segment.safetensors",
+    "trained on T1": WEIGHTS / "segment.safetensors",
+    "then on all contrasts": WEIGHTS / "segment-all.safetensors",
 }
 
 
