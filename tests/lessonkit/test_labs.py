@@ -14,6 +14,7 @@ import onnxruntime
 import pytest
 import SimpleITK as sitk
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 from site_lesson import write_lesson
 from test_site_browser import THEMES, WIDTHS, listen
 
@@ -270,6 +271,25 @@ def test_a_run_can_be_stopped_and_started_again(lab):
     assert mean_error(lab, "after") < 1
 
 
+def test_the_browsers_own_keys_stay_the_browsers(lab):
+    lab.locator(".lab canvas").first.press("Alt+ArrowLeft")  # one page back
+    assert lab.get_by_role("slider", name="to the left").input_value() == "0"
+
+
+def test_what_cannot_be_loaded_is_said_and_the_lab_stays_as_it_was(page, address):
+    page.goto(address + "register.html")
+    ready(page)
+    for missing in ("**/labs/*.nii.gz", "**/bundles/elastix.js"):
+        page.route(missing, lambda route: route.abort())
+    page.get_by_label("Pair").select_option(index=1)
+    expect(page.locator(".lab [role=status]")).to_have_text("This pair cannot be loaded now.")
+    ready(page)
+    assert page.get_by_label("Pair").input_value() == "0"
+    page.get_by_role("button", name="Register").click()
+    expect(page.locator(".lab [role=status]")).to_contain_text("elastix cannot be loaded now.")
+    ready(page)
+
+
 def test_the_picture_of_the_home_page_is_a_lab_that_loads_when_it_is_asked_for(page, address):
     heard, asked = listen(page, (address, f"blob:{address}")), []
     page.on("request", lambda request: asked.append(request.url))
@@ -335,7 +355,7 @@ def vars_of(grid: Grid) -> tuple:
 
 
 @pytest.mark.parametrize(
-    "how", ["scaled", "big-endian", "qform", "no form", "version 2", "one volume of four dimensions"]
+    "how", ["scaled", "big-endian", "qform", "no form", "micrometres", "version 2", "one volume of four dimensions"]
 )
 def test_a_nifti_file_of_another_writer_is_read_as_simpleitk_reads_it(module, tmp_path, how):
     values = np.arange(7 * 6 * 5, dtype=np.int16).reshape(7, 6, 5)
@@ -349,6 +369,8 @@ def test_a_nifti_file_of_another_writer_is_read_as_simpleitk_reads_it(module, tm
     image.set_qform(affine, 0 if how == "no form" else 1)
     if how == "scaled":
         image.header.set_slope_inter(0.5, -3)
+    if how == "micrometres":
+        image.header.set_xyzt_units("micron")
     nibabel.save(image, tmp_path / "judged.nii")
     # SimpleITK does not read version 2, so it judges the same scan in version 1.
     nibabel.save(nibabel.Nifti2Image(values, affine) if how == "version 2" else image, tmp_path / "scan.nii")

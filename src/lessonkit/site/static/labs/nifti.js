@@ -33,7 +33,7 @@ export async function readNifti(bytes) {
   const Values = ARRAYS[type];
   if (!Values) throw new Error("Its voxels are of a kind that this page does not read: save them as whole numbers or as floats.");
   const end = offset + count * Values.BYTES_PER_ELEMENT;
-  if (end > bytes.length) throw new Error("The file breaks off: it has fewer voxels than its header says.");
+  if (!(end <= bytes.length)) throw new Error("The file breaks off: it has fewer voxels than its header says.");
 
   let values = new Values(bytes.slice(offset, end).buffer);
   if (!little && Values.BYTES_PER_ELEMENT > 1) {
@@ -41,7 +41,8 @@ export async function readNifti(bytes) {
     values = values.map((_, at) => raw[get](at * Values.BYTES_PER_ELEMENT, false));
   }
   if (slope !== 1 || intercept !== 0) values = Float32Array.from(values, value => value * slope + intercept);
-  const rows = affineOf({ two, real, width, short, view, little, steps });
+  const unit = { 1: 1000, 3: 0.001 }[(two ? view.getInt32(500, little) : bytes[123]) & 7] ?? 1;  // m and µm, in mm
+  const rows = affineOf({ two, real, width, short, view, little, steps }).map(row => row.map(value => unit * value));
   const spacing = [0, 1, 2].map(axis => Math.hypot(rows[0][axis], rows[1][axis], rows[2][axis]));
   if (spacing.slice(0, n).some(step => !(step > 0))) throw new Error("The header of this file is damaged: it says nowhere where the voxels lie.");
   const lps = [-1, -1, 1];

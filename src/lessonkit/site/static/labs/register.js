@@ -163,6 +163,7 @@ export default async function mount(lab) {
       ${view.edges.map((letter, side) => `<span aria-hidden="true" data-side="${side}">${letter}</span>`).join("")}</div><figcaption>${view.name}</figcaption>`;
     const surface = view.canvas = figure.querySelector("canvas");
     surface.addEventListener("keydown", event => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;  // the browser's own, such as one page back
       const step = event.shiftKey ? 5 : 1;
       const [of, at, by] = {
         ArrowLeft: ["shift", view.right, -step * view.toRight], ArrowRight: ["shift", view.right, step * view.toRight],
@@ -245,7 +246,10 @@ export default async function mount(lab) {
     field("go").textContent = "Stop";
     try {
       busy("Fetching elastix: 3 MB, the first time only.", 0);
-      const { defaultParameterMap, elastix } = await import("../bundles/elastix.js");
+      const library = await import("../bundles/elastix.js").catch(() => undefined);
+      if (mine !== run) return;
+      if (!library) return said("elastix cannot be loaded now. Reload the page, and try again.");
+      const { defaultParameterMap, elastix } = library;
       const began = performance.now(), found = [];
       for (const [at, { kind, more }] of steps.entries()) {
         if (mine !== run) return;
@@ -328,7 +332,11 @@ export default async function mount(lab) {
   // ---- what is pressed
 
   field("pair").append(...pairs.map(({ title }, at) => new Option(title, at)));
-  field("pair").addEventListener("change", () => open(pairs[field("pair").value]).catch(problem => said(problem.message)));
+  field("pair").addEventListener("change", () => open(pairs[field("pair").value]).catch(() => {
+    field("pair").value = pairs.indexOf(scene.pair);
+    lab.ariaBusy = "false";
+    said("This pair cannot be loaded now.");
+  }));
   field("reset").addEventListener("click", reset);
   const spoilIt = () => {
     const lot = reach => Math.round((Math.random() * 2 - 1) * reach);
