@@ -155,6 +155,17 @@ def test_without_a_script_or_a_server_the_picture_stays(browser, built, page, ad
     assert page.locator("figure > a > img").first.is_visible() and heard == []
 
 
+@pytest.mark.parametrize("missing", ["**/*.nii.gz", "**/show/explore.js"])
+def test_what_cannot_be_loaded_is_said_in_words_and_the_picture_stays(page, address, missing):
+    page.route(missing, lambda route: route.abort())
+    page.goto(address + PAGE)
+    page.get_by_role("button", name="Look around").first.click()
+    expect(page.locator("figure [role=status]").first).to_have_text(
+        "This cannot be loaded now. Reload the page, and try again."
+    )
+    assert page.locator("figure > a > img").first.is_visible() and page.locator(".stage").count() == 0
+
+
 def test_the_first_view_is_small_and_nothing_in_it_moves(page, built, address):
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url.removeprefix(address)))
@@ -199,6 +210,52 @@ def test_a_view_turns_in_three_dimensions(three_d, address):
         page.get_by_role("button", name="Close 3-D").click()
         expect(canvas).to_have_count(0)
         assert heard == []
+
+
+COUNT_CONTEXTS = """
+    window.contexts = new Set();
+    const ask = HTMLCanvasElement.prototype.getContext;
+    HTMLCanvasElement.prototype.getContext = function (...how) {
+        const context = ask.apply(this, how);
+        if (how[0] === "webgl2" && context) contexts.add(context);
+        return context;
+    };
+"""  # a browser has about 16 of them, and takes one away for each one more
+
+
+def test_what_is_closed_in_three_dimensions_holds_no_context_of_webgl(three_d, address):
+    with three_d.new_context() as context:
+        page = context.new_page()
+        page.add_init_script(COUNT_CONTEXTS)
+        heard = listen(page, address)
+        look(page, address)
+        for end in ("Close 3-D", "Back to the picture"):
+            page.get_by_role("button", name="In 3-D").first.click()
+            page.get_by_role("button", name="Close 3-D").wait_for()
+            page.get_by_role("button", name=end).first.click()
+            page.wait_for_function("[...contexts].every(context => context.isContextLost())")
+        assert page.evaluate("contexts.size") >= 2 and heard == []
+
+
+def test_a_file_of_the_readers_own_is_shown_whole_or_not_at_all(three_d, address, tmp_path):
+    image = sitk.Image(10, 10, 10, sitk.sitkInt16)
+    image.SetSpacing((2000, 2000, 3000))
+    sitk.WriteImage(image, tmp_path / "cut.nii")
+    content = bytearray((tmp_path / "cut.nii").read_bytes())
+    content[123] = 3  # micrometres
+    (tmp_path / "small.nii").write_bytes(content)
+    (tmp_path / "cut.nii").write_bytes(content[:900])
+    (tmp_path / "note.nii").write_bytes(b"no image" * 100)
+    with three_d.new_context() as context:
+        page = context.new_page()
+        page.goto(address + "own-image.html")
+        for name, sentence in {
+            "cut.nii": "could not be opened: it breaks off",
+            "note.nii": "could not be opened: it is damaged",
+            "small.nii": "10 × 10 × 10 voxels of 2 × 2 × 3 mm",
+        }.items():
+            page.get_by_label("Choose a file").set_input_files(tmp_path / name)
+            expect(page.locator("#own-said")).to_contain_text(sentence)
 
 
 def test_a_file_of_the_readers_own_lies_as_in_the_lesson_and_goes_nowhere(three_d, address, tmp_path):

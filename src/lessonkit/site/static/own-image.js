@@ -8,7 +8,8 @@ let drawn;
 
 // What the file says of its grid. `affine` takes indices to positions in NIfTI's axes.
 function describe({ hdr }) {
-  const size = hdr.dims.slice(1, 4), spacing = hdr.pixDims.slice(1, 4).map(mm => +mm.toPrecision(3));
+  const size = hdr.dims.slice(1, 4), unit = { 1: 1000, 3: 0.001 }[hdr.xyzt_units & 7] ?? 1;  // m and µm, in mm
+  const spacing = hdr.pixDims.slice(1, 4).map(step => +(Math.abs(step) * unit).toPrecision(3));
   const ways = [0, 1, 2].map(axis => {
     const along = [0, 1, 2].map(row => hdr.affine[row][axis]), most = along.reduce((best, mm, n) => Math.abs(mm) > Math.abs(along[best]) ? n : best, 0);
     return `${"ijk"[axis]} runs to the ${SIDES[most][+(along[most] > 0)]}`;

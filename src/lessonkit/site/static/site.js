@@ -120,6 +120,7 @@ for (const prediction of document.documentElement.dataset.view === "learner" ? a
 
 // A browser lets a page from the disk load neither modules nor images to compute with.
 const NEEDS_SERVER = "For this, start the lesson's server with “make course”, or use the published site.";
+const UNREACHABLE = "This cannot be loaded now. Reload the page, and try again."; // a browser asks only once for a script that failed
 
 // A reader's own image.
 if (document.querySelector(".own") && "bundles" in document.documentElement.dataset) {
@@ -130,9 +131,8 @@ if (document.querySelector(".own") && "bundles" in document.documentElement.data
 // Living figures: the picture gives its place to the notebook's own widget, which asks for scripts and images only then.
 const styles = new Set();
 async function bringToLife(stage, address) {
-  if (location.protocol === "file:") throw new Error(NEEDS_SERVER);
   const answer = await fetch(address);
-  if (!answer.ok) throw new Error("This cannot be loaded now.");
+  if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
   const state = await answer.json();
   const [{ mount }, { default: widget }] = await Promise.all([import("./show/mount.js"), import(`./show/${state.widget}.js`)]);
   for (const name of ["mount", state.widget]) {
@@ -140,16 +140,17 @@ async function bringToLife(stage, address) {
     styles.add(name);
     document.head.append(make("link", { rel: "stylesheet", href: new URL(`show/${name}.css`, scriptAddress) }));
   }
-  const end = await mount(stage, state, widget, answer.url);
-  if ("bundles" in document.documentElement.dataset) await (await import("./space.js")).offer(stage, state, answer.url);
-  return end;
+  const ends = [await mount(stage, state, widget, answer.url)];
+  if ("bundles" in document.documentElement.dataset) ends.push(await (await import("./space.js")).offer(stage, state, answer.url));
+  return () => ends.forEach((end) => end());
 }
 for (const button of all(".look")) {
   const figure = button.closest("figure"), said = make("p", { className: "said", role: "status" });
   let end;
   button.after(said);
   button.addEventListener("click", async (event) => {
-    if (end) {
+    if (location.protocol === "file:") said.textContent = NEEDS_SERVER;
+    else if (end) {
       end();
       end = undefined;
       figure.querySelector(".stage").remove();
@@ -160,7 +161,7 @@ for (const button of all(".look")) {
       button.disabled = true;
       said.textContent = "";
       try { end = await bringToLife(stage, button.dataset.state); }
-      catch (error) { stage.remove(); said.textContent = error.message; }
+      catch (error) { stage.remove(); said.textContent = UNREACHABLE; console.error(error); }
       button.disabled = false;
       stage.style.minHeight = "";
       if (event.detail === 0) (stage.querySelector("canvas") ?? button).focus({ preventScroll: true }); // a key was pressed

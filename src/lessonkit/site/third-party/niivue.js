@@ -14,23 +14,32 @@ const OURS = {
 // [black, white], a colour map of NiiVue's, an opacity, or the colours of its labels, [red, green, blue] each.
 export async function draw(canvas, images, view = "3-D") {
   const viewer = new Niivue(OURS);
-  await viewer.attachToCanvas(canvas);
-  viewer.setSliceType(VIEWS[view]);
-  for (const { file, url, name, window: [black, white] = [], colours, map = "gray", opacity = 1 } of images) {
-    if (file) await viewer.loadFromFile(file);
-    else await viewer.addVolumeFromUrl({ url, name, colormap: map, opacity, cal_min: black, cal_max: white });
-    if (colours) viewer.volumes.at(-1).setColormapLabel(table(colours));
-  }
-  if (!viewer.volumes.length) throw new Error("This file holds no image that NiiVue can read.");
-  viewer.updateGLVolume();
+  // A browser has few contexts of WebGL: for one too many it takes another picture's away.
+  const close = () => { viewer.cleanup(); canvas.getContext("webgl2")?.getExtension("WEBGL_lose_context")?.loseContext(); };
+  try { await load(viewer, canvas, images, view); }
+  catch (problem) { close(); throw problem; }
   return {
     volume: viewer.volumes[0],
     show(name) { viewer.setSliceType(VIEWS[name]); },
     turn(azimuth, elevation) { viewer.setRenderAzimuthElevation(azimuth, elevation); },
     // Cuts away what lies in front of a plane, so many hundredths of the way through the image; 0 cuts nothing.
     cut(share, azimuth, elevation) { viewer.setClipPlane([share ? 0.6 - 1.2 * share : 2, azimuth, elevation]); },
-    close() { viewer.cleanup(); },
+    close,
   };
+}
+
+async function load(viewer, canvas, images, view) {
+  await viewer.attachToCanvas(canvas);
+  viewer.setSliceType(VIEWS[view]);
+  for (const { file, url, name, window: [black, white] = [], colours, map = "gray", opacity = 1 } of images) {
+    if (file) await viewer.loadFromFile(file).catch(() => { throw new Error("it is damaged, or of a format that NiiVue does not read."); });
+    else await viewer.addVolumeFromUrl({ url, name, colormap: map, opacity, cal_min: black, cal_max: white });
+    if (colours) viewer.volumes.at(-1).setColormapLabel(table(colours));
+  }
+  if (!viewer.volumes.length) throw new Error("This file holds no image that NiiVue can read.");
+  const [{ hdr, img }] = viewer.volumes;
+  if (img.length < hdr.dims[1] * hdr.dims[2] * hdr.dims[3]) throw new Error("it breaks off: it has fewer voxels than its header says.");
+  viewer.updateGLVolume();
 }
 
 function table(colours) {
