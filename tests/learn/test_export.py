@@ -60,3 +60,12 @@ def test_the_command_tells_a_broken_file_of_weights(tmp_path):
     (tmp_path / "weights.safetensors").write_bytes(b"nothing")
     with pytest.raises(SystemExit, match="is broken"):
         command.main(["onnx", str(tmp_path / "a.onnx"), "--weights", str(tmp_path / "weights.safetensors")])
+
+
+def test_the_shipped_file_is_that_of_the_shipped_weights():
+    session = onnxruntime.InferenceSession(segment.SHIPPED.with_suffix(".onnx"))
+    image = 300 * torch.rand(1, 1, 32, 48, 32, generator=torch.Generator().manual_seed(4))
+    (labels,) = session.run(["labels"], {"image": image.numpy()})
+    with torch.no_grad():
+        expected = export.Labels(segment.load())(image).numpy()
+    assert (labels == expected).mean() > 0.999
