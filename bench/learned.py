@@ -271,7 +271,7 @@ def overlap(method: Method, one: str, other: str) -> dict[str, float]:
     """One method on two people: the mean Dice coefficient of ventricles, grey matter, white matter and nuclei."""
     (fixed, fixed_labels), (moving, moving_labels) = (heads.anatomy(data.load(name), seed=1) for name in (one, other))
     centres = sitk.CenteredTransformInitializer(
-        fixed_labels, moving_labels, sitk.TranslationTransform(3), sitk.CenteredTransformInitializerFilter.MOMENTS
+        fixed_labels, moving_labels, sitk.Euler3DTransform(), sitk.CenteredTransformInitializerFilter.MOMENTS
     )
     grid = Grid.of(fixed)
     fixed, fixed_labels = (sitk.ConstantPad(image, [10] * 3, [10] * 3, 0) for image in (fixed, fixed_labels))
