@@ -290,6 +290,14 @@ def test_what_cannot_be_loaded_is_said_and_the_lab_stays_as_it_was(page, address
     ready(page)
 
 
+@pytest.mark.parametrize("missing", ["**/labs/register.js", "**/labs/pairs.json"])
+def test_a_lab_that_cannot_be_loaded_leaves_the_picture(page, address, missing):
+    page.route(missing, lambda route: route.abort())
+    page.goto(address + "register.html")
+    expect(page.get_by_role("alert")).to_have_text("The lab could not be loaded. Reload the page to try again.")
+    assert page.locator(".lab img").is_visible()
+
+
 def test_the_picture_of_the_home_page_is_a_lab_that_loads_when_it_is_asked_for(page, address):
     heard, asked = listen(page, (address, f"blob:{address}")), []
     page.on("request", lambda request: asked.append(request.url))

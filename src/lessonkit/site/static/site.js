@@ -176,8 +176,12 @@ for (const lab of all("[data-lab]")) {
   const said = lab.querySelector(":scope > p");
   const open = () => {
     said.textContent = "The lab is loading …";
-    import(`./labs/${lab.dataset.lab}.js`).then((module) => module.default(lab))
-      .catch((problem) => lab.replaceChildren(make("p", { role: "alert", textContent: `The lab could not be loaded: ${problem.message}` })));
+    import(`./labs/${lab.dataset.lab}.js`).then((module) => module.default(lab)).catch((problem) => {
+      console.warn(problem);
+      said.role = "alert";
+      said.textContent = "The lab could not be loaded. Reload the page to try again.";
+      lab.prepend(said);
+    });
   };
   if (location.protocol === "file:") said.textContent = NEEDS_SERVER;
   else if (lab.dataset.ask) said.replaceChildren(make("button", { type: "button", className: "first", textContent: lab.dataset.ask, onclick: open }));
