@@ -16,6 +16,13 @@ def image() -> sitk.Image:
     return names["image"]
 
 
+@pytest.fixture
+def page(browser):
+    """An empty page, for widgets without a notebook."""
+    with browser.new_context(viewport={"width": 900, "height": 900}) as context:
+        yield context.new_page()
+
+
 @pytest.fixture(scope="package")
 def jupyter(tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebooks")

@@ -4,6 +4,7 @@ import base64
 
 import numpy as np
 from playwright.sync_api import Locator, Page
+from viewer_page import mount_state, settled
 
 from regseg.show import living
 from regseg.show.play.playground import Playground
@@ -28,12 +29,6 @@ MOUNT = """async ({ script, css, traits }) => {
   await module.default.render({ model, el: document.querySelector("main > div") });
 }"""
 
-ALIVE = """async ({ state, mount, script }) => {
-  const load = text => import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
-  const [{ mount: start }, { default: widget }] = await Promise.all([mount, script].map(load));
-  await start(document.querySelector("main"), state, widget);
-}"""
-
 
 def mount(page: Page, playground: Playground, theme: str = "light") -> Locator:
     """The playground in this page, once it has drawn itself."""
@@ -53,17 +48,8 @@ def mount(page: Page, playground: Playground, theme: str = "light") -> Locator:
 
 def mount_alive(page: Page, playground: Playground) -> Locator:
     """The same in a page as the website has it: from the state that a run keeps, by mount.js, without Python."""
-    state = living.state(playground.name, [playground.view()])
-    files = living.page_files()
-    page.set_content("<main></main>")
-    page.evaluate(ALIVE, {"state": state, "mount": files["mount.js"], "script": living.script(state["widget"])})
-    settled(page)
+    mount_state(page, living.state(playground.name, [playground.view()]))
     return page.locator(".regseg-play")
-
-
-def settled(page: Page) -> None:
-    """Wait until what was changed is drawn."""
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def setting(page: Page, **changes) -> dict:

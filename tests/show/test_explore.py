@@ -11,10 +11,11 @@ import SimpleITK as sitk
 from axe_playwright_python.sync_playwright import Axe
 from nbconvert import HTMLExporter
 from playwright.sync_api import expect
-from viewer_page import IMAGE, executed, press, spot
+from viewer_page import IMAGE, executed, mount_state, press, spot
 
 from lessonkit import testing
 from regseg import show
+from regseg.show import living
 
 EXPLORE = "explorer = show.explore(image, overlay=image * 2, labels=mask)\nexplorer"
 
@@ -58,6 +59,14 @@ def test_infinity_and_nan_leave_the_sliders_their_ends(image):
     scene = show.explore(of_odd, overlay=of_odd).canvas.scene
     json.dumps(scene, allow_nan=False)
     assert scene["range"][1] == image[19, 15, 5]
+
+
+def test_a_cell_under_a_microscope_is_as_wide_as_a_head_and_has_a_place(page):
+    cell = sitk.GetImageFromArray(np.arange(16**3, dtype=np.uint16).reshape(16, 16, 16))
+    cell.SetSpacing((3e-4, 3e-4, 3e-4))
+    mount_state(page, living.state("explore", [show.explore(cell, at=(3e-4, 6e-4, 9e-4)).view()]))
+    assert page.locator("canvas").first.bounding_box()["width"] > 150
+    assert page.locator(".readout").inner_text().startswith("x 0.0003, y 0.0006, z 0.0009 mm")
 
 
 def test_bad_input_says_what_to_do(image):

@@ -30,12 +30,6 @@ MAKERS = {
 NAMES = ("fold", "threshold", "overlap")  # the two others have tests of their own
 
 
-@pytest.fixture
-def page(browser):
-    with browser.new_context(viewport={"width": 900, "height": 900}) as context:
-        yield context.new_page()
-
-
 def numbers(playground) -> list[float]:
     words = playground.locator(".words").inner_text().replace("−", "-").replace("HD95", "")
     return [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", words)]

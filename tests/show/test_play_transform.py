@@ -36,12 +36,6 @@ SETTINGS = {
 }
 
 
-@pytest.fixture
-def page(browser):
-    with browser.new_context(viewport={"width": 900, "height": 900}) as context:
-        yield context.new_page()
-
-
 def seen(moved: sitk.Image) -> np.ndarray:
     """An image as it is drawn in the window of `image`: its rows and columns are flipped, as its axes are."""
     grey = 255 * appearance.unit(sitk.GetArrayFromImage(moved), appearance.default_window(image))

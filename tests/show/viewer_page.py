@@ -5,7 +5,7 @@ import SimpleITK as sitk
 from playwright.sync_api import Locator, Page
 
 from lessonkit import kernel
-from regseg.show import geometry
+from regseg.show import geometry, living
 
 # An oblique, anisotropic image in which every voxel has a value of its own, and a mask on the same grid.
 IMAGE = """
@@ -18,6 +18,13 @@ turn = sitk.Euler3DTransform((0, 0, 0), 0.0, 0.4, 0.0)
 image.SetDirection(turn.GetMatrix())
 mask = sitk.Cast(image > 900, sitk.sitkUInt8)
 """
+
+
+ALIVE = """async ({ state, mount, script }) => {
+  const load = text => import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
+  const [{ mount: start }, { default: widget }] = await Promise.all([mount, script].map(load));
+  await start(document.querySelector("main"), state, widget);
+}"""
 
 
 def executed(*cells: str) -> nbformat.NotebookNode:
@@ -54,3 +61,16 @@ def press(page: Page, *keys: str) -> None:
     """Press these keys, one after the other."""
     for key in keys:
         page.keyboard.press(key)
+
+
+def mount_state(page: Page, state: dict) -> None:
+    """A widget in a page as the website has it: from the state that a run keeps, by mount.js, without Python."""
+    widget, mount = state["widget"], living.page_files()["mount.js"]
+    page.set_content(f"<style>{living.style(widget)}</style><main></main>")
+    page.evaluate(ALIVE, {"state": state, "mount": mount, "script": living.script(widget)})
+    settled(page)
+
+
+def settled(page: Page) -> None:
+    """Wait until what was changed is drawn."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")

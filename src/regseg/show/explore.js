@@ -104,7 +104,8 @@ const short = value => minus(Number.isInteger(value) ? value : Number(value.toPr
 
 function describe(scene, layers, index) {
   const voxel = index[0] + scene.size[0] * (index[1] + scene.size[1] * index[2]);
-  const place = toPosition(scene, index).slice(0, scene.dimension).map((p, n) => `${"xyz"[n]} ${minus((p + 0).toFixed(1))}`);
+  const digits = Math.max(1, Math.ceil(-Math.log10(Math.min(...scene.spacing))));  // enough to tell neighbours apart
+  const place = toPosition(scene, index).slice(0, scene.dimension).map((p, n) => `${"xyz"[n]} ${minus((p + 0).toFixed(digits))}`);
   const { image, overlay, labels } = layers, words = [`${place.join(", ")} mm`, `voxel (${index.slice(0, scene.dimension).join(", ")})`];
   const values = Array.from({ length: image.components }, (_, n) => short(image.values[voxel * image.components + n]));
   words.push(`value ${values.join(", ")}`);
@@ -347,7 +348,8 @@ function makeViewer(model, el, layers, record) {
   const tall = Math.max(...scene.planes.map(plane => plane.size[1])), wide = scene.planes.map(plane => plane.size[0]);
   const planes = scene.planes.map(plane => makePlane(plane, tall, viewer));
   const grid = element("div", { className: "planes" }, ...planes.map(plane => plane.figure));
-  grid.style.setProperty("--columns", wide.map(width => `minmax(0, ${width}fr)`).join(" "));
+  // In parts of the widest: parts that make less than 1 together, as those of a cell in mm, leave the rest of a row empty.
+  grid.style.setProperty("--columns", wide.map(width => `minmax(0, ${width / Math.max(...wide)}fr)`).join(" "));
   grid.style.maxWidth = `${24 * wide.reduce((a, b) => a + b) / tall}rem`;
   if (mode.press) grid.classList.add("taking");
   const controls = makeControls(viewer);
