@@ -125,6 +125,7 @@ def test_what_cannot_be_measured_is_said_and_the_rest_is_there(pair, truth):
 def test_that_a_transform_has_brought_nothing_is_no_praise(pair):
     verdict = report.registration(*pair, sitk.Transform(3, sitk.sitkIdentity)).verdict
     assert "Whether the transform has brought anything" in said(verdict.unjudged)
+    assert verdict.headline == "Nothing tells whether this is right"
     assert "intensities" not in said(verdict.sounds)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 
 # What is said first, and what later.
 _ORDER = ("look", "landmarks", "labels", "deformation", "inverse", "intensities", "geometry")
+# Only these say whether corresponding points meet; a transform that folds nowhere may still be the wrong one.
+_TELLING = {"landmarks", "labels", "intensities"}
 _NUMBERS = dict(enumerate(("Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"), start=2))
 
 
@@ -47,9 +49,16 @@ class Verdict:
         return [(title, findings) for title, findings in said if findings]
 
     @property
+    def open(self) -> bool:
+        """Whether nothing looks wrong, and nothing speaks for the result either."""
+        return not self.doubts and not any(finding.section in _TELLING for finding in self.sounds)
+
+    @property
     def headline(self) -> str:
         """The verdict in a line."""
         count = len(self.doubts)
+        if self.open:
+            return "Nothing tells whether this is right"
         if not count:
             return "Nothing that was measured looks wrong"
         return "One thing looks wrong" if count == 1 else f"{_NUMBERS.get(count, count)} things look wrong"
