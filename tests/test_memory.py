@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -62,3 +64,10 @@ def test_a_crash_is_told(end, cause):
 
 def test_the_peak_of_a_process_counts_what_it_has_given_back():
     assert memory.measure(lambda: fill(400) and memory.peak()).result > 400e6
+
+
+def test_the_peak_of_a_process_is_its_own_and_not_that_of_the_one_that_started_it():
+    fill(600)
+    code = "from regseg import memory; print(memory.peak())"
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(asked.stdout) < 300e6

@@ -7,6 +7,7 @@ held at most is asked by `peak`.
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import tempfile
@@ -86,12 +87,13 @@ def measure(function: Callable, *arguments: Any, limit: float | None = None) -> 
 
 
 def peak() -> int:
-    """The most memory that this process has held so far, in bytes, Python and all its libraries included.
-
-    On Linux a new process begins with what the one that started it has held.
-    """
+    """The most memory that this process has held so far, in bytes, Python and all its libraries included."""
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset
+    # Linux's `ru_maxrss` begins with what the process has held that started this one.
+    status = Path("/proc/self/status")
+    if status.is_file() and (found := re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), re.M)):
+        return int(found[1]) * 1024
     import resource  # Windows has none
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
