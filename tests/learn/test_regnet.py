@@ -10,6 +10,7 @@ import torch
 from regseg import data, evaluate
 from regseg.grid import Grid
 from regseg.learn import regnet, train
+from regseg.learn.regnet import arithmetic
 from regseg.synth import warps
 
 TURN = sitk.Euler3DTransform((0, 0, 0), 0.3, -0.2, 0.5).GetMatrix()
@@ -69,15 +70,15 @@ def test_the_field_of_a_batch_is_what_brings_its_images_together(template):
     for step in range(4):
         batch = tensors(draw(np.random.default_rng((5, step))))
         margin = (batch["moving"].shape[2] - batch["fixed"].shape[2]) // 2
-        shift = regnet.resized(batch["field"] * 2, batch["fixed"].shape[2:])
-        weight = regnet.resized(batch["weight"], batch["fixed"].shape[2:])
-        fixed = regnet.described(batch["fixed"])[1]
+        shift = arithmetic.resized(batch["field"] * 2, batch["fixed"].shape[2:])
+        weight = arithmetic.resized(batch["weight"], batch["fixed"].shape[2:])
+        fixed = arithmetic.described(batch["fixed"])[1]
 
         def unlike(moving: torch.Tensor) -> float:
-            return float(((regnet.described(moving)[1] - fixed).square() * weight).sum())  # noqa: B023
+            return float(((arithmetic.described(moving)[1] - fixed).square() * weight).sum())  # noqa: B023
 
-        through += unlike(regnet.sampled(batch["moving"], regnet.places(shift) + margin + shift))
-        without += unlike(regnet.inner(batch["moving"], margin))
+        through += unlike(arithmetic.sampled(batch["moving"], arithmetic.places(shift) + margin + shift))
+        without += unlike(arithmetic.inner(batch["moving"], margin))
     assert through < 0.7 * without
 
 
@@ -102,7 +103,7 @@ def test_the_unsupervised_twin_learns_without_the_truth(template):
 def test_correlations_are_the_dot_products_with_each_step():
     random = torch.Generator().manual_seed(1)
     fixed, moving = torch.rand(1, 3, 4, 5, 6, generator=random), torch.rand(1, 3, 8, 9, 10, generator=random)
-    found = regnet.correlations(fixed, moving, reach=2)
+    found = arithmetic.correlations(fixed, moving, reach=2)
     assert found.shape == (1, 125, 4, 5, 6)
     for number, (z, y, x) in enumerate(np.ndindex(5, 5, 5)):
         wanted = (fixed * moving[..., z : z + 4, y : y + 5, x : x + 6]).sum(dim=1)

@@ -1,0 +1,102 @@
+"""The network where the motion is large, and the streamed solve of `regseg.distributed` after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import SimpleITK as sitk
+import torch
+
+from regseg.learn.regnet.arithmetic import halved
+from regseg.learn.regnet.grids import spread
+from regseg.learn.regnet.network import PASSES, VOXEL, RegNet, load
+from regseg.learn.regnet.prediction import Pair, displacements
+
+
+@dataclass(frozen=True)
+class Found:
+    """What `register` found.
+
+    Attributes
+    ----------
+    transform : sitk.CompositeTransform
+        From points of the fixed image to points of the moving one, in mm.
+    motion : float
+        How far the first pass of the network saw points move, in mm: 19 of 20 less.
+    passes : tuple of str
+        The passes of the network that came before the streamed solve; none where the motion is small.
+    notes : tuple of str
+        What else a reader should know, one sentence each.
+    """
+
+    transform: sitk.CompositeTransform
+    motion: float
+    passes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def register(
+    fixed: sitk.Image,
+    moving: sitk.Image,
+    *,
+    initial: sitk.Transform | None = None,
+    network: RegNet | None = None,
+    passes: Sequence[str] = PASSES,
+    voxel: float = VOXEL,
+) -> Found:
+    """Register two images: the network where the motion is large, and then the streamed solve of `regseg.distributed`.
+
+    The first pass of the network says how large the motion is. The solve finds the way by itself as long as that is
+    at most two and a half voxels of the network, 10 mm for a head, and is more accurate then; beyond, it starts where
+    all passes of the network have arrived. It needs the extra `bigdata`.
+
+    Parameters
+    ----------
+    fixed, moving : sitk.Image
+        2-D or 3-D, of any size, spacing and direction, of the same contrast or of different ones.
+    initial : sitk.Transform, optional
+        A linear transform from fixed to moving, where the registration starts. Without it, the identity.
+    network : RegNet, optional
+        Another one than that of the course.
+    passes : sequence of str
+        Of the network, where the motion is large; see `predict`.
+    voxel : float
+        Width in mm of the voxels that the network sees, 4 for a head. The solve looks at voxels half as wide at last.
+
+    Returns
+    -------
+    Found
+        The transform, and how it was found.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `predict`; and where the initial transform is not linear.
+    RuntimeError
+        The solve could not register any part of the images.
+    """
+    from regseg import distributed
+
+    network = network or load(fixed.GetDimension())
+    pair = Pair.of(fixed, moving, initial, voxel)
+    first = np.linalg.norm(displacements(network, pair, passes[:1]), axis=0) * 2 * voxel
+    bright = halved(torch.from_numpy(pair.fixed)[None, None])[0, 0].numpy()
+    motion = float(np.percentile(first[bright >= np.median(bright)], 95))
+    large = motion > 2.5 * voxel
+    stages = distributed.streamed_solve(spacing=voxel / 2)
+    with TemporaryDirectory(prefix="regseg-") as folder:
+        files = [Path(folder) / name for name in ("fixed.mha", "moving.mha")]
+        for image, file in zip((fixed, moving), files, strict=True):
+            sitk.WriteImage(sitk.Cast(image, sitk.sitkFloat32), file)
+        plan = distributed.plan(*files, stages, initial=initial, lattice_spacing=2 * voxel)
+        if large:
+            network_field = pair.transform(displacements(network, pair, passes)).GetDisplacementField()
+            values = np.moveaxis(sitk.GetArrayFromImage(spread(network_field, plan.lattice)), -1, 0)
+            start = distributed.Field(plan.lattice, values.astype(np.float32))
+            plan = replace(plan, start=start, stages=stages[1:])
+        result = distributed.run(plan, progress=False)
+    return Found(result.transform, motion, tuple(passes) if large else (), (*result.notes, *result.doubts))
