@@ -100,6 +100,15 @@ def test_the_unsupervised_twin_learns_without_the_truth(template):
     assert stage.last.weight.grad.abs().max() > 0 and stage.features[0].weight.grad.abs().max() > 0
 
 
+def test_the_unsupervised_twin_has_a_gradient_where_an_image_is_flat():
+    half = (np.arange(36) < 8) * np.random.default_rng(1).random((36, 36), np.float32)  # and the rest is all 0
+    moving = torch.from_numpy(half.astype(np.float32))[None, None]
+    batch = {"fixed": moving[..., 2:-2, 2:-2], "moving": moving, "weight": torch.ones(1, 1, 16, 16)}
+    network = untrained(2)
+    regnet.unsupervised_loss(network, batch | {"far": torch.tensor(False)}).backward()
+    assert all(torch.isfinite(each.grad).all() for each in network.near.parameters() if each.grad is not None)
+
+
 def test_correlations_are_the_dot_products_with_each_step():
     random = torch.Generator().manual_seed(1)
     fixed, moving = torch.rand(1, 3, 4, 5, 6, generator=random), torch.rand(1, 3, 8, 9, 10, generator=random)

@@ -17,7 +17,7 @@ def described(image: Tensor) -> tuple[Tensor, Tensor]:
     deformable registration, Medical Image Analysis 16(7), 2012).
     """
     mean = smoothed(image, 7)
-    contrast = (image - mean) / ((smoothed(image * image, 7) - mean**2).clamp_min(0).sqrt() + 0.03)
+    contrast = (image - mean) / ((smoothed(image * image, 7) - mean**2).clamp_min(1e-8).sqrt() + 0.03)
     unlike = [smoothed((image - image.roll(step, axis)) ** 2) for axis in range(2, image.ndim) for step in (-1, 1)]
     unlike = torch.cat(unlike, dim=1)
     spread = unlike.mean(dim=1, keepdim=True) + 1e-4
