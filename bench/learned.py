@@ -348,9 +348,8 @@ def main() -> None:
     names = [row.name for row in (*ROWS, TWO_HEADS)]
     parser.add_argument("--rows", nargs="+", choices=names, default=names, metavar="ROW", help=", ".join(names))
     given = parser.parse_args()
-    alone(
-        measure, given.rows, given.pairs, given.slow
-    )  # all in one process: to load the libraries takes as long as a pair
+    # All in one process: to load the libraries takes as long as a pair.
+    alone(measure, given.rows, given.pairs, given.slow)
     collect()
 
 

@@ -62,12 +62,6 @@ def ready(page) -> None:
 
 
 @pytest.fixture
-def page(browser):
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        yield context.new_page()
-
-
-@pytest.fixture
 def lab(page, address):
     """The lab of registration, ready."""
     heard = listen(page, (address, f"blob:{address}"))

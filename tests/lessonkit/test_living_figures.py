@@ -55,12 +55,6 @@ def address(built):
         yield address
 
 
-@pytest.fixture
-def page(browser):
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        yield context.new_page()
-
-
 def look(page: Page, address: str):
     """Open the figure by keyboard; its views."""
     page.goto(address + PAGE)

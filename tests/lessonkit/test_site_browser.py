@@ -38,12 +38,6 @@ def address(small):
         yield address
 
 
-@pytest.fixture
-def page(browser):
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        yield context.new_page()
-
-
 def failed(request) -> bool:
     """Whether a request failed by itself, and not because the test went on to the next page."""
     return "ERR_ABORTED" not in request.failure

@@ -8,10 +8,10 @@ import SimpleITK as sitk
 from regseg.grid import Grid
 
 
-def resampled(image: sitk.Image, grid: Grid, transform: sitk.Transform) -> np.ndarray:
-    """The values of an image at the points that a transform takes those of a grid to; 0 outside."""
+def resampled(image: sitk.Image, grid: Grid, transform: sitk.Transform, outside: float = 0.0) -> np.ndarray:
+    """The values of an image at the points that a transform takes those of a grid to, and one for all outside of it."""
     where = (grid.size, transform, sitk.sitkLinear, grid.origin, grid.spacing, grid.direction)
-    return sitk.GetArrayFromImage(sitk.Resample(image, *where, 0.0))
+    return sitk.GetArrayFromImage(sitk.Resample(image, *where, outside))
 
 
 def spread(field: sitk.Image, grid: Grid) -> sitk.Image:

@@ -129,9 +129,7 @@ def _shown(image: sitk.Image, grid: Grid, transform: sitk.Transform) -> np.ndarr
     sigma = [0.35 * grid.spacing[0] if step < grid.spacing[0] else 0.01 * step for step in image.GetSpacing()]
     if min(image.GetSize()) >= 4:  # what the filter needs
         image = sitk.SmoothingRecursiveGaussian(image, sigma)
-    where = (grid.size, transform, sitk.sitkLinear, grid.origin, grid.spacing, grid.direction)
-    shown = sitk.GetArrayFromImage(sitk.Resample(image, *where, low))
-    return ((shown - low) / (high - low)).astype(np.float32)
+    return ((resampled(image, grid, transform, low) - low) / (high - low)).astype(np.float32)
 
 
 def displacements(network: RegNet, pair: Pair, passes: Sequence[str], patch: int | None = None) -> np.ndarray:
