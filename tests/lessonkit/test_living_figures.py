@@ -280,6 +280,17 @@ def test_a_file_of_the_readers_own_lies_as_in_the_lesson_and_goes_nowhere(three_
     }
 
 
+def test_a_file_that_is_chosen_before_the_script_is_there_is_opened(page, address, tmp_path):
+    (tmp_path / "note.nii").write_bytes(b"no image")
+    held = []
+    page.route("**/own-image.js", lambda route: held.append(route))
+    with page.expect_request("**/own-image.js"):
+        page.goto(address + "own-image.html")
+    page.get_by_label("Choose a file").set_input_files(tmp_path / "note.nii")
+    held[0].continue_()
+    expect(page.locator("#own-said")).to_contain_text("note.nii could not be opened")
+
+
 def _bright(page: Page, canvas) -> tuple[float, float]:
     """The middle of what is bright in a canvas, to the right of and below its own middle."""
     page.evaluate(DRAWN)

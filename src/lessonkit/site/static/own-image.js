@@ -35,3 +35,4 @@ said.textContent = "";
 input.addEventListener("change", () => open(input.files[0]));
 for (const name of ["dragover", "drop"]) form.addEventListener(name, event => event.preventDefault());
 form.addEventListener("drop", event => open(event.dataTransfer.files[0]));
+open(input.files[0]);  // one that was chosen before this script was there
