@@ -16,6 +16,9 @@ from urllib.request import urlopen
 
 from lessonkit.kernel import STYLE
 from lessonkit.page import LessonError
+from lessonkit.testing import run_all, write_notebook
+
+__all__ = ["free_port", "jupyterlab", "run_all", "write_notebook"]  # the last two for scripts from when they lived here
 
 HOST = "127.0.0.1"
 HERE = Path(__file__).parent

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 
 from regseg.grid import Grid, perpendicular
@@ -44,12 +45,7 @@ def is_zarr(path: str | Path) -> bool:
 
 
 def demand_file(path: Path) -> None:
-    """Raise VolumeError where there is no file, or a folder."""
-    if path.is_dir():
-        raise VolumeError(
-            f"{path} is a folder. If it holds the slices of a DICOM series, read them with SimpleITK's "
-            "ImageSeriesReader, and save what it returns as one file."
-        )
+    """Raise VolumeError where there is no file."""
     if not path.exists():
         raise VolumeError(f"{path} cannot be read as an image: there is no such file.")
 
@@ -110,14 +106,17 @@ def _nifti_bytes(start: bytes) -> int:
 
 
 def read_image(path: str | Path) -> sitk.Image:
-    """Read a scalar image of 2 or 3 dimensions from a file that SimpleITK reads.
+    """Read a scalar image of 2 or 3 dimensions from a file that SimpleITK reads, or from a folder of DICOM slices.
 
     Raises
     ------
     VolumeError
-        There is no such file, a part of it is missing, or it holds something else; the message says what.
+        There is no such file, a part of it is missing, or it holds something else; the message says what. Of a folder
+        as for `read_series`.
     """
     path, reader = local(path), sitk.ImageFileReader()
+    if path.is_dir():
+        return read_series(path)
     demand_file(path)
     reader.SetFileName(str(path))
     with readable(path):
@@ -126,6 +125,92 @@ def read_image(path: str | Path) -> sitk.Image:
     demand_whole(path)
     with readable(path):
         return reader.Execute()
+
+
+def read_series(folder: Path) -> sitk.Image:
+    """Read the one DICOM series in a folder, a file for each slice, as a 3-D image.
+
+    SimpleITK stacks slices straight, and evenly. So it puts those of a scan with a tilted gantry, or with a gap, where
+    they were not; here the position that each slice itself states is compared with its place in the stack.
+
+    Raises
+    ------
+    VolumeError
+        The folder holds no series, several, or one that is no straight and even stack; or a voxel is not one real
+        number.
+    """
+    reader = sitk.ImageSeriesReader()
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.GlobalWarningDisplayOff()  # where there is no series ITK warns, and we say it
+    with readable(folder):
+        found = reader.GetGDCMSeriesIDs(str(folder))
+    sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+    if not found:
+        raise VolumeError(
+            f"{folder} is a folder, and no DICOM slices lie in it: give a file, or the folder of a series."
+        )
+    if len(found) > 1:
+        raise VolumeError(f"{folder} holds {len(found)} DICOM series: put the slices of one into a folder of its own.")
+    files = reader.GetGDCMSeriesFileNames(str(folder), found[0])
+    if len(files) == 1:
+        return read_image(files[0])
+    told = [_slice(file) for file in files]
+    step = _step(folder, np.array([position for position, _ in told]), np.array([axes for _, axes in told]))
+    reader.SetFileNames(files)
+    with readable(folder):
+        image = reader.Execute()
+    demand_scalar(image, str(folder))
+    across = np.linalg.norm(step)
+    image.SetOrigin(told[0][0])
+    image.SetSpacing((*image.GetSpacing()[:2], float(across)))
+    image.SetDirection(np.column_stack([*np.reshape(told[0][1], (2, 3)), step / across]).ravel().tolist())
+    return image
+
+
+def _slice(file: str) -> tuple[list[float], list[float]]:
+    """Where the first voxel of a DICOM slice lies (mm, LPS), and the directions of its rows and columns."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(file)
+    with readable(Path(file)):
+        reader.ReadImageInformation()
+    numbers = []
+    for tag, count in ("0020|0032", 3), ("0020|0037", 6):
+        try:
+            numbers.append([float(number) for number in reader.GetMetaData(tag).split("\\")])
+        except (RuntimeError, ValueError):
+            numbers.append([])
+        if len(numbers[-1]) != count:
+            raise VolumeError(f"{file} does not say where its slice lies ({tag}): leave it out, or give another file.")
+    return numbers[0], numbers[1]
+
+
+def _step(folder: Path, positions: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """From one slice to the next, in mm; VolumeError where the slices make no straight and even stack."""
+    if np.abs(axes - axes[0]).max() > 1e-3:
+        raise VolumeError(f"The slices in {folder} lie in different planes: put those of one into a folder of its own.")
+    steps = np.diff(positions, axis=0)
+    lengths = np.linalg.norm(steps, axis=1)
+    step = np.median(steps, axis=0)
+    length = np.linalg.norm(step)
+    if lengths.min() < 1e-3:
+        raise VolumeError(f"{folder} shows one place more than once, as phases or echoes do: keep one of each slice.")
+    late = np.abs(positions - positions[0] - np.outer(np.arange(len(positions)), step)).max(axis=1) > 0.1 * length
+    if late.any():
+        after = int(late.argmax())
+        raise VolumeError(
+            f"The slices in {folder} do not follow evenly: {lengths[after - 1]:.3g} mm lie between slices {after} and "
+            f"{after + 1}, and {length:.3g} mm elsewhere. Is one missing? Complete the series, or convert it with a "
+            "program that fills gaps, such as dcm2niix."
+        )
+    step = (positions[-1] - positions[0]) / len(steps)
+    upright = abs(np.dot(np.cross(*axes[0].reshape(2, 3)), step)) / np.linalg.norm(step)
+    tilt = np.degrees(np.arccos(min(upright, 1.0)))
+    if tilt > 0.06:  # a thousandth, as of other images whose axes are not perpendicular
+        raise VolumeError(
+            f"The slices in {folder} were scanned with the gantry tilted by {tilt:.1f} degrees: they make no straight "
+            "stack. Resample them onto a straight grid, as dcm2niix does, which calls the result _Tilt."
+        )
+    return step
 
 
 # ---- transforms

@@ -19,12 +19,10 @@ def refused(path, why):
     assert not (path.parent / "copy.zarr").exists()
 
 
-def test_a_folder_of_slices_is_not_taken_for_an_image(tmp_path, capfd):
+def test_a_folder_of_something_else_is_not_taken_for_an_image(tmp_path, capfd):
     (tmp_path / "series").mkdir()
-    sitk.WriteImage(sitk.Image([8, 8], sitk.sitkInt16), tmp_path / "series" / "1.dcm")
-    refused(
-        tmp_path / "series", "series is a folder. If it holds the slices of a DICOM series, read them with SimpleITK"
-    )
+    (tmp_path / "series" / "1.txt").write_text("no slice")
+    refused(tmp_path / "series", "series is a folder, and no DICOM slices lie in it: give a file, or the folder of a")
     assert capfd.readouterr().err == ""
 
 

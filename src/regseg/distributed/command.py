@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "failed, goes on with --resume. The exit status is 0, 1 where nothing was written, 3 where blocks failed, and "
         "4 where the images have not become more alike."
     )
-    parser.add_argument("fixed", metavar="FIXED", help="OME-Zarr, or any file that SimpleITK reads")
+    parser.add_argument(
+        "fixed", metavar="FIXED", help="OME-Zarr, a folder of DICOM slices, or any file that SimpleITK reads"
+    )
     parser.add_argument("moving", metavar="MOVING", help="the same")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="where the results go")
     parser.add_argument(

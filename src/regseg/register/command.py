@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(the moving image on the fixed image's grid) and report.html (a page that judges the result). What was "
         "assumed is printed. The exit status is 0, 1 where nothing was written, and 4 where something looks wrong."
     )
-    parser.add_argument("fixed", metavar="FIXED", help="any file that SimpleITK reads, or OME-Zarr")
+    parser.add_argument(
+        "fixed", metavar="FIXED", help="any file that SimpleITK reads, a folder of DICOM slices, or OME-Zarr"
+    )
     parser.add_argument("moving", metavar="MOVING", help="the same")
     parser.add_argument("--output", required=True, metavar="FOLDER", help="where the results go")
     parser.add_argument("--start", choices=KINDS, default="affine", help="what comes first; default affine")

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from regseg.blocks import split
 from regseg.grid import Box, Grid
-from regseg.readers import VolumeError, demand_file, demand_scalar, demand_whole, is_zarr, local, readable
+from regseg.readers import VolumeError, demand_file, demand_scalar, demand_whole, is_zarr, local, read_series, readable
 from regseg.volumes.reading import Volume, open_volume
 
 # Formats of which SimpleITK reads a region without the rest (measured in episode 03). A NIfTI file of vectors is not
@@ -20,7 +20,7 @@ Readable = sitk.Image | Volume | str | Path
 
 
 def opened(source: Readable) -> sitk.Image | Volume | Path:
-    """The source, with an OME-Zarr file opened; of any other file the path, once it is sure that there is a file.
+    """The source, with an OME-Zarr file opened and a DICOM series read; of any other file the path, once it is there.
 
     Raises
     ------
@@ -32,6 +32,8 @@ def opened(source: Readable) -> sitk.Image | Volume | Path:
     path = local(source)
     if is_zarr(path):
         return open_volume(path)
+    if path.is_dir():
+        return read_series(path)
     demand_file(path)
     return path
 
