@@ -142,9 +142,11 @@ def read_series(folder: Path) -> sitk.Image:
     reader = sitk.ImageSeriesReader()
     shown = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.GlobalWarningDisplayOff()  # where there is no series ITK warns, and we say it
-    with readable(folder):
-        found = reader.GetGDCMSeriesIDs(str(folder))
-    sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+    try:
+        with readable(folder):
+            found = reader.GetGDCMSeriesIDs(str(folder))
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
     if not found:
         raise VolumeError(
             f"{folder} is a folder, and no DICOM slices lie in it: give a file, or the folder of a series."

@@ -127,6 +127,9 @@ def test_the_warp_by_chunks_is_that_of_simpleitk(tmp_path):
     assert 0.2 < (wanted == 0).mean() < 0.8  # the border of the moving image runs through the fixed one
     np.testing.assert_allclose(sitk.GetArrayFromImage(written.read()), wanted, atol=1e-4 * np.ptp(wanted))
     assert Grid.of(written.read()) == FIXED
+    again = volumes.save(written.read(), tmp_path / "again.zarr")
+    for one, other in zip(*(volumes.levels(each.path) for each in (written, again)), strict=True):
+        np.testing.assert_array_equal(one.array[:], other.array[:])
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int16", "uint32"])
@@ -141,6 +144,7 @@ def test_a_warped_label_map_has_only_its_own_labels(tmp_path, kind):
     assert set(np.unique(written)) == set(labels)
     # A point halfway between two voxels may go to either.
     assert (written != resampled(moving, result, sitk.sitkNearestNeighbor)).mean() < 1e-3
+    assert all(set(np.unique(level.array[:])) <= set(labels) for level in volumes.levels(tmp_path / "labels.zarr"))
 
 
 def test_the_written_field_is_the_transform(tmp_path):
@@ -150,6 +154,10 @@ def test_the_written_field_is_the_transform(tmp_path):
     points = points_of(written.grid)
     found = sitk.GetArrayFromImage(written.read())
     np.testing.assert_allclose(found, follow(result.transform, points) - points, atol=1e-4)
+    coarse = volumes.levels(written.path)[1]
+    middle = [n // 2 for n in coarse.grid.size]
+    point = coarse.grid.points(middle)
+    np.testing.assert_allclose(coarse.read()[middle], follow(result.transform, point) - point, atol=0.1)
 
 
 def test_a_chunk_that_fails_leaves_the_old_file_alone(tmp_path):

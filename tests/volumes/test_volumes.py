@@ -11,6 +11,7 @@ import pytest
 import SimpleITK as sitk
 
 from regseg import volumes
+from regseg.blocks import split
 from regseg.grid import Box, Grid
 
 
@@ -88,6 +89,24 @@ def test_a_level_holds_the_means_and_lies_over_them(tmp_path):
     assert np.allclose(coarse.GetOrigin(), expected.GetOrigin())
 
 
+def test_many_chunks_lie_in_few_files(tmp_path):
+    """A result of a terabyte would be two million files; every level is cut for itself."""
+    grid = Grid((32, 33), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
+    with volumes.create(tmp_path / "large.zarr", volumes.pyramid(grid), "uint8", chunk=1, sharded=True) as levels:
+        for level in levels:
+            for block in split(level.grid.size, level.shard, (0, 0)):
+                level.fill(block.core, lambda box: np.uint8(sum(np.ogrid[box.slices])))
+    fine, coarse = volumes.levels(tmp_path / "large.zarr")[:2]
+    assert (fine.chunk, fine.shard) == ((1, 1), (4, 4))
+    assert coarse.shard == coarse.chunk == (1, 1)
+    files = [file for file in (tmp_path / "large.zarr" / "0" / "c").rglob("*") if file.is_file()]
+    assert len(files) == 8 * 9
+    assert fine.missing() == (0, 8 * 9)
+    assert np.array_equal(fine.array[:], np.indices((33, 32)).sum(axis=0))
+    files[0].unlink()
+    assert fine.missing() == (1, 8 * 9)
+
+
 def test_means_of_integers_are_rounded(tmp_path):
     image = sitk.GetImageFromArray(np.array([[0, 3], [4, 4]], np.uint8))
     volumes.save(image, tmp_path / "small.zarr", coarsest=1)
@@ -156,6 +175,7 @@ def test_two_writers_of_one_file_do_not_mix(tmp_path):
 KILLED_WRITER = """
 import os, shutil, signal, sys
 from regseg import volumes
+from regseg.blocks import split
 def removed(event, arguments):
     if event == "shutil.rmtree":
         os.kill(os.getpid(), signal.SIGKILL)

@@ -210,17 +210,17 @@ class _Run:
         return total
 
     def _note_missing_chunks(self) -> None:
-        """Zarr reads a chunk that is not there as zeros: the file may have been written so, or may have lost it."""
+        """Say what is not there: it may be empty, or lost."""
         plan = self.plan
         fixed, moving = map(min, zip(*map(plan.levels, plan.stages), strict=True))
         # The stages may look at a coarser level only; `write_warped` reads the finest one.
         for source, levels in (plan.fixed, {fixed}), (plan.moving, {0, moving}), (plan.mask, {0}):
             for volume in source.stored(levels) if source else []:
-                missing = volume.array.nchunks - volume.array.nchunks_initialized
+                missing, wanted = volume.missing()
                 if missing:
                     self.result.notes.append(
-                        f"{missing} of {volume.array.nchunks} chunks of {volume.path}, level {volume.level}, are not "
-                        "there and were read as 0"
+                        f"{missing} of {wanted} chunks of {volume.path}, level {volume.level}, are not there and were "
+                        "read as 0"
                     )
 
     def _judge(self) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from dask.distributed import Client
 
 from regseg import volumes
-from regseg.blocks import Block, split
+from regseg.blocks import split
 from regseg.distributed import cluster
 from regseg.distributed.field import Field
 from regseg.distributed.images import nearest
@@ -18,7 +19,7 @@ from regseg.distributed.pair import Linear, displacements, linear, pull
 from regseg.distributed.planning import Plan
 from regseg.distributed.result import RegistrationError, Result
 from regseg.distributed.store import load_field, save_field
-from regseg.grid import Grid
+from regseg.grid import Box, Grid
 from regseg.volumes import Volume, as_voxels
 
 
@@ -61,7 +62,8 @@ def write_warped(
 ) -> Volume:
     """Write the moving image, resampled onto the fixed image's grid, as OME-Zarr.
 
-    The file is written chunk by chunk, here or on a cluster, and nobody ever holds a whole image.
+    The file is written chunk by chunk, with all levels of resolution, here or on a cluster, and nobody ever holds a
+    whole image.
 
     Parameters
     ----------
@@ -92,7 +94,8 @@ def write_warped(
     if fill is None:
         fill = 0 if labels else background(plan)
     task = partial(_warp, moving=plan.moving.open(result.workdir)[0], order=0 if labels else 1, fill=fill)
-    return _write(plan, result, path, plan.fixed.grids[0], plan.moving.dtype, 1, task, client, progress)
+    pooling = volumes.medians if labels else volumes.means
+    return _write(plan, result, path, plan.fixed.grids[0], plan.moving.dtype, 1, task, pooling, client, progress)
 
 
 def write_field(
@@ -125,7 +128,7 @@ def write_field(
         The path cannot be written, or is that of an image which is registered.
     """
     grid = plan.fixed.grids[nearest(plan.fixed.grids, spacing)]
-    return _write(plan, result, path, grid, "float32", grid.dimension, _displace, client, progress)
+    return _write(plan, result, path, grid, "float32", grid.dimension, _displace, volumes.means, client, progress)
 
 
 @cluster.one_thread()
@@ -136,7 +139,8 @@ def _write(
     grid: Grid,
     dtype: str,
     components: int,
-    task: Callable[[Volume, Block, Field, Linear], None],
+    task: Callable[[Box, Grid, Field, Linear], np.ndarray],
+    pooling: volumes.Pooling,
     client: Client | str | None,
     progress: bool,
 ) -> Volume:
@@ -144,35 +148,43 @@ def _write(
     # The field travels by file, as it does between the iterations, and not with each task.
     file = result.workdir / "result.npy"
     save_field(result.field, file)
+    label = Path(path).name
     with (
         cluster.connected(client) as client,
-        volumes.create(path, [grid], dtype, components=components) as [out],
+        volumes.create(path, volumes.pyramid(grid), dtype, components=components, sharded=True) as levels,
     ):
-        # Blocks are chunks, so that no two workers write into the same file.
-        blocks = split(grid.size, out.chunk, (0,) * grid.dimension)
-        common = (task, out, plan.lattice, file, linear(result.initial))
-        tasks = {block.index: (block, *common) for block in blocks}
-        for index, outcome in cluster.run(_with_field, tasks, client, label=Path(path).name, progress=progress):
-            if isinstance(outcome, BaseException):
-                raise RegistrationError(f"Chunk {index} of {path} could not be written: {outcome}") from outcome
+        common = (task, levels[0], plan.lattice, file, linear(result.initial))
+        _each_file(levels[0], partial(_with_field, *common), label, client, progress)
+        for number, (finer, coarser) in enumerate(pairwise(levels), 1):
+            make = partial(volumes.coarsen, coarser, finer=finer, pooling=pooling)
+            _each_file(coarser, make, f"{label}, level {number}", client, progress)
     return volumes.open_volume(path)
 
 
-def _with_field(block: Block, task: Callable, out: Volume, lattice: Grid, file: Path, initial: Linear) -> None:
-    task(out, block, load_field(lattice, file), initial)
+def _each_file(out: Volume, write: Callable[[Box], None], label: str, client: Client | None, progress: bool) -> None:
+    """Let each file of a level be written; so no two workers write into the same one."""
+    blocks = split(out.grid.size, out.shard, (0,) * out.grid.dimension)
+    tasks = {block.index: (block.core,) for block in blocks}
+    for index, outcome in cluster.run(write, tasks, client, label=label, progress=progress):
+        if isinstance(outcome, BaseException):
+            raise RegistrationError(f"Chunk {index} of {label} could not be written: {outcome}") from outcome
 
 
-def _warp(out: Volume, block: Block, field: Field, initial: Linear, moving: Volume, order: int, fill: float) -> None:
-    values, inside = pull(moving, out.grid, block.core, field, initial, order)
-    voxels = as_voxels(values, out.array.dtype)
+def _with_field(task: Callable, out: Volume, lattice: Grid, file: Path, initial: Linear, box: Box) -> None:
+    field = load_field(lattice, file)
+    out.fill(box, lambda piece: task(piece, out.grid, field, initial))
+
+
+def _warp(box: Box, grid: Grid, field: Field, initial: Linear, moving: Volume, order: int, fill: float) -> np.ndarray:
+    values, inside = pull(moving, grid, box, field, initial, order)
+    voxels = as_voxels(values, moving.array.dtype)
     voxels[~inside] = fill  # last, for the floating numbers may have no equal of it
-    out.array[block.core.slices] = voxels
+    return voxels
 
 
-def _displace(out: Volume, block: Block, field: Field, initial: Linear) -> None:
+def _displace(box: Box, grid: Grid, field: Field, initial: Linear) -> np.ndarray:
     # y - x for y = M (x + u) + s is M u + (M - 1) x + s: the second part is linear, so it takes one line for each axis.
     matrix, shift = initial
-    grid, box = out.grid, block.core
     values = np.tensordot(matrix, displacements(field, grid, box), axes=1)
     change = matrix - np.eye(grid.dimension)
     steps = change @ grid.matrix
@@ -181,4 +193,4 @@ def _displace(out: Volume, block: Block, field: Field, initial: Linear) -> None:
         values[component] += first[component]
         for axis, size in enumerate(box.size):
             values[component] += (steps[component, axis] * np.arange(size)).reshape([-1] + [1] * axis)
-    out.array[(slice(None), *box.slices)] = values
+    return values

@@ -14,15 +14,17 @@ from regseg.readers import VolumeError, is_zarr, local
 from regseg.volumes.files import Readable, header
 from regseg.volumes.reading import Volume, levels, open_volume
 from regseg.volumes.resolution import COARSEST, pyramid, read_level
-from regseg.volumes.voxels import as_voxels, exact
-from regseg.volumes.writing import create, demand_writable, save, save_mask
+from regseg.volumes.voxels import Pooling, as_voxels, exact, means, medians
+from regseg.volumes.writing import coarsen, create, demand_writable, save, save_mask
 
 __all__ = [
     "COARSEST",
+    "Pooling",
     "Readable",
     "Volume",
     "VolumeError",
     "as_voxels",
+    "coarsen",
     "create",
     "demand_writable",
     "exact",
@@ -30,6 +32,8 @@ __all__ = [
     "is_zarr",
     "levels",
     "local",
+    "means",
+    "medians",
     "open_volume",
     "pyramid",
     "read_level",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -16,6 +16,7 @@ import zarr
 from zarr.errors import ContainsArrayError
 from zarr.storage import ZipStore
 
+from regseg.blocks import split
 from regseg.grid import Box, Grid
 from regseg.readers import VolumeError, local
 from regseg.volumes.metadata import Multiscale
@@ -54,15 +55,6 @@ class View:
     def nbytes(self) -> int:
         return prod(self.shape) * self.dtype.itemsize
 
-    @property
-    def nchunks(self) -> int:
-        """Of the larger array, as is the next one."""
-        return self.whole.nchunks
-
-    @property
-    def nchunks_initialized(self) -> int:
-        return self.whole.nchunks_initialized
-
     def __getitem__(self, key: Any) -> np.ndarray:
         key = key if isinstance(key, tuple) else (key,)
         if any(each is Ellipsis for each in key):
@@ -99,6 +91,22 @@ class Volume:
         return self.array.chunks[::-1][: self.grid.dimension]
 
     @property
+    def shard(self) -> tuple[int, ...]:
+        """The size in voxels, x, y, z, of what lies in one file: a chunk, or a shard of several chunks."""
+        shards = getattr(self.array, "shards", None) or self.array.chunks
+        return shards[::-1][: self.grid.dimension]
+
+    def missing(self) -> tuple[int, int]:
+        """How many files of this level, chunks or shards, are not there, and how many there should be.
+
+        Zarr reads what is not there as zeros: a file may have been written so, or may have lost it.
+        """
+        array = self.array.whole if isinstance(self.array, View) else self.array
+        shard = array.shards or array.chunks
+        wanted = prod(-(-n // width) for n, width in zip(array.shape, shard, strict=True))
+        return wanted - array.nchunks_initialized * prod(array.chunks) // prod(shard), wanted
+
+    @property
     def nbytes(self) -> int:
         """What the whole volume needs in memory, in bytes."""
         return self.array.nbytes
@@ -110,9 +118,21 @@ class Volume:
         return self.grid.image(np.moveaxis(values, 0, -1) if values.ndim > self.grid.dimension else values, box)
 
     def write(self, image: sitk.Image, box: Box) -> None:
-        """Put an image into a box. Two writers of one chunk at the same time would spoil it: keep to chunks."""
+        """Put an image into a box. Two writers of one file at the same time would spoil it: keep to shards."""
         values = sitk.GetArrayViewFromImage(image)
         self.array[(..., *box.slices)] = np.moveaxis(values, -1, 0) if values.ndim > self.grid.dimension else values
+
+    def fill(self, box: Box, values: Callable[[Box], np.ndarray], size: Sequence[int] | None = None) -> None:
+        """Put into a box what a function gives for each piece of it, (z, y, x) or (component, z, y, x).
+
+        A box of the size of a shard is written at once, and computed no more than a piece at a time: boxes of `size`,
+        or chunks.
+        """
+        lead = self.array.shape[: -self.grid.dimension]
+        found = np.empty((*lead, *box.size[::-1]), self.array.dtype)
+        for piece in split(box.size, size or self.chunk, (0,) * self.grid.dimension):
+            found[(..., *piece.core.slices)] = values(piece.core.move([-first for first in box.start]))
+        self.array[(..., *box.slices)] = found
 
 
 def open_volume(path: str | Path, level: int = 0, *, channel: int | None = None, time: int | None = None) -> Volume:

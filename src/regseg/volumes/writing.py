@@ -7,19 +7,24 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 import zarr
 
 from regseg.blocks import split
-from regseg.grid import Grid
+from regseg.grid import Box, Grid
 from regseg.readers import VolumeError
 from regseg.volumes.description import describe
 from regseg.volumes.files import Readable, header, pieces
 from regseg.volumes.reading import Volume, open_volume
 from regseg.volumes.resolution import COARSEST, pyramid
 from regseg.volumes.voxels import Pooling, anywhere, means, medians
+
+_MANY = 1000  # chunks of a level, each in a file of its own
+_ACROSS = 4  # chunks along each axis of a shard: 256 voxels, up to 128 MB, which a worker holds once
 
 
 def demand_writable(path: str | Path) -> None:
@@ -41,10 +46,14 @@ def create(
     components: int = 1,
     version: str = "0.5",
     mask: bool = False,
+    sharded: bool = False,
 ) -> Iterator[list[Volume]]:
     """Create an empty OME-Zarr file to be filled, one level for each grid, the finest first.
 
     What stood at `path` is replaced when the block ends well; when it ends with an error, nothing has changed.
+
+    With `sharded`, the chunks of a level that has many lie in shards: a file system is slow with a million files. A
+    shard is written at once, or slowly.
 
     Raises
     ------
@@ -62,7 +71,7 @@ def create(
         group.create_array(
             str(level),
             shape=(components,) * vector + grid.size[::-1],
-            chunks=(components,) * vector + tuple(min(chunk, n) for n in grid.size[::-1]),
+            **_layout(grid, (components,) * vector, chunk, sharded),
             dtype=dtype,
             dimension_names=names,
             config={"write_empty_chunks": True},  # so that a chunk that is not there is one that was lost
@@ -80,6 +89,29 @@ def create(
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _layout(grid: Grid, lead: tuple[int, ...], chunk: int, sharded: bool) -> dict[str, tuple[int, ...]]:
+    """The shapes of the chunks of a level, and of its shards where it has them."""
+    chunks = tuple(min(chunk, n) for n in grid.size[::-1])
+    counts = [-(-n // each) for n, each in zip(grid.size[::-1], chunks, strict=True)]
+    if not sharded or prod(counts) <= _MANY:
+        return {"chunks": lead + chunks}
+    shards = tuple(each * min(_ACROSS, count) for each, count in zip(chunks, counts, strict=True))
+    return {"chunks": lead + chunks, "shards": lead + shards}
+
+
+def coarsen(coarser: Volume, box: Box, finer: Volume, pooling: Pooling) -> None:
+    """Fill a box of a level from the next finer one."""
+    factors = coarser.grid.factors(finer.grid)
+    lead = (1,) * (finer.array.ndim - finer.grid.dimension)
+
+    def pooled(piece: Box) -> np.ndarray:
+        fine = piece.scale(factors).clip(finer.grid.box)
+        return pooling(finer.array[(..., *fine.slices)], (*factors, *lead))
+
+    # A chunk of the finer level at a time.
+    coarser.fill(box, pooled, [max(n // factor, 1) for n, factor in zip(finer.chunk, factors, strict=True)])
 
 
 def save(
@@ -148,8 +180,6 @@ def _save(
         for box, image in pieces(source, grid, (chunk,) * grid.dimension):
             written[0].write(change(image), box)
         for finer, coarser in pairwise(written):
-            factors = coarser.grid.factors(finer.grid)
-            for block in split(coarser.grid.size, coarser.chunk, (0,) * grid.dimension):
-                fine = block.core.scale(factors).clip(finer.grid.box)
-                coarser.array[block.core.slices] = pooling(finer.array[fine.slices], factors)
+            for block in split(coarser.grid.size, coarser.shard, (0,) * grid.dimension):
+                coarsen(coarser, block.core, finer, pooling)
     return open_volume(path)
