@@ -155,9 +155,7 @@ def test_the_written_field_is_the_transform(tmp_path):
     found = sitk.GetArrayFromImage(written.read())
     np.testing.assert_allclose(found, follow(result.transform, points) - points, atol=1e-4)
     coarse = volumes.levels(written.path)[1]
-    middle = [n // 2 for n in coarse.grid.size]
-    point = coarse.grid.points(middle)
-    np.testing.assert_allclose(coarse.read()[middle], follow(result.transform, point) - point, atol=0.1)
+    np.testing.assert_allclose(coarse.array[:, 2, 1, 3], found[4:6, 2:4, 6:8].mean(axis=(0, 1, 2)), atol=1e-4)
 
 
 def test_a_chunk_that_fails_leaves_the_old_file_alone(tmp_path):
