@@ -7,6 +7,7 @@ import sys
 import time
 
 import numpy as np
+import psutil
 import pytest
 
 from regseg import memory
@@ -41,6 +42,20 @@ def test_a_process_above_the_limit_is_stopped():
     with pytest.raises(MemoryError, match=r"more than the limit of 0\.3 GB"):
         memory.measure(fill, 1000, limit=0.3e9)
     assert memory.measure(fill, 10, limit=1e9).result == 10_000_000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a launcher of the kind that Windows has is made here by a shell")
+def test_a_python_behind_a_launcher_is_the_one_that_is_watched_and_stopped(tmp_path, monkeypatch):
+    launcher = tmp_path / "python"
+    launcher.write_text(f'#!/bin/sh\n"{sys.executable}" "$@"\nexit $?\n')
+    launcher.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(launcher))
+    used = memory.measure(fill, 400)
+    assert used.growth > 390e6
+    numbers = tmp_path / "numbers"
+    with pytest.raises(MemoryError):
+        memory.measure(lambda: numbers.write_text(str(os.getpid())) and fill(1000), limit=0.3e9)
+    assert not psutil.pid_exists(int(numbers.read_text()))
 
 
 def test_an_error_is_raised_here():

@@ -7,18 +7,22 @@ held at most is asked by `peak`.
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import psutil
+
+from regseg.files import written_whole
 
 _LOOK = 0.002  # seconds between two looks at the process
 
@@ -67,15 +71,15 @@ def measure(function: Callable, *arguments: Any, limit: float | None = None) -> 
         The process died. An error that the function raises is raised here as well.
     """
     with tempfile.TemporaryDirectory() as folder:
-        task, answer = Path(folder, "task"), Path(folder, "answer")
+        task, answer, number = Path(folder, "task"), Path(folder, "answer"), Path(folder, "number")
         # The places of modules go first, so that the process finds what the function is made of.
         task.write_bytes(cloudpickle.dumps((sys.path, cloudpickle.dumps((function, arguments)))))
-        process = psutil.Popen([sys.executable, "-m", "regseg.memory", str(task), str(answer)])
+        process = psutil.Popen([sys.executable, "-m", "regseg.memory", str(task), str(answer), str(number)])
         try:
-            peak = _watch(process, limit)
+            peak = _watch(process, number, limit)
         finally:
-            if process.poll() is None:
-                process.kill()
+            with suppress(psutil.NoSuchProcess):
+                _python(process, number).kill()
             process.wait()
         if not answer.is_file():
             raise Crash(f"The process died without a word: {_cause(process.returncode)}.")
@@ -99,12 +103,14 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _watch(process: psutil.Popen, limit: float | None) -> int:
-    """The most memory that a process held until it ended, in bytes."""
-    peak = 0
+def _watch(process: psutil.Popen, number: Path, limit: float | None) -> int:
+    """The most memory that the Python of a process held until it ended, in bytes."""
+    peak, watched = 0, process
     while process.poll() is None:
         try:
-            peak = max(peak, process.memory_info().rss)
+            if watched is process:
+                watched = _python(process, number)
+            peak = max(peak, watched.memory_info().rss)
         except psutil.NoSuchProcess:
             break
         if limit is not None and peak > limit:
@@ -114,14 +120,25 @@ def _watch(process: psutil.Popen, limit: float | None) -> int:
     return peak
 
 
+def _python(process: psutil.Popen, number: Path) -> psutil.Process:
+    """The process in which Python works, once it has written its number.
+
+    In a virtual environment on Windows it is not the one that was started: `python.exe` there is a launcher, which
+    starts the real Python and waits.
+    """
+    return psutil.Process(int(number.read_text())) if number.is_file() else process
+
+
 def _cause(code: int) -> str:
     """Why a process ended, as its exit code tells."""
     faults = {-signal.SIGSEGV: "segmentation fault", 0xC0000005: "segmentation fault"}  # POSIX, Windows
     return faults.get(code, f"exit code {code}")
 
 
-def _child(task: Path, answer: Path) -> None:
+def _child(task: Path, answer: Path, number: Path) -> None:
     """What the fresh process does."""
+    with written_whole(number) as file:
+        file.write(str(os.getpid()).encode())
     sys.path, call = cloudpickle.loads(task.read_bytes())
     function, arguments = cloudpickle.loads(call)
     result, error, before, start = None, None, psutil.Process().memory_info().rss, time.perf_counter()
@@ -139,4 +156,4 @@ def _child(task: Path, answer: Path) -> None:
 
 
 if __name__ == "__main__":
-    _child(Path(sys.argv[1]), Path(sys.argv[2]))
+    _child(*map(Path, sys.argv[1:]))
