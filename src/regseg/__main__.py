@@ -31,11 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="regseg", description="Registration and segmentation: the course's tools.")
     subjects = parser.add_subparsers(required=True, metavar="SUBJECT")
-    _add_data(subjects.add_parser("data", help="list, fetch and find the images of the course"))
+    images = subjects.add_parser("data", help="list, fetch and find the images of the course")
     large = subjects.add_parser("register-large", help="register images larger than memory")
     pair = subjects.add_parser("register", help="register a pair of images that fits in memory, and judge the result")
+    look = subjects.add_parser("doctor", help="look whether this computer has all that the lesson needs")
+    look.set_defaults(run=_examine)
     judged = subjects.add_parser("report", help="judge a registration or a segmentation of your own, in a page")
-    # Only where they are wanted: dask, zarr and matplotlib take a second to import, and not everybody has all of them.
+    # Only where they are wanted: libraries take a second to import, and not everybody has all of them: `doctor` tells.
+    if arguments[:1] == ["data"]:
+        _add_data(images)
     if arguments[:1] == ["register-large"]:
         from regseg.distributed import command
 
@@ -50,6 +54,23 @@ def _run(arguments: list[str]) -> int:
         command.add_arguments(judged)
     options = parser.parse_args(arguments)
     return options.run(options) or 0
+
+
+def _examine(_: argparse.Namespace) -> int:
+    from regseg import doctor
+
+    findings = []
+    for finding in doctor.examine():
+        print(finding, flush=True)
+        findings.append(finding)
+    missing = sum(not each.fine and each.needed for each in findings)
+    if missing:
+        print(
+            f"\n{missing} of {len(findings)} must be mended: give the lines behind the arrows in the lesson's folder."
+        )
+        return 1
+    print("\nThis computer is ready for the lesson.")
+    return 0
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:

@@ -37,9 +37,9 @@ def environment(tmp_path_factory) -> dict[str, str]:
 def windows_lines(root: Path) -> list[list[str]]:
     """The commands for Windows, of the setup page and then of CONTRIBUTING.md, as this system spells them."""
     text = "\n".join((root / name).read_text(encoding="utf-8") for name in ("learners/setup.md", "CONTRIBUTING.md"))
-    interpreter = ".venv/Scripts/python" if sys.platform == "win32" else ".venv/bin/python"
+    programs = ".venv/Scripts/" if sys.platform == "win32" else ".venv/bin/"
     lines = re.findall(r"^(?:py |\.venv\\Scripts\\).*", text, re.M)
-    lines = [line.replace(".venv\\Scripts\\python", interpreter) for line in lines if "--version" not in line]
+    lines = [line.replace(".venv\\Scripts\\", programs) for line in lines if "--version" not in line]
     return [[sys.executable if word == "py" else word.strip('"') for word in line.split()] for line in lines]
 
 
@@ -72,11 +72,12 @@ def assert_both_answer(addresses: list[str]) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="stops a whole group of processes, which Windows does not have")
 def test_the_commands_for_windows_do_their_work(root, clone, environment):
-    make_venv, install_packages, install_course, course, install_tests, test, *_ = windows_lines(root)
+    make_venv, install_packages, install_course, course, doctor, install_tests, test, *_ = windows_lines(root)
     for command in (make_venv, install_packages, install_course):
         subprocess.run(command, cwd=clone, env=environment, check=True, timeout=1200)
     with running(course, clone, environment, patience=900) as addresses:
         assert_both_answer(addresses)
+    subprocess.run(doctor, cwd=clone, env=environment, check=True, timeout=60)
     subprocess.run(install_tests, cwd=clone, env=environment, check=True, timeout=1200)
     subprocess.run([*test, "tests/evaluate"], cwd=clone, env=environment, check=True, timeout=300)
 

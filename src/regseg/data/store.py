@@ -43,11 +43,19 @@ def folder() -> Path:
 def find(known: Card) -> Path:
     """Return the file of a dataset (or the folder of a series or pair), making or fetching it first if need be."""
     if known.embedded:
-        made = folder() / f"made-{_makers_key()}"
-        return whole(made / known.name, lambda place: _make(known, place)) / _file(known)
+        return whole(_made() / known.name, lambda place: _make(known, place)) / _file(known)
     if known.member:
         return whole(folder() / "unpacked" / known.name, lambda place: _unpack(known, place)) / known.member
     return _fetch(known)
+
+
+def is_there(known: Card) -> bool:
+    """Whether the cache holds a dataset that is made here, whole, so that it need not be made."""
+    return _is_whole(_made() / known.name)
+
+
+def _made() -> Path:
+    return folder() / f"made-{_makers_key()}"
 
 
 @cache
