@@ -37,6 +37,7 @@ def _run(arguments: list[str]) -> int:
     look = subjects.add_parser("doctor", help="look whether this computer has all that the lesson needs")
     look.set_defaults(run=_examine)
     judged = subjects.add_parser("report", help="judge a registration or a segmentation of your own, in a page")
+    carried = subjects.add_parser("map-points", help="carry points and meshes from one image to the other")
     # Only where they are wanted: libraries take a second to import, and not everybody has all of them: `doctor` tells.
     if arguments[:1] == ["data"]:
         _add_data(images)
@@ -52,6 +53,10 @@ def _run(arguments: list[str]) -> int:
         from regseg.report import command
 
         command.add_arguments(judged)
+    if arguments[:1] == ["map-points"]:
+        from regseg.points import command
+
+        command.add_arguments(carried)
     options = parser.parse_args(arguments)
     return options.run(options) or 0
 
