@@ -170,6 +170,8 @@ def rigid_and_demons(fixed, moving) -> sitk.Transform:
 # --- the right routes: exercise → answers, each made when it is needed -----------------------------------------------
 
 RIGHT = {
+    "05-stages": [lambda: "BEDAC", lambda: "b, e, d, a, c", lambda: list("BEDAC")],
+    "05-failure": [lambda: "DCFEAB", lambda: "D C F E A B"],
     "05-determinant": [lambda: 6, lambda: 8 * 0.75, lambda: np.float64(6.0), lambda: [6.0]],
     "05-fold": [lambda: position(extreme()[::-1]), lambda: np.add(position(extreme()[::-1]), 0.5)],
     "05-consistency": [
@@ -186,6 +188,22 @@ RIGHT = {
 # --- the known mistakes: exercise → (part of the expected sentence, answer) ------------------------------------------
 
 WRONG = {
+    "05-stages": [
+        ("each of the letters", lambda: "BED"),
+        ("so turn and shift first", lambda: "EBDAC"),
+        ("bends too early", lambda: "DBEAC"),
+        ("bends too early", lambda: "BDEAC"),
+        ("The fine lattice before", lambda: "BEADC"),
+        ("judge what you will use", lambda: "BEDCA"),
+    ],
+    "05-failure": [
+        ("each of the letters", lambda: "DCFEA"),
+        ("The first one", lambda: "BCFEAD"),
+        ("The second one", lambda: "DFCEAB"),
+        ("The third one", lambda: "DCEFAB"),
+        ("The fourth one", lambda: "DCFAEB"),
+        ("The fifth one", lambda: "DCFEBA"),
+    ],
     "05-determinant": [
         ("You divided", lambda: 8 / 0.75),
         ("third power", lambda: 8 * 0.75**3),

@@ -72,6 +72,8 @@ def with_an_image_of_the_notebook(fixed, moving, points, transform):
 
 
 RIGHT = {
+    "04-parts": [lambda: "AFHJ", lambda: "j, h, f, a", lambda: list("AFHJ")],
+    "04-report": [lambda: "C", lambda: " c "],
     "04-metric": [lambda: "Mattes MI", lambda: " mattes mi "],
     "04-rescue": [lambda: start(150), lambda: start(170), clicks],
     "04-stop": [lambda: "B", lambda: "b"],
@@ -87,6 +89,23 @@ RIGHT = {
 }
 
 WRONG = {
+    "04-parts": [
+        ("one of each row", lambda: "ABFH"),
+        ("one of each row", lambda: 4),
+        ("one of each row", lambda: ("A", 5)),
+        ("stretch a skull", lambda: "BFHJ"),
+        ("cannot turn", lambda: "CFHJ"),
+        ("equal grey values", lambda: "ADHJ"),
+        ("on one line", lambda: "AEHJ"),
+        ("jumps", lambda: "AFGJ"),
+        ("the head flies away", lambda: "AFHI"),
+    ],
+    "04-report": [
+        ("the mean hides", lambda: "A"),
+        ("always has a best start", lambda: "B"),
+        ("nobody can repeat", lambda: "D"),
+        ("expected one of", lambda: "E"),
+    ],
     "04-metric": [
         ("expects equal grey values", lambda: "mean squares"),
         ("Without a mask", lambda: "correlation"),

@@ -181,6 +181,7 @@ RIGHT = {
     ],
     "06-n4": [lambda: scan() / field(), lambda: sitk.Cast(scan() / field() * 3, sitk.sitkInt16)],
     "06-level": [lambda: (fluid() + white()) / 2, lambda: [round((fluid() + white()) / 2)]],
+    "06-report": [lambda: "C", lambda: "c"],
     "06-order": [lambda: "BDACE", lambda: "D, B, A, C, E", lambda: list("bdace")],
     "06-specks": [lambda: specks, lambda: lambda *both: handed_over(*both, whole=math.ceil)],
     "06-ball": [lambda: opened],
@@ -198,6 +199,12 @@ RIGHT = {
 }
 
 WRONG = {
+    "06-report": [
+        ("another careful person", lambda: "A"),
+        ("One voxel is not the error", lambda: "B"),
+        ("out of the drawer", lambda: "D"),
+        ("expected one of", lambda: "E"),
+    ],
     "06-table": [
         ("Return a dictionary", lambda: lambda scan, labels: list(table(scan, labels).values())),
         ("Label 0", lambda: lambda scan, labels: {0: (1, 1)} | table(scan, labels)),

@@ -110,6 +110,8 @@ This is slow.
 
 ## Find the voxel
 
+*5 minutes*
+
 What is the index?
 
 ```python

@@ -203,6 +203,7 @@ def test_comments_of_the_author_stay_at_home(built):
 def test_the_exercises_page_has_every_challenge_with_its_solution_and_the_way_back(built):
     page = text(built, "instructor/exercises.html")
     assert page.count('<div class="box challenge">') == 2
+    assert '<p class="kind">Exercise · 5 minutes</p>' in page and "<em>5 minutes" not in page
     assert page.count('<details class="box solution"') == 2
     assert 'href="01-images.html#find-the-voxel"' in page
     assert 'href="02-transforms.html#find-the-voxel"' in page

@@ -94,9 +94,18 @@ local function accordion(kind, div, level)
   return blocks
 end
 
+-- How long an exercise takes, as its first paragraph says (*5 minutes*), which then leaves the content; or nothing.
+local function minutes(content)
+  local first = content[1]
+  local said = first and first.t == "Para" and #first.content == 1 and first.content[1].t == "Emph" and plain(first.content)
+  if not said or not said:match("^%d+ minutes?$") then return "" end
+  content:remove(1)
+  return " · " .. said
+end
+
 local function box(kind, div, level)
   local header, content = title(div)
-  local blocks = pandoc.Blocks{raw(('<div class="box %s"><p class="kind">%s</p>'):format(kind, divs[kind].label))}
+  local blocks = pandoc.Blocks{raw(('<div class="box %s"><p class="kind">%s</p>'):format(kind, divs[kind].label .. minutes(content)))}
   if header then
     level = level + 1
     blocks:insert(heading(level, header))

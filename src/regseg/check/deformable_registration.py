@@ -17,6 +17,7 @@ from regseg.check.engine import (
     correlation,
     exercise,
     image,
+    letters,
     numbers,
     progress,
     right,
@@ -103,6 +104,23 @@ def volume_of_the_lesion(given) -> Verdict:
     if close(answer, 6000, 10) or close(answer, 0.006, 1e-5):
         return wrong("The number is right in another unit: millilitres are asked for.")
     return wrong("Multiply or divide the volume by the determinant: which one follows the transform?")
+
+
+@exercise("05-stages")
+def order_of_the_stages(given) -> Verdict:
+    order = letters(given, "ABCDE")
+    before = {pair for n, one in enumerate(order) for pair in ((one, later) for later in order[n + 1 :])}
+    if ("E", "B") in before:
+        return wrong(
+            "A stretch before the turn: the head would stretch where it only has to turn, so turn and shift first."
+        )
+    if before & {("A", "B"), ("D", "B"), ("A", "E"), ("D", "E")}:
+        return wrong("It bends too early: what has to carry a head across the room bends it on the way.")
+    if ("A", "D") in before:
+        return wrong("The fine lattice before the coarse one: it begins where the coarse one has ended.")
+    if order[-1] != "C":
+        return wrong("You look for folds before the last stage has run: judge what you will use.")
+    return right("From few numbers to many, and the judgement last.")
 
 
 @exercise("05-fold")
@@ -226,6 +244,22 @@ def _back_through(bend: sitk.Transform, marked: np.ndarray) -> np.ndarray:
     for _ in range(20):
         guess = guess + marked - bend.TransformPoint(guess.tolist())
     return guess
+
+
+@exercise("05-failure")
+def failure_of_each_story(given) -> Verdict:
+    order = letters(given, "ABCDEF")
+    stories = {
+        "D": "The first one got a message: no point of the fixed image met the moving one.",
+        "C": "The second one is further away than at the start: which way was the transform applied?",
+        "F": "The third one changed nothing but the seed: what does the seed choose?",
+        "E": "The fourth one has overlap, and a long lever: around which point does the transform turn?",
+        "A": "The fifth one fits what it saw, and nothing else.",
+    }
+    for letter, (wanted, otherwise) in zip(order, stories.items(), strict=False):  # the sixth is what is left
+        if letter != wanted:
+            return wrong(otherwise)
+    return right("Four of the six came without any message.")
 
 
 @exercise("05-trust")

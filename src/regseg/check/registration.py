@@ -7,6 +7,7 @@ import SimpleITK as sitk
 
 from regseg import data, evaluate
 from regseg.check.engine import (
+    CannotRead,
     Verdict,
     call,
     choice,
@@ -96,6 +97,38 @@ def more_iterations_help(given) -> Verdict:
     if answer == "C":
         return wrong("C stopped because half a unit was called a small step: it would ignore further iterations.")
     return wrong("D stopped because it took a gentle slope for level ground: it would ignore further iterations.")
+
+
+@exercise("04-parts")
+def parts_for_t1_and_ct(given) -> Verdict:
+    word = "".join(given) if isinstance(given, tuple | list) and all(isinstance(part, str) for part in given) else given
+    chosen = "".join(filter(str.isalpha, word)).upper() if isinstance(word, str) else ""
+    if [sum(letter in row for letter in chosen) for row in ("ABC", "DEF", "GH", "IJ")] != [1] * 4 or len(chosen) != 4:
+        raise CannotRead("I expected four letters in one text, one of each row, such as 'ADGI'.")
+    mistakes = {
+        "B": "An affine transform may stretch a skull, and no skull does that within a week: six numbers are enough.",
+        "C": "Whoever lies down again lies a little turned, and a translation cannot turn.",
+        "D": "Mean squares wants equal grey values in both scans: bone is bright in CT and dark in T1.",
+        "E": "Correlation wants the grey values of both scans on one line: bone, water and air lie on none.",
+        "G": "With the nearest neighbour the metric jumps, and it shows the optimiser no slope between the jumps.",
+        "I": "With equal scales a step of one radian counts like one of a millimetre, and the head flies away.",
+    }
+    for letter in sorted(chosen):
+        if letter in mistakes:
+            return wrong(mistakes[letter])
+    return right("Each part says what you know: a rigid head, other contrasts, a smooth metric, steps that compare.")
+
+
+@exercise("04-report")
+def line_for_the_report(given) -> Verdict:
+    answer = choice(given, "A", "B", "C", "D")
+    if answer == "C":
+        return right("It says how often, how well, and how to get the same again.")
+    if answer == "A":
+        return wrong("No start has ended near 2.3 mm: the mean hides that eight are exact and two have failed.")
+    if answer == "B":
+        return wrong("Somebody always has a best start: a reader learns nothing of how often it fails.")
+    return wrong("The median says nothing of the two that failed, and nobody can repeat a random start.")
 
 
 @exercise("04-mask")

@@ -12,6 +12,7 @@ from regseg.check.engine import (
     CannotRead,
     Verdict,
     call,
+    choice,
     close,
     correlation,
     exercise,
@@ -170,6 +171,18 @@ def order_of_the_steps(given) -> Verdict:
     if ("E", "C") in before:
         return wrong("You measure before the specks are gone, so they are in your number.")
     return right("Correct, smooth, decide, tidy up, measure. (The first two may change places.)")
+
+
+@exercise("06-report")
+def line_for_the_colleague(given) -> Verdict:
+    answer = choice(given, "A", "B", "C", "D")
+    if answer == "C":
+        return right("A number, its range, and what moves it which way: that can be defended.")
+    if answer == "A":
+        return wrong("One recipe gives one number: with the threshold elsewhere, another careful person gets another.")
+    if answer == "B":
+        return wrong("One voxel is not the error: the place of the threshold alone moved the volume by far more.")
+    return wrong("That is the truth out of the drawer: how would you have come to it without one?")
 
 
 def _cleaned(given, mask: sitk.Image, limit: float) -> sitk.Image:
