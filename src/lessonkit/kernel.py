@@ -73,12 +73,15 @@ class _Client(NotebookClient):
 def fresh_kernel(notebook: nbformat.NotebookNode) -> Iterator[NotebookClient]:
     """A client whose `execute_cell` runs the notebook's cells, in an empty temporary folder.
 
-    Errors of a cell are outputs, as in Jupyter; figures are inline PNGs in the lesson's style, and carry their state
-    (`regseg.show.living`); the user's own IPython settings stay out.
+    Errors of a cell are outputs, as in Jupyter; figures are inline PNGs in the lesson's style, and carry a finer
+    picture and their state (`regseg.show.living`); the user's own IPython settings stay out.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         work = Path(folder, "work")
         work.mkdir()
+        startup = Path(folder, "ipython", "profile_default", "startup", "fine.py")
+        startup.parent.mkdir(parents=True)
+        startup.write_text("__import__('regseg.show.living', fromlist=['']).make_fine()\n", encoding="utf-8")
         environment = os.environ | {
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
             "MATPLOTLIBRC": str(STYLE),

@@ -1,8 +1,8 @@
-"""A figure's state, which makes it live on the website, kept beside its picture: NN-name.json, and the files it names.
+"""What the website has of a figure beside its picture: a finer one, NN-name.webp, and the state that makes it live.
 
-What a state says is the business of `regseg.show.living`; here it is JSON with files. Only images that the course makes
-itself are kept. Nobody can tell of a volume where its voxels come from, so the rule goes by time: from the first cell
-on that names a downloaded image, no figure of the episode has a state.
+The state is NN-name.json, and the files it names. What it says is the business of `regseg.show.living`; here it is JSON
+with files. Only images that the course makes itself are kept. Nobody can tell of a volume where its voxels come from,
+so the rule goes by time: from the first cell on that names a downloaded image, no figure of the episode has a state.
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ _CHANGED_SHARE = 0.0005  # of the voxels
 def beside(picture: Path) -> Path:
     """Where the state of a figure is kept."""
     return picture.with_suffix(".json")
+
+
+def finer(picture: Path) -> Path:
+    """Where the finer picture of a figure is kept."""
+    return picture.with_suffix(".webp")
 
 
 def first_download(episode: Page) -> float:
@@ -78,12 +83,12 @@ def write(picture: Path, state: State | None, tolerance: float | None) -> None:
 
 
 def prune(folder: Path, pictures: list[Path]) -> None:
-    """Delete the states of these figures' episode that belong to none of them, and the files that no state names."""
-    kept = {beside(picture) for picture in pictures}
+    """Delete what belongs to none of these figures of an episode: states, finer pictures, files that no state names."""
+    kept = {each(picture) for picture in pictures for each in (beside, finer)}
     for number in {_number(picture) for picture in pictures}:
-        for path in set(folder.glob(f"{number}-*.json")) - kept:
+        for path in {*folder.glob(f"{number}-*.json"), *folder.glob(f"{number}-*.webp")} - kept:
             path.unlink()
-        named = {folder / name for path in kept if path.is_file() for name in read(path)["files"].values()}
+        named = {path for picture in pictures for path in files(picture)[1:]}
         for path in set(folder.glob(f"{number}-*.nii.gz")) - named:
             path.unlink()
 

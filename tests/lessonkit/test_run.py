@@ -178,6 +178,25 @@ def test_a_figure_that_looks_the_same_keeps_its_file(write):
     assert np.array_equal(np.array(Image.open(path))[1:], np.array(Image.open(io.BytesIO(kept)))[1:])
 
 
+def test_beside_each_figure_lies_a_picture_twice_as_fine_for_the_site(write):
+    lesson = write(python(PLOT) + "\n![A](fig/01-a.png){alt='a'}\n")
+    run(lesson)
+    png, fine = (lesson.root / "fig" / f"01-a.{kind}" for kind in ("png", "webp"))
+    sizes = [np.array(Image.open(path).size) for path in (png, fine)]
+    assert np.abs(sizes[1] - 2 * sizes[0]).max() <= 2
+    drawn = fine.read_bytes()
+
+    fine.write_bytes(b"of a figure that looks the same")
+    run(lesson, force=True)
+    assert fine.read_bytes() == b"of a figure that looks the same"
+    Image.fromarray(np.array(Image.open(png)) // 2).save(png)
+    run(lesson, force=True)
+    assert fine.read_bytes() == drawn
+    lesson.episodes[0].path.write_text(body(lesson).replace("01-a.png", "01-b.png"), encoding="utf-8")
+    run(lesson)
+    assert sorted(path.name for path in (lesson.root / "fig").glob("*.webp")) == ["01-b.webp"]
+
+
 def test_a_figure_within_its_tolerance_keeps_its_file(write):
     text = python(PLOT) + "\n<!-- tolerance: 3%, drawn by lot -->\n![A](fig/01-a.png){alt='a'}\n"
     lesson = write(text)
@@ -355,7 +374,9 @@ def test_a_figure_of_an_image_is_written_alive_is_compared_and_leaves_nothing_be
     lesson = write(shown + line)
     run(lesson)
     folder = lesson.root / "fig"
-    assert sorted(path.name for path in folder.iterdir()) == ["01-a-image.nii.gz", "01-a.json", "01-a.png"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "01-a-image.nii.gz", "01-a.json", "01-a.png", "01-a.webp"
+    ]  # fmt: skip
     assert check(lesson) == []
     state = (folder / "01-a.json").read_text(encoding="utf-8")
     (folder / "01-a.json").write_text(state.replace('"dimension": 2', '"dimension": 3'), encoding="utf-8")
@@ -365,4 +386,4 @@ def test_a_figure_of_an_image_is_written_alive_is_compared_and_leaves_nothing_be
     assert (folder / "01-a.json").read_text(encoding="utf-8") == state
     lesson = write(python(PLOT) + line)
     run(lesson)
-    assert [path.name for path in folder.iterdir()] == ["01-a.png"]
+    assert sorted(path.name for path in folder.iterdir()) == ["01-a.png", "01-a.webp"]

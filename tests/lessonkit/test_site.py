@@ -335,6 +335,15 @@ def test_every_colour_of_code_can_be_read(built):
                 assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, paper)
 
 
+def test_a_finer_picture_is_sent_where_one_was_drawn(tmp_path):
+    lesson = Lesson(write_lesson(tmp_path / "lesson"))
+    Image.new("RGB", (640, 400)).save(lesson.root / "fig" / "01-square.webp")
+    site.build(lesson, tmp_path / "site")
+    (square, _) = Reader(tmp_path / "site" / "01-images.html").images
+    assert (square["src"], square["width"], square["height"]) == ("fig/01-square.webp", "320", "200")
+    assert not (tmp_path / "site" / "fig" / "01-square.png.webp").exists()
+
+
 def test_a_picture_is_sent_in_a_smaller_file_that_is_the_same_and_leads_to_the_whole(built):
     small, whole = (
         Image.open(built / "fig" / name).convert("RGBA") for name in ("01-square.png.webp", "01-square.png")

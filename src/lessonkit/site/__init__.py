@@ -112,7 +112,7 @@ def _copy_files(addresses: Addresses, out: Path) -> None:
     for name, path in addresses.assets.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, out / name)
-    pictures.write(out / name for name in addresses.assets)
+    pictures.write(out, addresses.assets)
     # Made afresh: what lies in notebooks/ may hold a learner's own work.
     (out / "notebooks").mkdir()
     for page in addresses.lesson.episodes:

@@ -75,7 +75,7 @@ class Links:
             place = self.addresses.where(page, href)
             size = self.addresses.size(place.name) if name == "src" and place.kind == "asset" else None
             if name == "src" and place.kind == "asset":
-                place = replace(place, name=pictures.sent(place.name))
+                place = replace(place, name=pictures.sent(place.name, self.addresses.assets))
             sides = ' width="{}" height="{}"'.format(*size) if size else ""  # the page does not jump while it loads
             return f"{name}={quotes}{escape(self._address(place, href, page, view))}{quotes}{sides}"
 

@@ -134,7 +134,8 @@ def still_picture(rows: list[list[tuple[Picture, Plane]]], alt: str, text: str, 
     figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.05)
     pixels = base64.b64encode(png.getvalue()).decode("ascii")
     page = f'<img src="data:image/png;base64,{pixels}" alt="{escape(alt)}" style="max-width: 100%">'
-    return {"text/html": page, "text/plain": text, "image/png": pixels}
+    finer = living.fine(figure, pad_inches=0.05) if living.recording() else {}
+    return {"text/html": page, "text/plain": text, "image/png": pixels} | finer
 
 
 def explore(

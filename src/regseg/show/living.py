@@ -1,8 +1,8 @@
 """What a page without a kernel is told of a figure, so that a reader can look around in it all the same.
 
-While an episode runs, each figure that shows images carries a *state* beside its picture, under a MIME type of its own;
-a learner's notebook carries none. A page gives the state and the widget's script to `mount.js`, which stands in for the
-kernel. The state is JSON:
+While an episode runs, each figure also carries a finer picture for the website (see `fine`), and one that shows images
+carries a *state*, under a MIME type of its own; in a learner's notebook there is neither. A page gives the state and
+the widget's script to `mount.js`, which stands in for the kernel. The state is JSON:
 
 `widget`
     The script that draws it, one of `SCRIPTS`.
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 import os
 import struct
@@ -29,8 +30,10 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from IPython import get_ipython
+from IPython.core.formatters import BaseFormatter
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 from regseg.grid import Grid
 from regseg.show import appearance
@@ -38,6 +41,7 @@ from regseg.show.geometry import Plane
 from regseg.show.picture import Pair, Picture, Window
 
 MIME = "application/vnd.regseg.figure+json"
+FINE_MIME = "application/vnd.regseg.fine+png"
 RECORDING = "REGSEG_RECORD_FIGURES"  # this environment variable is set while an episode runs
 # The files of each widget's script, which a page gets as one, and its style sheet.
 PLAYGROUNDS = ("align", "fold", "overlap", "threshold", "transform")
@@ -49,6 +53,7 @@ STYLES = {"explore": "explore.css"} | dict.fromkeys(PLAYGROUNDS, "play/play.css"
 VIEWS = ("Overlay", "Checkerboard", "Difference", "Blend")  # what explore.js can do with two images
 
 _FOLDER = Path(__file__).parent
+_FINE = 2  # pixels of a finer picture for one of the PNG: as many as most screens have
 _LARGEST = 300_000  # bytes of a volume's file
 _TOGETHER = 400_000  # bytes of all volumes of a static figure, about
 _MOST_VIEWS = 6  # of a figure with more, such as a montage, the picture says more than that many viewers
@@ -130,6 +135,33 @@ def _with_names(value: Any, name: str, contents: dict[str, bytes]) -> Any:
 
 
 # ---- pictures
+
+
+def fine(figure: Figure, **saved: Any) -> dict[str, str]:
+    """A figure as a PNG twice as fine as usual, as an entry of its display bundle.
+
+    Parameters
+    ----------
+    figure : Figure
+        Drawn with all that lies outside its frame, as a notebook does.
+    **saved
+        What `Figure.savefig` is told, as for the usual PNG.
+    """
+    png, how = io.BytesIO(), {"dpi": _FINE * figure.dpi, "bbox_inches": "tight", "pil_kwargs": {"compress_level": 1}}
+    figure.savefig(png, format="png", **how, **saved)
+    return {FINE_MIME: base64.b64encode(png.getvalue()).decode("ascii")}
+
+
+def make_fine() -> None:
+    """From now on every figure that this IPython displays carries its finer picture."""
+
+    class Fine(BaseFormatter):
+        format_type, print_method = FINE_MIME, "_repr_fine_"
+
+    formatter = Fine()
+    # Matplotlib, as soon as it is imported, takes out what is there for Figure itself.
+    formatter.for_type(FigureBase, lambda figure: fine(figure)[FINE_MIME])
+    get_ipython().display_formatter.formatters[FINE_MIME] = formatter
 
 
 class _Views(list):
