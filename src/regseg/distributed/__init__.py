@@ -14,6 +14,7 @@ from regseg.distributed.engine import run
 from regseg.distributed.field import Field
 from regseg.distributed.gauss_newton import GaussNewton
 from regseg.distributed.mock import MockMethod, MockReduction
+from regseg.distributed.needs import Needs, needs
 from regseg.distributed.pair import BlockError, BlockPair
 from regseg.distributed.planning import Plan, plan
 from regseg.distributed.recipes import RECIPES, elastix_blocks, simpleitk_blocks, streamed_solve
@@ -34,6 +35,7 @@ __all__ = [
     "GaussNewton",
     "MockMethod",
     "MockReduction",
+    "Needs",
     "Plan",
     "Reduction",
     "RegistrationError",
@@ -44,6 +46,7 @@ __all__ = [
     "Votes",
     "draw_blocks",
     "elastix_blocks",
+    "needs",
     "plan",
     "run",
     "simpleitk_blocks",

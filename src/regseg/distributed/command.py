@@ -17,6 +17,7 @@ from dask.utils import parse_bytes
 from regseg import distributed, volumes
 from regseg.distributed import Plan, Result, cluster, store, warp
 from regseg.distributed.images import Source
+from regseg.distributed.needs import demand_memory, needs
 from regseg.files import written_whole
 from regseg.readers import read_transform
 
@@ -97,6 +98,9 @@ def _numbers(text: str) -> tuple[int, int]:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; return its exit status. What goes wrong raises an error with a message for the user."""
+    memory = None if options.memory is None else parse_bytes(options.memory)
+    if memory is not None and memory < _SMALLEST:
+        raise ValueError(f"A worker with {options.memory} could not even start: give at least {_SMALLEST // 10**6} MB.")
     spacing = options.spacing
     if spacing is None:
         finest = min(Source.of(options.fixed, channel=options.channel[0], time=options.time[0]).grids[0].spacing)
@@ -114,6 +118,9 @@ def run(options: argparse.Namespace) -> int:
         time=options.time,
     )
     print(plan)
+    needed = needs(plan, trial=options.plan)
+    print(needed)
+    demand_memory(needed, memory)
     if options.plan:
         return 0
     _demand_outputs(plan, options)
@@ -172,8 +179,6 @@ def _local_cluster(options: argparse.Namespace, stack: ExitStack) -> Client | No
     """A client of so many processes on this computer, which end with the stack; None where one process is enough."""
     if options.workers == 1 and options.memory is None:
         return None
-    if options.memory is not None and parse_bytes(options.memory) < _SMALLEST:
-        raise ValueError(f"A worker with {options.memory} could not even start: give at least {_SMALLEST // 10**6} MB.")
     local = LocalCluster(
         n_workers=options.workers,
         threads_per_worker=1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,12 @@ from regseg.blocks import Block, split
 from regseg.distributed.field import Field
 from regseg.distributed.images import Source, at_least, nearest
 from regseg.distributed.pair import Ranges, linear
+from regseg.distributed.recipes import streamed_solve
 from regseg.distributed.stages import Stage
 from regseg.grid import Grid
+
+_MOST = 1_000_000  # blocks of a stage
+_LEAST = 0.05  # of a block must be its core, where there are many
 
 
 @dataclass(repr=False)
@@ -62,14 +66,7 @@ class Plan:
 
     def blocks(self, stage: Stage) -> list[tuple[Block, bool]]:
         """The blocks of a stage, counted in cells of the lattice, each with whether there is anything to register."""
-        # As many blocks as come closest to the size, and all of the same: a sliver at the border would be mostly halo.
-        counts = [
-            max(round(n * step / stage.block_size), 1)
-            for n, step in zip(self.lattice.size, self.lattice.spacing, strict=True)
-        ]
-        size = [-(-n // count) for n, count in zip(self.lattice.size, counts, strict=True)]
-        halo = [int(np.ceil(stage.overlap / step)) for step in self.lattice.spacing]
-        found = split(self.lattice.size, size, halo)
+        found = split(self.lattice.size, *_cells(self.lattice, stage))
         return [(block, bool(self.foreground[block.core.slices].mean() > 0.01)) for block in found]
 
     def __str__(self) -> str:
@@ -96,12 +93,12 @@ class Plan:
 def plan(
     fixed: str | Path,
     moving: str | Path,
-    stages: Sequence[Stage],
+    stages: Sequence[Stage] | None = None,
     *,
     initial: sitk.Transform | None = None,
     mask: str | Path | None = None,
     start: Field | None = None,
-    lattice_spacing: float = 4.0,
+    lattice_spacing: float | None = None,
     channel: int | tuple[int, int] | None = None,
     time: int | tuple[int, int] | None = None,
 ) -> Plan:
@@ -116,16 +113,18 @@ def plan(
         Path of the fixed image: OME-Zarr, or any file that SimpleITK reads. 2-D or 3-D.
     moving : str or Path
         Path of the moving image.
-    stages : Sequence[Stage]
-        What to do, coarse to fine; `recipes` has some ready.
+    stages : Sequence[Stage], optional
+        What to do, coarse to fine; `recipes` has some ready. Without them the streamed solve, in the voxels of the
+        fixed image: whether these are 0.01 mm wide, 1 mm, or 25.
     initial : Transform, optional
         A linear transform from fixed to moving, in mm; a composite of linear ones is welcome. Without it, the identity.
     mask : str or Path, optional
         Path of an image on the fixed image's grid, above 0.5 where voxels count.
     start : Field, optional
         The field of an earlier result, to go on from.
-    lattice_spacing : float
-        Width of a cell of the lattice in mm, rounded to a level of resolution of the fixed image.
+    lattice_spacing : float, optional
+        Width of a cell of the lattice in mm, rounded to a level of resolution of the fixed image. Without it 4 mm, or 4
+        voxels of the fixed image where the stages are not given either.
     channel, time : int or tuple[int, int], optional
         Which ones of OME-Zarr images that have several, counted from 0: of both images, or of the fixed and the moving.
 
@@ -133,8 +132,14 @@ def plan(
     ------
     ValueError
         Dimensions differ, the mask has another grid, the initial transform is not linear or is singular, a length
-        cannot be, or there is no stage. VolumeError, a ValueError too: an image cannot be read.
+        cannot be, there is no stage, or there are absurdly many blocks. VolumeError, a ValueError too: an image cannot
+        be read.
     """
+    channels, times = (each if isinstance(each, tuple) else (each, each) for each in (channel, time))
+    fixed = Source.of(fixed, channel=channels[0], time=times[0])
+    voxel = min(fixed.grids[0].spacing) if stages is None else 1.0
+    stages = streamed_solve(voxel) if stages is None else stages
+    lattice_spacing = 4 * voxel if lattice_spacing is None else lattice_spacing
     if not isinstance(stages, Sequence) or not stages:
         raise ValueError("Give a list of stages, even of one; distributed.streamed_solve() returns some.")
     if initial is not None and not isinstance(initial, sitk.Transform):
@@ -143,8 +148,6 @@ def plan(
         )
     if not (isfinite(lattice_spacing) and lattice_spacing > 0):
         raise ValueError(f"A lattice of {lattice_spacing} mm cannot be: give a width above 0.")
-    channels, times = (each if isinstance(each, tuple) else (each, each) for each in (channel, time))
-    fixed = Source.of(fixed, channel=channels[0], time=times[0])
     moving = Source.of(moving, channel=channels[1], time=times[1])
     mask = Source.of(mask, mask=True) if mask else None
     dimension = fixed.grids[0].dimension
@@ -163,6 +166,7 @@ def plan(
             f"A lattice of {lattice.size} cells is too coarse for an image of {fixed.grids[0].size} voxels: give a "
             "smaller lattice_spacing (--lattice). An image that has one slice only is registered as a picture, in 2-D."
         )
+    _demand_blocks(stages, lattice)
     if start is not None and start.lattice != lattice:
         raise ValueError("The field to start from lies on another lattice: give the lattice_spacing it was made with.")
     coarse = fixed.values(level)
@@ -180,6 +184,32 @@ def plan(
             _grey_range(moving.values(at_least(moving.grids, lattice_spacing)), moving.path),
         ),
     )
+
+
+def _cells(lattice: Grid, stage: Stage) -> tuple[list[int], list[int]]:
+    """How wide the blocks of a stage are, and their halos, in cells of a lattice."""
+    # As many blocks as come closest to the size, and all of the same: a sliver at the border would be mostly halo.
+    counts = [max(round(n * step / stage.block_size), 1) for n, step in zip(lattice.size, lattice.spacing, strict=True)]
+    size = [-(-n // count) for n, count in zip(lattice.size, counts, strict=True)]
+    return size, [int(np.ceil(stage.overlap / step)) for step in lattice.spacing]
+
+
+def _demand_blocks(stages: Sequence[Stage], lattice: Grid) -> None:
+    """Raise ValueError where a stage has more blocks than anybody can do, or many that are nearly all halo."""
+    for number, stage in enumerate(stages):
+        size, halo = _cells(lattice, stage)
+        count = prod(-(-n // width) for n, width in zip(lattice.size, size, strict=True))
+        share = prod(width / (width + 2 * more) for width, more in zip(size, halo, strict=True))
+        if count > _MOST:
+            raise ValueError(
+                f"Stage {number} would have {count:,} blocks, and dask's scheduler holds about {_MOST:,}: give larger "
+                "blocks (block_size, --block-size), or larger voxels (spacing, --spacing)."
+            )
+        if count > 1000 and share < _LEAST:
+            raise ValueError(
+                f"Each of the {count:,} blocks of stage {number} would be {1 - share:.0%} halo, which its neighbours "
+                "read again: give larger blocks (block_size, --block-size), or a smaller overlap (overlap, --overlap)."
+            )
 
 
 def _demand_size(stages: Sequence[Stage], grids: Sequence[Grid]) -> None:

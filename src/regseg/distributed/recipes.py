@@ -32,7 +32,7 @@ def streamed_solve(
     def stage(knots: float, voxels: float, size: float, iterations: int) -> Stage:
         return Stage(method, Solve(knots * spacing), voxels * spacing, size, overlap, iterations)
 
-    whole = float("inf")  # at 4 mm a head is one small block
+    whole = 256 * spacing  # 64 voxels of these stages: a head is one small block
     return stage(40, 4, whole, 2), stage(20, 4, whole, 2), stage(10, 2, 1.5 * block_size, 3), stage(8, 1, block_size, 2)
 
 

@@ -63,7 +63,7 @@ class Solve:
 
     def _further(self, votes: Votes, bases: list[np.ndarray], now: np.ndarray) -> np.ndarray:
         pairs = pairs_of(len(bases))
-        matrix, vector = votes.matrix.astype(np.float32), votes.vector.astype(np.float32)
+        matrix, vector = (each.astype(np.float32, copy=False) for each in (votes.matrix, votes.vector))
         back = [basis.T for basis in bases]
         noise = 1.0 if votes.cost is None else max(votes.cost / _CLEAN, 1.0)
         price = self.bending * noise**2 * self.knots ** (len(bases) - 4)

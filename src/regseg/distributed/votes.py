@@ -53,7 +53,9 @@ class Votes:
     def none(cls, box: Box) -> Votes:
         """No votes yet, in a box."""
         dimension, shape = len(box.size), box.size[::-1]
-        return cls(box, np.zeros((len(pairs_of(dimension)), *shape)), np.zeros((dimension, *shape)))
+        return cls(
+            box, np.zeros((len(pairs_of(dimension)), *shape), np.float32), np.zeros((dimension, *shape), np.float32)
+        )
 
     def add(self, other: Votes) -> None:
         """Add other votes, whose box lies inside this one: their sums, costs and shared arrays."""

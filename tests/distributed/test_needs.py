@@ -1,0 +1,104 @@
+"""What a plan says before anything is spent, and the plans that are refused."""
+
+import re
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from regseg import distributed, volumes
+from regseg.__main__ import main
+from regseg.distributed import MockMethod, MockReduction, Stage
+from regseg.grid import Grid
+
+
+def stored(folder, spacing=1.0, size=(96, 80, 64)):
+    """Two OME-Zarr images of bright noise everywhere."""
+    values = np.random.default_rng(0).normal(1000, 100, size[::-1]).astype(np.int16)
+    image = sitk.GetImageFromArray(values)
+    image.SetSpacing([spacing] * 3)
+    for name in "fixed", "moving":
+        volumes.save(image, folder / f"{name}.zarr", chunk=32)
+    return folder / "fixed.zarr", folder / "moving.zarr"
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    return stored(tmp_path_factory.mktemp("pair"))
+
+
+def test_a_plan_counts_what_its_blocks_will_read(pair):
+    """Blocks of 32 voxels without a halo cover the image once for each iteration."""
+    stage = Stage(MockMethod(), MockReduction(), 1, block_size=32, overlap=0, iterations=3)
+    plan = distributed.plan(*pair, [stage])
+    assert plan.foreground.all() or plan.foreground.mean() > 0.3
+    found = distributed.needs(plan, trial=False)
+    wanted = [block for block, is_wanted in plan.blocks(stage) if is_wanted]
+    assert found.blocks == 3 * len(wanted)
+    voxels = sum(np.prod(block.core.scale((4, 4, 4)).clip(plan.fixed.grids[0].box).size) for block in wanted)
+    assert found.read == 3 * voxels * (2 + 2)
+    assert found.kept == np.prod(plan.lattice.size) * (9 + 3) * 4 * 3
+    assert (found.copied, found.seconds) == (0, None)
+    wider = distributed.needs(distributed.plan(*pair, [Stage(MockMethod(), MockReduction(), 1, 32, 8, 3)]), trial=False)
+    assert wider.read > 1.5 * found.read
+    assert wider.worker > found.worker > 300e6
+
+
+def test_the_time_is_that_of_a_block_for_each_of_them(pair):
+    one = distributed.plan(*pair, [Stage(MockMethod(), MockReduction(), 1, block_size=32, overlap=0)])
+    ten = distributed.plan(*pair, [Stage(MockMethod(), MockReduction(), 1, 32, 0, iterations=10)])
+    seconds = [distributed.needs(plan).seconds for plan in (one, ten)]
+    assert 0 < seconds[0] < seconds[1]
+
+
+def test_a_plan_of_files_says_that_copies_are_made(tmp_path):
+    image = sitk.GetImageFromArray(np.random.default_rng(0).normal(1000, 100, (32, 32, 32)).astype(np.float32))
+    for name in "fixed", "moving":
+        sitk.WriteImage(image, str(tmp_path / f"{name}.mha"))
+    found = distributed.needs(distributed.plan(tmp_path / "fixed.mha", tmp_path / "moving.mha"))
+    assert found.copied > 2 * 4 * 32**3
+    assert found.seconds is None
+    assert "of copies, as an image has no levels of ours" in str(found)
+
+
+@pytest.mark.parametrize("spacing", [0.01, 25.0])
+def test_without_stages_a_plan_counts_in_the_voxels_of_the_image(pair, tmp_path, spacing):
+    usual, other = distributed.plan(*pair), distributed.plan(*stored(tmp_path, spacing))
+    assert other.lattice.size == usual.lattice.size
+    assert [block for stage in other.stages for block in other.blocks(stage)] == [
+        block for stage in usual.stages for block in usual.blocks(stage)
+    ]
+    assert distributed.needs(other, trial=False) == distributed.needs(usual, trial=False)
+
+
+def test_the_command_says_what_its_plan_takes(pair, tmp_path, capsys):
+    assert main(["register-large", *map(str, pair), "--output", str(tmp_path / "out"), "--plan"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^\d+ blocks vote, counting each iteration, and read [\d.]+ [kMG]B$", said, re.MULTILINE)
+    assert re.search(r"^memory: \d+ MB for each worker, \d+ MB for this process$", said, re.MULTILINE)
+    assert re.search(r"^CPU-time: about [\d.]+ \w+, as the first blocks tell", said, re.MULTILINE)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (["--memory", "301MB"], r"A worker would need \d+ MB for its largest block, and has 301 MB: .*--block-size"),
+        (
+            ["--block-size", "1", "--lattice", "1"],
+            r"Each of the .* blocks of stage 2 would be 100% halo, .*--block-size",
+        ),
+    ],
+)
+def test_a_plan_that_does_not_fit_is_refused_before_the_work(pair, tmp_path, capsys, more, why):
+    assert main(["register-large", *map(str, pair), "--output", str(tmp_path / "out"), *more]) == 1
+    assert re.search(why, capsys.readouterr().err)
+    assert not (tmp_path / "out").exists()
+
+
+def test_more_blocks_than_anybody_can_do_are_not_even_listed(tmp_path):
+    grid = Grid((40_000, 40_000), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
+    with volumes.create(tmp_path / "wide.zarr", volumes.pyramid(grid), "uint8", chunk=4096):
+        pass  # nobody looks into it
+    with pytest.raises(ValueError, match="Stage 2 would have 2,778,889 blocks, and dask's scheduler holds about 1,0"):
+        distributed.plan(*[tmp_path / "wide.zarr"] * 2, distributed.streamed_solve(block_size=16))
