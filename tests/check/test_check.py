@@ -12,6 +12,7 @@ import sys
 import time
 from functools import cache
 
+import answers_align_annotate_learn
 import answers_big_data
 import answers_deformable_registration
 import answers_distributed_registration
@@ -37,6 +38,7 @@ ANSWERS = (
     answers_segmentation,
     answers_evaluation,
     answers_visualization,
+    answers_align_annotate_learn,
     answers_distributed_registration,
 )
 RIGHT = {name: answers for module in ANSWERS for name, answers in module.RIGHT.items()}

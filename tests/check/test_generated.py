@@ -20,6 +20,7 @@ from regseg.check.engine import judge
 # Exercises whose checks take seconds: they get two changes of each kind.
 SLOW = {"01-brightest", "02-ct", "02-labels", "02-once", "03-region", "04-inverse", "05-fold", "05-prepare", "05-trust"}
 SLOW |= {"05-pyramid", "05-budget", "06-join", "06-n4", "06-seed", "06-unseen"}
+RANKED = {"09-doubt"}  # only the order of the numbers counts, and those far away have the same
 ROUNDS = 12  # of random numbers beside a number
 
 
@@ -190,6 +191,8 @@ def test_a_right_answer_in_another_form_is_right(name):
 @pytest.mark.parametrize("name", sorted(set(RIGHT) - {"01-radiograph"}))  # of which only the values are asked
 def test_an_altered_answer_is_not_accepted_and_gets_a_sentence(name):
     for change, answer in some(name, altered(RIGHT[name][0]())):
+        if name in RANKED and change == "far away":
+            continue
         verdict = judge(name, answer)
         assert verdict.right is False, (change, verdict)
         assert "cannot judge" not in verdict.sentence, (change, verdict)

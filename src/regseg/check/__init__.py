@@ -18,6 +18,7 @@ MODULES = {
     "06": "segmentation",
     "07": "evaluation",
     "08": "visualization",
+    "09": "align_annotate_learn",
     "10": "distributed_registration",
 }
 
