@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from regseg import data
 from regseg.__main__ import main
 from regseg.data import page
-from regseg.data.cards import MNI_NOTICE, by_name
+from regseg.data.cards import MNI_NOTICE, PHANTOM_NOTICE, by_name
 
 # Downloaded, and yet no pictures of a patient: ITK's slices, flipped and pasted, one of them bent.
 HEAD_PAIR = ("head_t1_2d", "head_pd_2d", "head_t1_2d_mask", "head_pd_2d_mask")
@@ -36,7 +36,7 @@ def test_card_is_complete(name):
         assert getattr(card, fact), fact
     assert card.kind in page.KINDS
     if card.embedded:
-        assert card.notice == MNI_NOTICE and not card.urls
+        assert card.notice == (PHANTOM_NOTICE if name.startswith("phantom_") else MNI_NOTICE) and not card.urls
         assert all(by_name()[name].embedded for name in card.inputs)
     else:
         algorithm, _, digest = card.hash.partition(":")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from regseg.data import dicom, kinds, recipes
-from regseg.synth import lesions
+from regseg.synth import lesions, phantom
 
 # Verbatim from the terms of the ICBM 152 non-linear atlases (2009); they ask that it stands in every copy.
 MNI_NOTICE = """\
@@ -20,6 +20,12 @@ all copies. The authors and McGill University make no representations about the 
 software for any purpose. It is provided "as is" without express or implied warranty. The authors are
 not responsible for any data loss, equipment damage, property loss, or injury to subjects or patients
 resulting from the use or misuse of this software package.
+"""
+
+
+PHANTOM_NOTICE = """\
+To the extent possible under law, the contributors of this lesson have waived all copyright and related rights to this
+phantom (CC0 1.0, https://creativecommons.org/publicdomain/zero/1.0/). It is made from formulas, and shows nobody.
 """
 
 
@@ -73,6 +79,23 @@ def _rater(number: int, habit: str) -> Card:
         what,
         make=make,
         inputs=("shaded_labels",),
+    )
+
+
+def _phantom(name: str, modality: str, title: str, what: str, make: Callable[..., Any], *inputs: str) -> Card:
+    return Card(
+        name,
+        "synthetic",
+        modality,
+        title,
+        what,
+        origin="formulas, in regseg.synth.phantom",
+        licence="CC0 1.0: free for every use, without any condition",
+        consent="nobody's head, so nobody was asked",
+        citation="nothing need be cited",
+        notice=PHANTOM_NOTICE,
+        make=make,
+        inputs=inputs,
     )
 
 
@@ -300,6 +323,37 @@ EMBEDDED = (
         holds=kinds.DicomImage(),
         make=dicom.radiograph,
         inputs=("head_ct",),
+    ),
+    _phantom(
+        "phantom_labels",
+        "label map",
+        "Phantom: labels",
+        "A brain made of formulas, with FreeSurfer's numbers; 24 is the fluid around it. Left and right differ. 1 mm.",
+        phantom.labels,
+    ),
+    _phantom(
+        "phantom_t1",
+        "MR T1",
+        "Phantom: T1-like",
+        "phantom_labels with T1-like means, a bias field and Rician noise; int16, 1 mm.",
+        recipes.phantom_t1,
+        "phantom_labels",
+    ),
+    _phantom(
+        "phantom_t2",
+        "MR T2",
+        "Phantom: T2-like",
+        "phantom_labels with T2-like means, a bias field and Rician noise; int16, 1 mm.",
+        recipes.phantom_t2,
+        "phantom_labels",
+    ),
+    _phantom(
+        "phantom_ct",
+        "CT",
+        "Phantom: CT-like",
+        "phantom_labels in HU inside a modelled skull and scalp; int16, 1 mm.",
+        recipes.phantom_ct,
+        "phantom_labels",
     ),
 )
 

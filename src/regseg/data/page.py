@@ -7,7 +7,7 @@ from regseg.data.cards import MNI_NOTICE, Card, by_name
 KINDS = {
     "template": "An average of many people, or made from it without invented intensities.",
     "synthetic": "Computed: contrast, lesions, bone, motion or noise are invented. Those with a download were computed "
-    "by others; all the rest are made by the course from the template.",
+    "by others; all the rest are made by the course: those named phantom from formulas, the others from the template.",
     "real": "Images of patients or specimens, published by others and downloaded on demand.",
 }
 
@@ -24,7 +24,7 @@ def listing(long: bool = False) -> str:
             line += "".join(f"\n    {fact}: {getattr(card, fact)}" for fact in facts)
             line += "".join(f"\n    {url}" for url in card.urls) + "\n"
         blocks.append(line.rstrip(" "))
-    return "\n".join([*blocks, "", "Notice for every embedded dataset:", MNI_NOTICE] if long else blocks)
+    return "\n".join([*blocks, "", "Notice for every dataset made from the template:", MNI_NOTICE] if long else blocks)
 
 
 def markdown() -> str:

@@ -1,7 +1,7 @@
-"""How each embedded image is made from the MNI152 template that the nilearn package carries.
+"""How each embedded image is made: from the MNI152 template that the nilearn package carries, or from formulas.
 
-The template has voxels of 1 mm. What is more than a few lines long is done in `regseg.synth`. The images that a recipe
-needs are handed to it by the store.
+Both have voxels of 1 mm. What is more than a few lines long is done in `regseg.synth`. The images that a recipe needs
+are handed to it by the store.
 """
 
 from importlib import resources
@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg.grid import Grid
-from regseg.synth import heads, lesions, looks, pairs, warps
+from regseg.synth import heads, lesions, looks, pairs, phantom, warps
 from regseg.synth.pairs import Pair
 
 
@@ -168,3 +168,23 @@ def pair_composite(t1: sitk.Image, mask: sitk.Image) -> Pair:
     warp = warps.exponential(warps.velocity(Grid.of(t1), 76))
     truth = sitk.CompositeTransform([warps.rigid(Grid.of(t1), (5, 4, -6), (4, 6, -5)), warp])  # the last acts first
     return pairs.make(t1, mask, truth, moving=other_t1(t1), seed=77)
+
+
+def phantom_t1(labels: sitk.Image) -> sitk.Image:
+    """Return the phantom as a T1 image shows it: fluid dark, white matter brightest."""
+    return _scan_of_phantom(labels, looks.T1_MEANS, seed=81)
+
+
+def phantom_t2(labels: sitk.Image) -> sitk.Image:
+    """Return the phantom as a T2 image shows it: fluid brightest."""
+    return _scan_of_phantom(labels, looks.T2_MEANS, seed=83)
+
+
+def phantom_ct(labels: sitk.Image) -> sitk.Image:
+    """Return the phantom in HU (int16), inside a modelled skull and scalp."""
+    return heads.ct(sitk.Cast(labels > 0, sitk.sitkUInt8), phantom.fractions(labels))
+
+
+def _scan_of_phantom(labels: sitk.Image, means: tuple[float, ...], seed: int) -> sitk.Image:
+    clean = looks.contrast(phantom.fractions(labels), means, Grid.of(labels))
+    return looks.noise(looks.bias(clean, 0.15, seed), 15, seed + 1)

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from regseg.grid import Grid
 
 # Mean intensity of (CSF, grey, white matter, lesion) in each synthetic MR contrast.
+T1_MEANS = (150, 400, 600, 330)
 T2_MEANS = (900, 480, 330, 640)
 FLAIR_MEANS = (90, 420, 350, 640)
 
