@@ -89,7 +89,7 @@ def _phantom(name: str, modality: str, title: str, what: str, make: Callable[...
         modality,
         title,
         what,
-        origin="formulas, in regseg.synth.phantom",
+        origin="formulas, in `regseg.synth.phantom`",
         licence="CC0 1.0: free for every use, without any condition",
         consent="nobody's head, so nobody was asked",
         citation="nothing need be cited",

@@ -1,0 +1,51 @@
+"""What stands beside the episodes is true: the cheat sheet runs, the version is one, the paper cites what it lists."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import yaml
+
+from regseg import data, evaluate
+
+
+@pytest.fixture(scope="module")
+def sheet(root) -> str:
+    return (root / "learners" / "cheat-sheet.md").read_text(encoding="utf-8")
+
+
+def test_every_name_of_the_cheat_sheet_is_there(sheet):
+    for module, owner in (("sitk", sitk), ("evaluate", evaluate), ("method", sitk.ImageRegistrationMethod())):
+        names = set(re.findall(rf"\b{module}\.(\w+)", sheet))
+        assert names and {name for name in names if not hasattr(owner, name)} == set(), module
+
+
+def test_the_registration_of_the_cheat_sheet_finds_a_shift(sheet):
+    (recipe,) = (code for code in re.findall(r"```py\n(.*?)```", sheet, re.S) if "ImageRegistrationMethod" in code)
+    fixed = sitk.Cast(data.load("brain_t1_2mm"), sitk.sitkFloat32)
+    moving = sitk.Image(fixed)
+    truth = sitk.Euler3DTransform(fixed.TransformIndexToPhysicalPoint((49, 58, 47)), 0.1, -0.1, 0.05, (6, -4, 3))
+    moving = sitk.Resample(fixed, truth)  # which carries points of the moving image into the fixed one
+    names = {"sitk": sitk, "fixed": fixed, "moving": moving}
+    exec(recipe, names)
+    for index in ((30, 40, 30), (70, 80, 60)):
+        point = fixed.TransformIndexToPhysicalPoint(index)
+        np.testing.assert_allclose(truth.TransformPoint(names["found"].TransformPoint(point)), point, atol=0.5)
+
+
+def test_the_version_is_the_same_wherever_it_stands(root):
+    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    archive = json.loads((root / ".zenodo.json").read_text(encoding="utf-8"))
+    project = re.search(r'^version = "(.+)"', (root / "pyproject.toml").read_text(encoding="utf-8"), re.M)[1]
+    newest = re.search(r"^## (\S+)", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)[1]
+    assert citation["version"] == archive["version"] == newest == project
+
+
+def test_the_paper_cites_what_it_lists_and_lists_what_it_cites(root):
+    cited = set(re.findall(r"@(\w+\d{4})", (root / "instructors" / "jose" / "paper.md").read_text(encoding="utf-8")))
+    listed = set(
+        re.findall(r"^@\w+\{(\w+),", (root / "instructors" / "jose" / "paper.bib").read_text(encoding="utf-8"), re.M)
+    )
+    assert cited == listed
