@@ -66,7 +66,10 @@ def learn_to_segment(weights: Path, folder: Path, curriculum: tuple[Stage, ...] 
     print(weights)
 
 
-REGNET = {3: {"steps": 800, "seed": 1, "learning_rate": 1.5e-3}, 2: {"steps": 2000, "seed": 1, "learning_rate": 1.5e-3}}
+REGNET = {
+    3: {"steps": 1600, "seed": 1, "learning_rate": 1.5e-3},
+    2: {"steps": 2000, "seed": 1, "learning_rate": 1.5e-3},
+}
 
 
 def learn_to_register(weights: Path, folder: Path, dimension: int) -> None:

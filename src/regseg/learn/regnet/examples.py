@@ -54,8 +54,9 @@ class Anatomy:
 def pairs(anatomies: Sequence[Anatomy]) -> Draw:
     """What `train` draws batches with: two images of an anatomy, one of them deformed, for one of the two stages.
 
-    A batch holds "fixed" and "moving" images, the true "field" in cells, how much each cell counts ("weight"), and
-    whether it is for the stage that is called "far". Grey levels fall by lot: like T1, inverted, or any.
+    A batch holds "fixed" and "moving" images, the true "field" in cells, how much each cell counts ("weight"), whether
+    it is for the stage that is called "far", and how many passes have gone "before" the one that learns from it. Grey
+    levels fall by lot: like T1, inverted, or any.
     """
 
     def draw(random: np.random.Generator) -> dict[str, np.ndarray]:
@@ -88,6 +89,7 @@ def pairs(anatomies: Sequence[Anatomy]) -> Draw:
             "field": np.moveaxis(field, -1, 0)[None].astype(np.float32),
             "weight": weight[None, None].astype(np.float32),
             "far": np.array(far),
+            "before": np.array(random.integers(3 if far else 2)),
         }
 
     return draw

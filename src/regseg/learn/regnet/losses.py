@@ -11,20 +11,26 @@ from regseg.learn.regnet.network import RegNet
 
 
 def loss(network: RegNet, batch: dict[str, Tensor]) -> Tensor:
-    """How wrong one stage is: Huber's loss of the field, its bending energy, and how unlikely it finds the truth.
+    """How wrong one pass is: Huber's loss of the field, its bending energy, and how unlikely it finds the truth.
 
-    The last is the cross-entropy of the likeness alone, a tenth of it: so the features learn to tell places apart.
+    The last is the cross-entropy of the likeness alone, a tenth of it: so the features learn to tell places apart. The
+    pass goes on from where those before it have arrived, and is judged by all that is found then.
     """
-    stage = network.far if batch["far"].item() else network.near
-    likeness, found = stage(batch["fixed"], batch["moving"])
-    truth, weight = batch["field"] * (2 / stage.voxels), batch["weight"] / batch["weight"].sum()
-    huber = functional.huber_loss(found, truth, reduction="none", delta=0.5).sum(dim=1, keepdim=True)
+    name, before = "far" if batch["far"].item() else "near", int(batch["before"])
+    stage, fixed, moving = getattr(network, name), batch["fixed"], batch["moving"]
+    known = network(fixed, moving, [name] * before).detach()
+    likeness, found = network.further(fixed, moving, known, name, before)
+    steps = 2 / stage.voxels  # in a cell
+    weight = batch["weight"] / batch["weight"].sum()
+    huber = functional.huber_loss(found * steps, batch["field"] * steps, reduction="none", delta=0.5)
+    huber = huber.sum(dim=1, keepdim=True)
+    missing = (batch["field"] - known) * steps
     # The number of the step that is nearest to the truth; x is the fastest.
-    nearest = (truth.round().clamp(-stage.reach, stage.reach) + stage.reach).long()
+    nearest = (missing.round().clamp(-stage.reach, stage.reach) + stage.reach).long()
     powers = [(2 * stage.reach + 1) ** axis for axis in range(stage.dimension)]
     number = sum(nearest[:, axis] * power for axis, power in enumerate(powers))
     surprise = functional.cross_entropy(likeness, number, reduction="none")[:, None]
-    return ((huber + 0.1 * surprise) * weight).sum() + 0.02 * bending(found)
+    return ((huber + 0.1 * surprise) * weight).sum() + 0.02 * bending(found * steps)
 
 
 def bending(field: Tensor) -> Tensor:

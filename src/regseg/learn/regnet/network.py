@@ -127,19 +127,22 @@ class RegNet(nn.Module):
         Each pass looks at the moving image as the passes before it have warped it. The first far one is stiff, with
         neighbours within 7 cells, and each further one less so.
         """
-        size = fixed.shape[2:]
-        cells = [n // 2 for n in size]
-        margin = (moving.shape[2] - size[0]) // 2
+        cells = [n // 2 for n in fixed.shape[2:]]
         found = torch.zeros(1, self.dimension, *cells, device=fixed.device)
         for number, name in enumerate(passes):
-            stage = getattr(self, name)
-            width = max(3, 7 - 2 * number) if name == "far" else 3
-            around = [stage.margin] * (2 * self.dimension)
-            shift = functional.pad(2 * resized(found, size), around, mode="replicate")
-            seen = sampled(moving, places(shift) + (margin - stage.margin) + shift)
-            further = stage(fixed, seen, width)[1] * (stage.voxels / 2)
-            found = further + sampled(found, places(found) + further)
+            _, found = self.further(fixed, moving, found, name, number)
         return found
+
+    def further(self, fixed: Tensor, moving: Tensor, found: Tensor, name: str, number: int) -> tuple[Tensor, Tensor]:
+        """The likeness in the pass of this number, counted from 0, and the displacements after it."""
+        stage, size = getattr(self, name), fixed.shape[2:]
+        margin = (moving.shape[2] - size[0]) // 2
+        around = [stage.margin] * (2 * self.dimension)
+        shift = functional.pad(2 * resized(found, size), around, mode="replicate")
+        seen = sampled(moving, places(shift) + (margin - stage.margin) + shift)
+        likeness, steps = stage(fixed, seen, width=max(3, 7 - 2 * number) if name == "far" else 3)
+        further = steps * (stage.voxels / 2)
+        return likeness, further + sampled(found, places(found) + further)
 
 
 def shipped(dimension: int) -> Path:
