@@ -39,7 +39,7 @@ from regseg import data, distributed, evaluate
 from regseg import elastix as door
 from regseg.data import recipes
 from regseg.grid import Grid
-from regseg.learn import regnet
+from regseg.learn import regnet, train
 from regseg.synth import heads, looks, pairs, warps
 
 FOLDER = ROOT / "build" / "learned"
@@ -158,6 +158,23 @@ def untrained(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transform:
     return regnet.predict(untrained_network(), fixed, moving)
 
 
+def trained_live(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transform:
+    """All passes of a network that has learned for as long as a class can wait: less than five minutes of one core."""
+    weights = FOLDER / "live.safetensors"
+    if not weights.exists():
+        torch.manual_seed(1)
+        network = regnet.RegNet(3)
+        heads_of_training = [regnet.Anatomy.of(data.load(name)) for name in data.anatomies("training")[:6]]
+        train.train(network, regnet.pairs(heads_of_training), regnet.loss, steps=300, seed=2, learning_rate=1.5e-3)
+        train.save_weights(weights, network, half=True)
+    return regnet.predict(regnet.load(3, weights), fixed, moving)
+
+
+def without_network(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transform:
+    """The stages that follow the network in the hybrid, from the identity: what of its success is not the network's?"""
+    return regnet.register(fixed, moving, passes=()).transform
+
+
 def untrained_hybrid(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transform:
     return regnet.register(fixed, moving, network=untrained_network()).transform
 
@@ -235,9 +252,11 @@ FAST: dict[str, Method] = {
     "untrained network": untrained,
     "RegNet": refined,
     "RegNet, then the solve": hybrid,
+    "that solve, no network": without_network,
 }
 SLOW: dict[str, Method] = {
     "RegNet, one shot": one_shot,
+    "RegNet, trained live": trained_live,
     "greedy": greedy,
     "untrained network, then the solve": untrained_hybrid,
     "affine, then the solve": affine_solve,
