@@ -88,6 +88,21 @@ class Explorer(ipywidgets.VBox):
             raise ValueError(f"The position {tuple(at)} mm lies outside the image.")
         self.canvas.position = [*map(float, at), 0.0][:3]
 
+    def follow(self, other: Explorer) -> None:
+        """From now on both crosshairs are at one position, in mm, whichever of them is moved.
+
+        Raises
+        ------
+        ValueError
+            One image has two dimensions and the other three.
+        """
+        dimensions = [explorer.picture.image.GetDimension() for explorer in (self, other)]
+        if len(set(dimensions)) > 1:
+            raise ValueError(
+                f"One image has {dimensions[0]} dimensions, the other {dimensions[1]}: no place is in both."
+            )
+        ipywidgets.jslink((other.canvas, "position"), (self.canvas, "position"))
+
     def __repr__(self) -> str:
         size = " × ".join(map(str, self.picture.image.GetSize()))
         place = ", ".join(f"{p:.4g}" for p in self.position)
@@ -150,8 +165,9 @@ def explore(
     """Explore an image in a notebook: linked planes, an overlay, labels, the position and value under the cursor.
 
     Click moves the crosshair. In the plane clicked last: arrows move the crosshair, Page Up and Page Down (or ] and [)
-    and the wheel change the slice, Z enlarges around the crosshair, and with Shift the other way.
-    `explorer.position` is the crosshair's place in mm, LPS.
+    and the wheel change the slice, Z enlarges around the crosshair, and with Shift the other way. A drag with the right
+    button sets the window, one with Shift moves the picture. A voxel without a value (NaN) is striped.
+    `explorer.position` is the crosshair's place in mm, LPS, and `explorer.follow(other)` keeps two viewers in step.
 
     Parameters are those of `slices`. Raises ValueError for an overlay or labels on another grid, a position outside
     the image, or images that are too large for a page (400 MB).

@@ -32,6 +32,14 @@ function makeControls(viewer) {
   const ends = { min: least, max: most, step };
   slider("Black at", ends, () => model.get("window")[0], low => set("window", [Math.min(low, model.get("window")[1] - step), model.get("window")[1]]));
   slider("White at", ends, () => model.get("window")[1], high => set("window", [model.get("window")[0], Math.max(high, model.get("window")[0] + step)]));
+  const [only] = scene.planes;
+  if (scene.planes.length === 1 && scene.size[only.normal] > 1) {  // without the other planes a finger has no way to another slice
+    const to = slice => viewer.moveTo(viewer.index().map((i, axis) => axis === only.normal ? slice : i));
+    slider("Slice", { min: 0, max: scene.size[only.normal] - 1, step: 1 }, () => viewer.index()[only.normal], to);
+  }
+  const does = { Reset: viewer.reset, "Save picture": viewer.save, ...(document.fullscreenEnabled ? { "Whole screen": viewer.enlarge } : {}) };
+  bar.append(element("span", { role: "group", "aria-label": "Picture" },
+    ...Object.entries(does).map(([name, onclick]) => element("button", { type: "button", onclick }, name))));
   for (const [value, name] of Object.entries(scene.label_names)) {
     if (!layers.labels || model.get("mode") === "brush") break;
     const colour = COLOURS.labels[(value - 1) % COLOURS.labels.length];

@@ -4,6 +4,8 @@ const WHEEL_PX = 40, LINE_PX = 16;  // so far does the wheel turn, or a finger s
 const OVERLAY = 0, CHECKERBOARD = 1, DIFFERENCE = 2, BLEND = 3;
 const GRIP_PX = 8;     // so near to a point or an edge is on it
 const ZOOM = Math.SQRT2, MOST = 16;  // by one press of Z, and by all
+const WINDOW_PX = 200; // a drag this long moves the window by its width, or makes it e times as wide
+const STRIPE = 3;      // pixels of the stripes that say: no value
 
 // What the pointer and the keys do beside moving the crosshair (marks.js, box.js, brush.js). All parts of a mode may be
 // left out: top, elements above the planes; help (HTML) and spoken (text), its keys in words; keys(event, view), what a
@@ -34,7 +36,7 @@ function toIndex(scene, position) {
 
 // ---- pixels of one slice
 
-// As in the static figures, a value that is not finite is black, and covers nothing as an overlay.
+// A value that is not finite covers nothing as an overlay, and is black where two images are mixed.
 const grey = (value, low, gain) => Number.isFinite(value) ? Math.min(255, Math.max(0, (value - low) * gain)) : 0;
 
 function paint(pixels, plane, slice, scene, layers, model) {
@@ -67,6 +69,9 @@ function paint(pixels, plane, slice, scene, layers, model) {
           red = grey(overlay.values[voxel], overLow, overGain);
         }
         green = blue = red;
+        if (Number.isNaN(image.values[voxel])) {
+          [red, green, blue] = Math.floor((c + r) / STRIPE) % 2 ? [70, 60, 100] : [35, 30, 50];
+        }
       }
       if (view === DIFFERENCE) {
         const difference = image.values[voxel] - overlay.values[voxel];
@@ -100,7 +105,7 @@ function paint(pixels, plane, slice, scene, layers, model) {
 
 // ---- text
 
-const short = value => minus(Number.isInteger(value) ? value : Number(value.toPrecision(5)));
+const short = value => Number.isNaN(value) ? "none" : minus(Number.isInteger(value) ? value : Number(value.toPrecision(5)));
 
 function describe(scene, layers, index) {
   const voxel = index[0] + scene.size[0] * (index[1] + scene.size[1] * index[2]);
@@ -262,26 +267,65 @@ function makePlane(plane, tall, viewer) {
     event.stopPropagation();
     action();
   });
-  let taken = false;  // by the mode: the press is more than a look
+
+  // What a drag does follows from how it begins: { move(event), end() }.
+  const looking = { move(event) { const index = view.under(event); if (index) viewer.moveTo(index); }, end() {} };
+  const taken = { move: event => mode.drag(view, event), end: () => mode.release() };  // it is more than a look
+  function windowing(start) {
+    const [low, high] = model.get("window"), wide = high - low;
+    return {
+      move(event) {
+        const half = wide / 2 * Math.exp((event.clientX - start.clientX) / WINDOW_PX);
+        const middle = (low + high) / 2 + wide * (event.clientY - start.clientY) / WINDOW_PX;
+        model.set("window", [middle - half, middle + half]);
+      },
+      end: () => model.save_changes(),
+    };
+  }
+  function panning(start) {
+    const from = [...viewer.middle], mm = plane.size[0] / canvas.clientWidth / viewer.zoom;
+    return {
+      move(event) {
+        const by = [[plane.right, event.clientX - start.clientX, plane.flip_right], [plane.down, event.clientY - start.clientY, plane.flip_down]];
+        for (const [axis, pixels, flipped] of by) viewer.middle[axis] = from[axis] - (flipped ? -1 : 1) * pixels * mm / scene.spacing[axis];
+        viewer.redraw();
+      },
+      end() {},
+    };
+  }
+  function begin(event) {
+    if (event.button === 2) return windowing(event);
+    if (event.button === 1 || event.shiftKey) return panning(event);
+    return mode.press?.(view, event) ? taken : looking;
+  }
+  const fingers = new Map();  // on the canvas now, with a mouse as one: where each is
+  const apart = () => Math.hypot(...[0, 1].map(n => [...fingers.values()].reduce((a, b) => a[n] - b[n])));
+  let gesture = null, pinched = 0;
   canvas.addEventListener("pointerdown", event => {
     canvas.focus({ preventScroll: true });
-    if (event.button !== 0) return;
     canvas.setPointerCapture(event.pointerId);  // a drag stays in the plane that it began in
-    taken = mode.press?.(view, event) ?? false;
-    const index = view.under(event);
-    if (index && !taken) viewer.moveTo(index);
+    fingers.set(event.pointerId, [event.clientX, event.clientY]);
+    gesture?.end();
+    gesture = fingers.size > 1 ? null : begin(event);
+    pinched = fingers.size === 2 ? apart() / viewer.zoom : 0;
+    if (gesture === looking) looking.move(event);
+    if (event.button === 1) event.preventDefault();  // no scrolling by itself
   });
   canvas.addEventListener("pointermove", event => {
-    const index = view.under(event), held = canvas.hasPointerCapture(event.pointerId);
-    if (held && taken) mode.drag(view, event);
-    else if (held && index) viewer.moveTo(index);
+    const index = view.under(event);
+    if (fingers.has(event.pointerId)) fingers.set(event.pointerId, [event.clientX, event.clientY]);
+    if (fingers.size === 2 && pinched) viewer.zoomTo(apart() / pinched);
+    else gesture?.move(event);
     viewer.point(index);
     mode.hover?.(view, index);
   });
-  canvas.addEventListener("lostpointercapture", () => {
-    if (taken) mode.release();
-    taken = false;
+  canvas.addEventListener("lostpointercapture", event => {
+    fingers.delete(event.pointerId);
+    gesture?.end();
+    gesture = null;
+    pinched = 0;
   });
+  canvas.addEventListener("contextmenu", event => event.preventDefault());  // the right button sets the window
   canvas.addEventListener("dblclick", event => mode.double?.(view, event));
   canvas.addEventListener("pointerleave", () => {
     viewer.point(null);
@@ -289,9 +333,10 @@ function makePlane(plane, tall, viewer) {
   });
   let rolled = 0;
   canvas.addEventListener("wheel", event => {
-    // Elsewhere the wheel scrolls the page; with Ctrl it zooms, everywhere.
-    if (document.activeElement !== canvas || event.ctrlKey || !event.deltaY) return;
+    // Elsewhere the wheel scrolls the page.
+    if (document.activeElement !== canvas || !event.deltaY) return;
     event.preventDefault();
+    if (event.ctrlKey) return viewer.zoomTo(viewer.zoom * Math.exp(-event.deltaY / 300));
     rolled += event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_PX : 1);
     if (Math.abs(rolled) < WHEEL_PX) return;
     step(plane.normal, rolled < 0 ? 1 : -1);
@@ -305,7 +350,8 @@ function makePlane(plane, tall, viewer) {
 function makeViewer(model, el, layers, record) {
   const scene = model.get("scene");
   const readout = element("div", { className: "readout" }), spoken = element("div", { className: "spoken", role: "status" });
-  let syncing, speaking, waiting = false, pointed = null;
+  const firstWindow = model.get("window");
+  let syncing, speaking, waiting = false, pointed = null, drawn = "";
 
   const viewer = {
     scene, model, layers, record,
@@ -315,6 +361,26 @@ function makeViewer(model, el, layers, record) {
       viewer.zoom = Math.min(MOST, zoom < 1.001 ? 1 : zoom);
       viewer.middle = viewer.zoom > 1 ? viewer.index() : scene.size.map(n => (n - 1) / 2);
       viewer.redraw();
+    },
+    reset() {
+      model.set("window", firstWindow);
+      model.save_changes();
+      viewer.zoomTo(1);
+    },
+    enlarge: () => document.fullscreenElement ? document.exitFullscreen() : el.requestFullscreen(),
+    save() {
+      const shown = planes.map(plane => plane.canvas), gap = 6 * window.devicePixelRatio;
+      const sheet = element("canvas", {
+        width: shown.reduce((sum, each) => sum + each.width + gap, -gap), height: Math.max(...shown.map(each => each.height)),
+      });
+      const context = sheet.getContext("2d");
+      let left = 0;
+      context.fillRect(0, 0, sheet.width, sheet.height);
+      for (const each of shown) {
+        context.drawImage(each, left, sheet.height - each.height);
+        left += each.width + gap;
+      }
+      element("a", { href: sheet.toDataURL(), download: "planes.png" }).click();
     },
     index: () => toIndex(scene, model.get("position")),
     moveTo(index) {
@@ -343,14 +409,18 @@ function makeViewer(model, el, layers, record) {
     className: "help",
     innerHTML: "Click a plane, then: <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move the crosshair (with <kbd>Shift</kbd>, by 10)"
       + (scene.planes.some(plane => scene.size[plane.normal] > 1) ? "; <kbd>Page Up</kbd> <kbd>Page Down</kbd> or the wheel change the slice" : "")
-      + "; <kbd>Z</kbd> enlarges, with <kbd>Shift</kbd> the other way" + (mode.help ?? "") + ".",
+      + "; <kbd>Z</kbd>, <kbd>Ctrl</kbd> with the wheel or two fingers enlarge, with <kbd>Shift</kbd> <kbd>Z</kbd> the other way"
+      + "; a drag with the right button sets the window, with <kbd>Shift</kbd> it moves the picture" + (mode.help ?? "") + ".",
   });
   const tall = Math.max(...scene.planes.map(plane => plane.size[1])), wide = scene.planes.map(plane => plane.size[0]);
   const planes = scene.planes.map(plane => makePlane(plane, tall, viewer));
   const grid = element("div", { className: "planes" }, ...planes.map(plane => plane.figure));
   // In parts of the widest: parts that make less than 1 together, as those of a cell in mm, leave the rest of a row empty.
   grid.style.setProperty("--columns", wide.map(width => `minmax(0, ${width / Math.max(...wide)}fr)`).join(" "));
-  grid.style.maxWidth = `${24 * wide.reduce((a, b) => a + b) / tall}rem`;
+  // A body from head to feet may be taller than a head, so that its axial plane is not a stamp.
+  const high = 24 * Math.min(2, Math.max(1, tall / Math.max(...wide) / 2));
+  grid.style.setProperty("--high", `${high}rem`);
+  grid.style.setProperty("--ratio", wide.reduce((a, b) => a + b) / tall);
   if (mode.press) grid.classList.add("taking");
   const controls = makeControls(viewer);
   el.replaceChildren(...(mode.top ?? []), grid, controls.bar, readout, help, spoken);
@@ -359,7 +429,10 @@ function makeViewer(model, el, layers, record) {
     waiting = false;
     mode.refresh?.();
     controls.refresh();
-    if (!planes.every(plane => plane.shows(viewer.index()))) viewer.middle = viewer.index();
+    // The picture follows the crosshair, and stays where it was dragged until the crosshair moves.
+    const at = String(viewer.index());
+    if (at !== drawn && !planes.every(plane => plane.shows(viewer.index()))) viewer.middle = viewer.index();
+    drawn = at;
     planes.forEach(plane => plane.draw());
     viewer.point(pointed);
   }

@@ -168,7 +168,9 @@ def lay_out(
     heights = [max(plane.size[1] for _, plane in row) for row in rows]
     bar = geometry.bar_length(min(widths))
     margin = _ROW_TITLE if row_titles else 0.0
-    inches = min((_WIDTH - margin - _GAP * (len(widths) - 1)) / sum(widths), _TALLEST / max(heights))
+    # Beside each other, pictures of a whole body are taller, so that each is as wide as its caption.
+    tallest = _TALLEST * (max(1.0, max(heights) / max(widths) / 2) if len(widths) > 1 else 1.0)
+    inches = min((_WIDTH - margin - _GAP * (len(widths) - 1)) / sum(widths), tallest / max(heights))
     width = margin + sum(widths) * inches + _GAP * (len(widths) - 1)
     height = bool(title) * _TITLE + sum(heights) * inches + _CAPTION * len(rows)
     figure.set(figwidth=width, figheight=height, dpi=_DPI, facecolor="white")
