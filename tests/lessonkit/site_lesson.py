@@ -333,7 +333,10 @@ title: 'Glossary'
 ## Glossary
 
 [Voxel]{#voxel}
-:   A cell of a volume, see [images](../episodes/01-images.md#where).
+:   A cell of a volume, on a *grid*, see [images](../episodes/01-images.md#where).
+
+[Grid]{#grid}
+:   Where *voxels* lie.
 
 Spacing
 :   The distance between voxels.

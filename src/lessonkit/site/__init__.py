@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +16,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tqdm import tqdm
 
 from lessonkit import notebook
-from lessonkit.addresses import Addresses
+from lessonkit.addresses import Addresses, site_name
 from lessonkit.lesson import Lesson
-from lessonkit.page import LessonError, Page
-from lessonkit.site import bundles, labs, pictures
+from lessonkit.page import Page
+from lessonkit.site import bundles, labs, pictures, words
 from lessonkit.site.links import INSTRUCTOR, LEARNER, Links, View
 from lessonkit.site.pages import Body, code_css, read
 from regseg.show import living
@@ -49,7 +48,7 @@ def build(lesson: Lesson, out: Path) -> None:
     Raises
     ------
     LessonError
-        A page cannot be read, a link or image points nowhere, or the search index cannot be made.
+        A page cannot be read, or a link or image points nowhere.
     """
     lesson = Lesson(lesson.root.resolve())
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +58,6 @@ def build(lesson: Lesson, out: Path) -> None:
         _copy_files(addresses, fresh)
         labs.write(lesson.all_pages(), fresh / "static" / "labs")
         _Site(addresses, fresh, bundled=_copy_bundles(fresh)).write()
-        _index(fresh)
         if out.exists():
             out.rename(old)
         fresh.rename(out)
@@ -132,15 +130,6 @@ def _copy_bundles(out: Path) -> bool:
     return True
 
 
-def _index(out: Path) -> None:
-    """Make the search index."""
-    # MathML repeats each formula as TeX in an annotation.
-    command = [sys.executable, "-m", "pagefind", "--site", str(out), "--exclude-selectors", "annotation"]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
-    if done.returncode:
-        raise LessonError(f"Pagefind cannot make the search index: {(done.stderr or done.stdout).strip()}")
-
-
 class _Site:
     """The pages of one lesson on their way into the folder `out`."""
 
@@ -184,11 +173,17 @@ class _Site:
                 self.render("home.html", view, "index", self.lesson.setting("title"), body=body, episodes=episodes)
             elif page.kind != "profile" and not (learner and page.kind == "instructor"):
                 self.render("page.html", view, page.name, page.title, body=body, neighbours=self.neighbours(page))
+            if page.name == "reference" and learner:
+                (self.out / "static" / "glossary.js").write_text(words.glossary(body.html), encoding="utf-8")
         self.render("profiles.html", view, "profiles", "Learner profiles", profiles=profiles)
         self.render("key-points.html", view, "key-points", "Key points", episodes=episodes)
         self.render("images.html", view, "images", "All images", episodes=episodes)
         self.render("aio.html", view, "aio", "All in one page", episodes=episodes)
         self.render("search.html", view, "search", "Search")
+        shown = [body for body in bodies.values() if not (learner and body.page.kind == "instructor")]
+        parts = (words.sections(body, self.links.url(site_name(body.page), view)) for body in shown)
+        index = words.index(parts)
+        (self.out / view.folder / "search-index.js").write_text(index, encoding="utf-8")
         self.render("own-image.html", view, "own-image", "Look at your own image")
         if not learner:
             challenges = {body.page.name: _challenges(body.html) for body in episodes}
@@ -199,6 +194,7 @@ class _Site:
 
         def parts(html: str) -> str:
             html = FOR_INSTRUCTORS.sub("", html) if view is LEARNER else html
+            html = words.linked(html) if body.page.name == "reference" else html
             return self.links.rewrite(html, body.page, view)
 
         return replace(

@@ -76,7 +76,8 @@ class Links:
             size = self.addresses.size(place.name) if name == "src" and place.kind == "asset" else None
             if name == "src" and place.kind == "asset":
                 place = replace(place, name=pictures.sent(place.name, self.addresses.assets))
-            sides = ' width="{}" height="{}"'.format(*size) if size else ""  # the page does not jump while it loads
+            # The page does not jump while it loads, and on a phone the style keeps letters large enough to read.
+            sides = ' width="{0}" height="{1}" style="--wide:{0}px"'.format(*size) if size else ""
             return f"{name}={quotes}{escape(self._address(place, href, page, view))}{quotes}{sides}"
 
         html = TAG.sub(lambda tag: TARGET.sub(attribute, tag[0]), html)
@@ -88,4 +89,4 @@ class Links:
         if state is None:
             return ""
         address = escape(view.up + quote(state))
-        return f'<button type="button" class="look" data-state="{address}" data-pagefind-ignore>Look around</button>'
+        return f'<button type="button" class="look" data-state="{address}">Look around</button>'

@@ -46,7 +46,7 @@ end
 -- Python colours what stands between the tags of <code data-language="…">.
 local function code(block)
   local language = block.classes[1] or ""
-  return raw(('<figure class="code %s"><figcaption>%s</figcaption><pre tabindex="0"><code data-language="%s">%s</code></pre></figure>'):format(
+  return raw(('<figure class="code %s"><figcaption>%s</figcaption><pre><code data-language="%s">%s</code></pre></figure>'):format(
     language, escape(CODE[language] or language), escape(language), escape(block.text)))
 end
 
@@ -56,7 +56,7 @@ local anywhere = {
   Table = function(block)
     -- pandoc gives the columns of a long pipe table the widths of its dashes; the browser knows better.
     block.colspecs = block.colspecs:map(function(spec) return {spec[1], nil} end)
-    return {raw('<div class="table" tabindex="0">'), block, raw("</div>")}
+    return {raw('<div class="table">'), block, raw("</div>")}
   end,
   RawBlock = function(block) if block.text:match("^%s*<!%-%-") then return {} end end,  -- comments stay with the author
   RawInline = function(inline) if inline.text:match("^<!%-%-") then return {} end end,

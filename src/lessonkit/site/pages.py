@@ -58,9 +58,7 @@ def read(page: Page) -> Body:
     if done.returncode:
         raise LessonError(f"pandoc cannot read this page: {done.stderr.decode(errors='replace').strip()}", page.file)
     parts = json.loads(done.stdout)
-    # A formula that is wider than a phone scrolls, so the keyboard must reach it, as it reaches code and tables.
-    html = CODE.sub(colour, parts["html"])
-    parts["html"] = html.replace('<math display="block"', '<math display="block" tabindex="0"')
+    parts["html"] = CODE.sub(colour, parts["html"])
     return Body(page, **parts)
 
 

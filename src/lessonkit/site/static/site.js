@@ -1,4 +1,4 @@
-// Theme, tabs, copy buttons, predictions, accordions, the mark in the table of contents, search. Every page reads well without it.
+// Theme, views, tabs, copy buttons, predictions, living figures, labs, accordions. Every page reads well without it.
 const scriptAddress = document.currentScript.src;
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
@@ -21,6 +21,17 @@ showTheme();
 // The menu of the phone closes when a place on this page is chosen.
 const contents = document.getElementById("contents");
 contents.addEventListener("click", (event) => { if (event.target.closest("a") && contents.matches(":popover-open")) contents.hidePopover(); });
+
+// The other view opens at the same place.
+for (const link of all(".views a")) link.addEventListener("click", () => { link.hash = location.hash; });
+
+// A slash leads to the search, as in many lessons.
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [role=application]")) return;
+  event.preventDefault();
+  const field = all("[type=search]").find((one) => one.offsetParent);
+  if (field) field.focus(); else document.querySelector(".find").click();
+});
 
 // Tabs, after the pattern of the ARIA Authoring Practices. Groups switch together and are remembered.
 let tabCount = 0;
@@ -188,7 +199,7 @@ for (const lab of all("[data-lab]")) {
   else open();
 }
 
-// Accordions: open one that an address points to, all at a press, all on paper.
+// Accordions: open one that an address points to, and all at a press.
 const accordions = all("main details");
 const reveal = () => {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -196,57 +207,11 @@ const reveal = () => {
 };
 addEventListener("hashchange", reveal);
 reveal();
+const OPEN_ALL = "Open all solutions";
 for (const button of all("button.expand")) {
   button.addEventListener("click", () => {
-    const open = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", open);
+    const open = button.textContent === OPEN_ALL;
+    button.textContent = open ? "Close all solutions" : OPEN_ALL;
     accordions.forEach((details) => { details.open = open; });
   });
-}
-let closed = [];
-addEventListener("beforeprint", () => { closed = accordions.filter((details) => !details.open); closed.forEach((details) => { details.open = true; }); });
-addEventListener("afterprint", () => closed.forEach((details) => { details.open = false; }));
-
-// The table of contents shows where the reader is.
-const marks = new Map(all(".toc a").map((link) => [decodeURIComponent(link.hash.slice(1)), link]));
-const watcher = new IntersectionObserver((entries) => {
-  const seen = entries.find((entry) => entry.isIntersecting);
-  if (!seen) return;
-  marks.forEach((link, id) => link.toggleAttribute("aria-current", id === seen.target.id));
-}, { rootMargin: "-10% 0px -75% 0px" });
-marks.forEach((_, id) => { const heading = document.getElementById(id); if (heading) watcher.observe(heading); });
-
-// Search, on Pagefind's own index.
-const form = document.getElementById("search");
-if (form) search(form);
-async function search(form) {
-  const { root, view } = form.dataset;
-  const found = document.getElementById("found"), results = document.getElementById("results");
-  if (location.protocol === "file:") { found.textContent = "The search needs the lesson's server: start it with “make course”, or use the published site."; return; }
-  found.textContent = "";
-  const pagefind = await import(new URL(`${root}pagefind/pagefind.js`, location.href));
-  const show = async () => {
-    const words = form.q.value.trim();
-    const answer = words ? await pagefind.debouncedSearch(words, { filters: { view } }, 150) : { results: [] };
-    if (!answer) return; // a newer word is on its way
-    const pages = await Promise.all(answer.results.slice(0, 20).map((result) => result.data()));
-    found.textContent = words && `${pages.length || "No"} ${pages.length === 1 ? "page" : "pages"} with “${words}”`;
-    results.replaceChildren(...pages.map((page) => {
-      const item = make("li", {});
-      item.append(make("a", { href: page.url, textContent: page.meta.title }), make("p", { innerHTML: page.excerpt }));
-      const inside = page.sub_results.filter((part) => part.url !== page.url).slice(0, 3);
-      if (inside.length) item.append(make("ul", {}));
-      for (const part of inside) {
-        const line = make("li", {});
-        line.append(make("a", { href: part.url, textContent: part.title }));
-        item.lastChild.append(line);
-      }
-      return item;
-    }));
-  };
-  form.q.value = new URLSearchParams(location.search).get("q") ?? "";
-  form.q.addEventListener("input", show);
-  form.addEventListener("submit", (event) => { event.preventDefault(); show(); });
-  form.q.focus();
-  show();
 }
