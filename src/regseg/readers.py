@@ -33,13 +33,20 @@ class VolumeError(ValueError):
 
 def local(path: str | Path) -> Path:
     """The absolute path of a file on this computer, for workers in other folders; VolumeError for an address."""
-    if "://" in str(path):
-        raise VolumeError(f"{path} is an address: only files on this computer are read. Download it first.")
+    if is_address(path):
+        raise VolumeError(f"{path} is an address: only files on this computer are read here. Download it first.")
     return Path(path).absolute()
 
 
+def is_address(path: str | Path) -> bool:
+    """Whether it is the address of something elsewhere, such as s3://bucket/scan.zarr, and no path."""
+    return "://" in str(path)
+
+
 def is_zarr(path: str | Path) -> bool:
-    """Whether a path is one of Zarr, or of a part of it, such as scan.zarr/0."""
+    """Whether a path is one of Zarr, or of a part of it, such as scan.zarr/0; behind an address is nothing else."""
+    if is_address(path):
+        return True
     path = Path(path)
     return path.suffix == ".zarr" or path.name.endswith(_ZIPPED) or any((path / mark).is_file() for mark in _MARKS)
 

@@ -316,7 +316,7 @@ def test_two_commands_do_not_share_an_output(pair, tmp_path, capsys):
         (["--overlap", "-1"], "only the overlap may be 0"),
         (["--lattice", "0"], "A lattice of 0.0 mm cannot be"),
         (["--lattice", "inf"], "A lattice of inf mm cannot be"),
-        (["--output", "s3://images/out"], "s3://images/out is an address: only files on this computer"),
+        (["--output", "s3://images/out"], "s3://images/out is an address, and votes need a folder that all workers"),
         (["--memory", "50MB"], "A worker with 50MB could not even start: give at least 300 MB"),
         (["--initial", "no.tfm"], "There is no transform at no.tfm"),
         (["--initial", __file__], "cannot be read as a transform: give one that SimpleITK or ANTs has written"),

@@ -41,7 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "fixed", metavar="FIXED", help="OME-Zarr, a folder of DICOM slices, or any file that SimpleITK reads"
     )
     parser.add_argument("moving", metavar="MOVING", help="the same")
-    parser.add_argument("--output", required=True, metavar="FOLDER", help="where the results go")
+    parser.add_argument(
+        "--output", required=True, metavar="FOLDER", help="where the results go; or an address, s3:// or gs://"
+    )
+    parser.add_argument(
+        "--work", metavar="FOLDER", help="the work folder, which all workers see under one path; default FOLDER/work"
+    )
     parser.add_argument(
         "--initial", metavar="FILE", help="linear transform from fixed to moving, as SimpleITK writes it"
     )
@@ -124,12 +129,12 @@ def run(options: argparse.Namespace) -> int:
     if options.plan:
         return 0
     _demand_outputs(plan, options)
-    output = Path(options.output)
-    work = output / "work"
+    output, work = _places(options)
     with ExitStack() as stack:
-        stack.enter_context(store.claim(output))
-        for left in output.glob("[fw]*.partial-????????.zarr"):  # by a run that was killed while it wrote
-            shutil.rmtree(left)
+        if isinstance(output, Path):
+            stack.enter_context(store.claim(output))
+            for left in output.glob("[fw]*.partial-????????.zarr"):  # by a run that was killed while it wrote
+                shutil.rmtree(left)
         client = stack.enter_context(cluster.connected(_local_cluster(options, stack) or options.scheduler))
         try:
             result = distributed.run(plan, workdir=work, resume=options.resume, client=client)
@@ -141,10 +146,11 @@ def run(options: argparse.Namespace) -> int:
         print(f"normalised mutual information of the two images: {before:.3f} before, {after:.3f} now (1 is none)")
         fill = warp.background(plan) if options.fill is None else options.fill
         print(f"voxels outside the moving image get the value {fill:g}{' (--fill)' * (options.fill is None)}")
-        distributed.write_field(plan, result, output / "field.zarr", spacing=lattice, client=client)
-        distributed.write_warped(plan, result, output / "warped.zarr", fill=fill, client=client)
-        _write_transform(result, output / "transform.h5")
-        _write_report(result, output / "report.csv")
+        distributed.write_field(plan, result, volumes.joined(output, "field.zarr"), spacing=lattice, client=client)
+        distributed.write_warped(plan, result, volumes.joined(output, "warped.zarr"), fill=fill, client=client)
+        sitk.WriteTransform(result.transform, str(work / "transform.h5"))
+        _write((work / "transform.h5").read_bytes(), output, "transform.h5")
+        _write(_table(result), output, "report.csv")
     print(f"Written to {output}.")
     for doubt in result.doubts:
         print(f"regseg: {doubt}", file=sys.stderr)
@@ -160,18 +166,31 @@ def run(options: argparse.Namespace) -> int:
     return _BLOCKS_FAILED
 
 
+def _places(options: argparse.Namespace) -> tuple[Path | str, Path]:
+    """Where the results go, a folder or an address, and the work folder."""
+    if volumes.is_address(options.output):
+        if options.work is None:
+            raise ValueError(
+                f"{options.output} is an address, and votes need a folder that all workers see under one path: give "
+                "--work FOLDER."
+            )
+        return options.output.rstrip("/"), Path(options.work)
+    output = Path(options.output)
+    return output, output / "work" if options.work is None else Path(options.work)
+
+
 def _demand_outputs(plan: Plan, options: argparse.Namespace) -> None:
     """Raise ValueError, before the work, where an output could not be written, or an input would be lost."""
-    output = volumes.local(options.output)
+    output, work = _places(options)
     for name in "warped.zarr", "field.zarr":
-        warp.demand_writable(plan, output / name)
+        warp.demand_writable(plan, volumes.joined(output, name))
     warp.demand_fill(plan, options.fill)
     for name in "transform.h5", "report.csv":
-        if (output / name).is_dir():
+        if isinstance(output, Path) and (output / name).is_dir():
             raise ValueError(f"{output / name} is a folder: it is left alone. Choose another output.")
-    inputs = [Path(each).resolve() for each in (options.fixed, options.moving, options.mask, options.initial) if each]
-    for lost in output / "work", output / "transform.h5":
-        if any(lost.resolve() in (each, *each.parents) for each in inputs):
+    inputs = [each for each in (options.fixed, options.moving, options.mask, options.initial) if each]
+    for lost in work, volumes.joined(output, "transform.h5"):
+        if any(volumes.holds(lost, each) for each in inputs):
             raise ValueError(f"{lost} is, or holds, an input, and would be replaced: choose another output.")
 
 
@@ -190,17 +209,21 @@ def _local_cluster(options: argparse.Namespace, stack: ExitStack) -> Client | No
     return stack.enter_context(Client(stack.enter_context(local)))
 
 
-def _write_transform(result: Result, file: Path) -> None:
-    with written_whole(file) as out:
-        sitk.WriteTransform(result.transform, out.name)
-
-
-def _write_report(result: Result, file: Path) -> None:
+def _table(result: Result) -> bytes:
+    """What became of each block, as .csv."""
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(["stage", "iteration", "block", "status", "message", "cpu_seconds"])
     for each in result.report:
         block = " ".join(map(str, each.index))
         writer.writerow([each.stage, each.iteration, block, each.status, each.message, f"{each.cpu_seconds:.3f}"])
-    with written_whole(file) as out:
-        out.write(table.getvalue().encode())
+    return table.getvalue().encode()
+
+
+def _write(content: bytes, output: Path | str, name: str) -> None:
+    """Write a small result, whole or not at all."""
+    if isinstance(output, Path):
+        with written_whole(output / name) as out:
+            out.write(content)
+    else:
+        volumes.put(output, name, content)

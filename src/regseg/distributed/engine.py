@@ -216,6 +216,9 @@ class _Run:
         # The stages may look at a coarser level only; `write_warped` reads the finest one.
         for source, levels in (plan.fixed, {fixed}), (plan.moving, {0, moving}), (plan.mask, {0}):
             for volume in source.stored(levels) if source else []:
+                if isinstance(volume.path, str):
+                    self.result.notes.append(f"whether chunks are missing at {volume.path} was not looked at")
+                    continue
                 missing, wanted = volume.missing()
                 if missing:
                     self.result.notes.append(

@@ -20,8 +20,8 @@ class Source:
 
     Attributes
     ----------
-    path : Path
-        OME-Zarr, or a file that SimpleITK reads. Absolute, as a worker may run in another folder.
+    path : Path or str
+        OME-Zarr, or a file that SimpleITK reads. Absolute, as a worker may run in another folder; or an address.
     at : dict[str, int | None]
         The "channel" and the "time" of an OME-Zarr image that has several.
     mask : bool
@@ -34,7 +34,7 @@ class Source:
         Whether the file itself has these levels, as `volumes.save` makes them. Otherwise a copy must be made.
     """
 
-    path: Path
+    path: Path | str
     at: dict[str, int | None]
     mask: bool
     dtype: str
@@ -44,7 +44,8 @@ class Source:
     @classmethod
     def of(cls, path: str | Path, *, channel: int | None = None, time: int | None = None, mask: bool = False) -> Source:
         """What the header tells; VolumeError, a ValueError, where it cannot be read."""
-        path, at, found = volumes.local(path), {"channel": channel, "time": time}, []
+        at, found = {"channel": channel, "time": time}, []
+        path = str(path) if volumes.is_address(path) else volumes.local(path)
         if volumes.is_zarr(path):
             found = volumes.levels(path, **at)
         elif channel or time:
@@ -72,7 +73,7 @@ class Source:
         if self.chunked:
             return volumes.levels(self.path, **self.at)[: len(self.grids)]
         chosen = "".join(f"-{kind}-{number}" for kind, number in self.at.items() if number is not None)
-        copy = folder / f"{self.path.stem}{chosen}-{'mask-' * self.mask}{self.stamp[:12]}.zarr"
+        copy = folder / f"{Path(self.path).stem}{chosen}-{'mask-' * self.mask}{self.stamp[:12]}.zarr"
         if not copy.exists():
             (volumes.save_mask if self.mask else volumes.save)(self._whole, copy)
         return volumes.levels(copy)
@@ -86,8 +87,15 @@ class Source:
 
     @property
     def stamp(self) -> str:
-        """A word that changes when a file of the image is written again, or is another one."""
+        """A word that changes when a file of the image is written again, or is another one.
+
+        Behind an address it is known of the metadata alone, which whoever writes an image there writes last.
+        """
         state = hashlib.sha256()
+        if isinstance(self.path, str):
+            for name in "zarr.json", ".zattrs", "0/zarr.json", "0/.zarray":
+                state.update(volumes.fetch(self.path, name) or b"")
+            return state.hexdigest()
         for file in self._files():
             now = file.stat()
             state.update(f"{file} {now.st_size} {now.st_mtime_ns} {now.st_ctime_ns}".encode())

@@ -26,9 +26,8 @@ from regseg.volumes import Volume, as_voxels
 def demand_writable(plan: Plan, path: str | Path) -> None:
     """Raise ValueError where nothing can be written at a path, or where an input of the registration would be lost."""
     volumes.demand_writable(path)
-    path = Path(path).resolve()
     for each in filter(None, (plan.fixed, plan.moving, plan.mask)):
-        if path in (each.path.resolve(), *each.path.resolve().parents):
+        if volumes.holds(path, each.path):
             raise ValueError(f"{path} is an image that is registered here: choose another place for what is written.")
 
 

@@ -10,17 +10,19 @@ What other programs have written is read as well, in the versions 0.4, 0.5 and 0
 file says something that is not read here it is refused, and not guessed.
 """
 
-from regseg.readers import VolumeError, is_zarr, local
+from regseg.readers import VolumeError, is_address, is_zarr, local
 from regseg.volumes.files import Readable, header
-from regseg.volumes.reading import Volume, levels, open_volume
+from regseg.volumes.reading import Volume, joined, levels, open_volume
+from regseg.volumes.remote import RemoteError, fetch, put
 from regseg.volumes.resolution import COARSEST, pyramid, read_level
 from regseg.volumes.voxels import Pooling, as_voxels, exact, means, medians
-from regseg.volumes.writing import coarsen, create, demand_writable, save, save_mask
+from regseg.volumes.writing import coarsen, create, demand_writable, holds, save, save_mask
 
 __all__ = [
     "COARSEST",
     "Pooling",
     "Readable",
+    "RemoteError",
     "Volume",
     "VolumeError",
     "as_voxels",
@@ -28,13 +30,18 @@ __all__ = [
     "create",
     "demand_writable",
     "exact",
+    "fetch",
     "header",
+    "holds",
+    "is_address",
     "is_zarr",
+    "joined",
     "levels",
     "local",
     "means",
     "medians",
     "open_volume",
+    "put",
     "pyramid",
     "read_level",
     "save",

@@ -17,8 +17,10 @@ from regseg.volumes.metadata import orientations
 VERSIONS = ("0.5", "0.6")
 
 
-def describe(name: str, grids: Sequence[Grid], vector: bool, version: str, mask: bool) -> dict[str, Any]:
-    """The attributes of the group of an image with these levels, whose arrays are called 0, 1 and so on.
+def describe(
+    name: str, grids: Sequence[Grid], vector: bool, version: str, mask: bool, below: str = ""
+) -> dict[str, Any]:
+    """The attributes of the group of an image with these levels, whose arrays are called 0, 1 and so on, in a folder.
 
     Of a mask it is noted that it is one, under "regseg": its levels keep what is thin.
 
@@ -29,7 +31,7 @@ def describe(name: str, grids: Sequence[Grid], vector: bool, version: str, mask:
     """
     if version not in VERSIONS:
         raise VolumeError(f"OME-Zarr {version} is not written here: choose one of {', '.join(VERSIONS)}.")
-    image = {"name": name} | (_in_systems(grids, vector) if version == "0.6" else _in_words(grids, vector))
+    image = {"name": name} | (_in_systems if version == "0.6" else _in_words)(grids, vector, below)
     ome = {"version": version, "multiscales": [image]}
     ours: dict[str, Any] = {"direction": list(grids[0].direction)}
     return {"ome": ome, "regseg": ours | {"mask": True} if mask else ours}
@@ -54,22 +56,23 @@ def _place(grid: Grid, origin: np.ndarray, vector: bool) -> list[dict[str, Any]]
     ]
 
 
-def _in_words(grids: Sequence[Grid], vector: bool) -> dict[str, Any]:
+def _in_words(grids: Sequence[Grid], vector: bool, below: str) -> dict[str, Any]:
     """Version 0.5: the positions are those of the patient, and the axes tell which way they run there."""
     levels = [_place(grid, grid.origin, vector) for grid in grids]
-    datasets = [{"path": str(n), "coordinateTransformations": steps} for n, steps in enumerate(levels)]
+    datasets = [{"path": f"{below}{n}", "coordinateTransformations": steps} for n, steps in enumerate(levels)]
     return {"axes": _axes(grids[0].dimension, vector, grids[0].axes), "datasets": datasets}
 
 
-def _in_systems(grids: Sequence[Grid], vector: bool) -> dict[str, Any]:
+def _in_systems(grids: Sequence[Grid], vector: bool, below: str) -> dict[str, Any]:
     """Version 0.6: the image has a straight system of its own, which a rotation brings into that of the patient."""
     turn, dimension = grids[0].axes, grids[0].dimension
     own, patient = _axes(dimension, vector), _axes(dimension, vector, np.eye(dimension))
     datasets = []
     for number, grid in enumerate(grids):
-        ends = {"input": {"path": str(number)}, "output": {"name": "image"}}
+        path = f"{below}{number}"
+        ends = {"input": {"path": path}, "output": {"name": "image"}}
         steps = {"type": "sequence", "transformations": _place(grid, np.linalg.inv(turn) @ grid.origin, vector)}
-        datasets.append({"path": str(number), "coordinateTransformations": [steps | ends]})
+        datasets.append({"path": path, "coordinateTransformations": [steps | ends]})
     matrix = np.eye(len(own))
     matrix[int(vector) :, int(vector) :] = turn[::-1, ::-1]
     # A mirrored image is not only rotated.

@@ -29,9 +29,9 @@ def opened(source: Readable) -> sitk.Image | Volume | Path:
     """
     if not isinstance(source, (str, Path)):
         return source
+    if is_zarr(source):
+        return open_volume(source)
     path = local(source)
-    if is_zarr(path):
-        return open_volume(path)
     if path.is_dir():
         return read_series(path)
     demand_file(path)

@@ -18,8 +18,9 @@ from zarr.storage import ZipStore
 
 from regseg.blocks import split
 from regseg.grid import Box, Grid
-from regseg.readers import VolumeError, local
+from regseg.readers import VolumeError, is_address, local
 from regseg.volumes.metadata import Multiscale
+from regseg.volumes.remote import Remote, RemoteError, checked, open_store
 
 _ABSURD = 2**60  # bytes, an exabyte: no array, and no chunk of one, is so large
 
@@ -70,11 +71,12 @@ class View:
 class Volume:
     """One level of resolution of an OME-Zarr file. Opening it reads no voxel.
 
-    `array` is the zarr array, of shape (z, y, x), or (component, z, y, x) where voxels are vectors; of a file with more
-    axes, or in another order, it is a view that has this shape. `mask` tells whether `save_mask` has written it.
+    `path` is the file, or its address. `array` is the zarr array, of shape (z, y, x), or (component, z, y, x) where
+    voxels are vectors; of a file with more axes, or in another order, it is a view that has this shape. `mask` tells
+    whether `save_mask` has written it.
     """
 
-    path: Path
+    path: Path | str
     level: int
     grid: Grid
     array: zarr.Array | View
@@ -141,7 +143,8 @@ def open_volume(path: str | Path, level: int = 0, *, channel: int | None = None,
     Parameters
     ----------
     path : str or Path
-        Of a file or of an image in it, such as scan.zarr, plate.zarr/A/1/0, scan.zarr/labels/cells or scan.zarr.zip.
+        Of a file or of an image in it, such as scan.zarr, plate.zarr/A/1/0, scan.zarr/labels/cells or scan.zarr.zip; or
+        its address: https://, s3:// or gs:// (extra `cloud`; keys come from the environment).
     level : int
         Which level of resolution.
     channel, time : int, optional
@@ -162,9 +165,8 @@ def levels(path: str | Path, *, channel: int | None = None, time: int | None = N
 
 
 def _levels(path: str | Path, chosen: Mapping[str, int | None], only: int | None = None) -> list[Volume]:
-    path = local(path)
+    path, store = located(path)
     try:
-        store = ZipStore(path, mode="r") if path.is_file() else path
         inside, group, image = _image(zarr.open_group(store, mode="r"))
         wanted, ours = range(len(image.paths)), group.attrs.get("regseg")
         wanted = wanted if only is None else [wanted[only]]
@@ -173,9 +175,11 @@ def _levels(path: str | Path, chosen: Mapping[str, int | None], only: int | None
             whole = group[image.paths[level]]
             array = _in_space(whole, image, chosen, ours is not None)
             mask = bool(ours and ours.get("mask"))
-            found.append(Volume(path / inside, level, image.grid(level, whole.shape), array, mask))
+            found.append(Volume(joined(path, inside), level, image.grid(level, whole.shape), array, mask))
     except FileNotFoundError:
         raise VolumeError(f"There is no OME-Zarr volume at {path}.") from None
+    except RemoteError as error:
+        raise VolumeError(f"{path} cannot be read: {error}") from None
     except IndexError:
         raise VolumeError(f"{path} has no level {only}.") from None
     except (json.JSONDecodeError, BadZipFile):
@@ -189,11 +193,31 @@ def _levels(path: str | Path, chosen: Mapping[str, int | None], only: int | None
     return found
 
 
+def located(path: str | Path) -> tuple[Path | str, Any]:
+    """The absolute path of a file, or its address, and the store that zarr reads it from."""
+    if is_address(path):
+        address = checked(str(path))
+        return address, open_store(address)
+    path = local(path)
+    return path, ZipStore(path, mode="r") if path.is_file() else path
+
+
+def joined(path: Path | str, inside: str) -> Path | str:
+    """The path, or the address, of what lies inside."""
+    return path / inside if isinstance(path, Path) else f"{path}/{inside}".rstrip("/")
+
+
 def _image(group: zarr.Group) -> tuple[str, zarr.Group, Multiscale]:
     """The image that a group is, or the only one in it, as bioformats2raw writes it; and its path in the group."""
     if "multiscales" in _label(group):
         return "", group, Multiscale.of(group.attrs.asdict())
-    inside = {name: child for name, child in sorted(group.groups()) if "multiscales" in _label(child)}
+    try:
+        children = sorted(group.groups())
+    except Exception:
+        if not isinstance(group.store, Remote):
+            raise
+        raise VolumeError("whose server does not list what lies in it: give the address of an image.") from None
+    inside = {name: child for name, child in children if "multiscales" in _label(child)}
     if len(inside) > 1:
         names = ", ".join(inside)
         raise VolumeError(f"with {len(inside)} images in it ({names}): add the name of one to its path.")

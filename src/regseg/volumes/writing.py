@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from contextlib import contextmanager, suppress
 from itertools import pairwise
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -16,10 +18,11 @@ import zarr
 
 from regseg.blocks import split
 from regseg.grid import Box, Grid
-from regseg.readers import VolumeError
+from regseg.readers import VolumeError, is_address
 from regseg.volumes.description import describe
 from regseg.volumes.files import Readable, header, pieces
 from regseg.volumes.reading import Volume, open_volume
+from regseg.volumes.remote import Remote, checked, fetch, open_store, put, remove
 from regseg.volumes.resolution import COARSEST, pyramid
 from regseg.volumes.voxels import Pooling, anywhere, means, medians
 
@@ -29,11 +32,23 @@ _ACROSS = 4  # chunks along each axis of a shard: 256 voxels, up to 128 MB, whic
 
 def demand_writable(path: str | Path) -> None:
     """Raise VolumeError where `create` would write no OME-Zarr file, so that it is known before the work is done."""
+    address = checked(str(path), written=True) if is_address(path) else None
     path = Path(path)
     if path.suffix != ".zarr":
         raise VolumeError(f"The name of an OME-Zarr volume ends in .zarr, not like {path.name}.")
+    if address:
+        return
     if path.is_symlink() or path.exists() and not (path / "zarr.json").is_file():
         raise VolumeError(f"{path} exists and is not Zarr; it is left alone. Choose another name.")
+
+
+def holds(place: str | Path, path: str | Path) -> bool:
+    """Whether a path or an address is that of a place, or lies in it."""
+    if is_address(place) or is_address(path):
+        place, path = (str(each).rstrip("/") for each in (place, path))
+        return path == place or path.startswith(place + "/")
+    place, path = Path(place).resolve(), Path(path).resolve()
+    return place in (path, *path.parents)
 
 
 @contextmanager
@@ -50,7 +65,9 @@ def create(
 ) -> Iterator[list[Volume]]:
     """Create an empty OME-Zarr file to be filled, one level for each grid, the finest first.
 
-    What stood at `path` is replaced when the block ends well; when it ends with an error, nothing has changed.
+    What stood at `path` is replaced when the block ends well; when it ends with an error, nothing has changed. In an
+    object store, where nothing can be renamed, the levels get a folder of their own each time, and the metadata that
+    name it are written last.
 
     With `sharded`, the chunks of a level that has many lie in shards: a file system is slow with a million files. A
     shard is written at once, or slowly.
@@ -61,27 +78,17 @@ def create(
         The path is not one of a Zarr file, or something else stands there; or the version is not written here.
     """
     demand_writable(path)
-    path = Path(path).absolute()
-    # Two writers of one file write beside each other, and the last one to end stays.
-    partial, old = (path.with_name(f"{path.stem}.{what}-{uuid.uuid4().hex[:8]}.zarr") for what in ("partial", "old"))
+    tag = uuid.uuid4().hex[:8]  # two writers of one file write beside each other, and the last one to end stays
     vector = components > 1
-    names = ["c"] * vector + list("zyx")[-grids[0].dimension :]
-    group = zarr.create_group(partial, attributes=describe(path.stem, grids, vector, version, mask))
-    arrays = [
-        group.create_array(
-            str(level),
-            shape=(components,) * vector + grid.size[::-1],
-            **_layout(grid, (components,) * vector, chunk, sharded),
-            dtype=dtype,
-            dimension_names=names,
-            config={"write_empty_chunks": True},  # so that a chunk that is not there is one that was lost
-        )
-        for level, grid in enumerate(grids)
-    ]
+    kinds = {"dtype": dtype, "vector": vector, "components": components, "chunk": chunk, "sharded": sharded}
+    if is_address(path):
+        yield from _create_remotely(str(path), tag, grids, kinds, (vector, version, mask))
+        return
+    path = Path(path).absolute()
+    partial, old = (path.with_name(f"{path.stem}.{what}-{tag}.zarr") for what in ("partial", "old"))
+    zarr.create_group(partial, attributes=describe(path.stem, grids, vector, version, mask))
     try:
-        yield [
-            Volume(partial, level, grid, array) for level, (grid, array) in enumerate(zip(grids, arrays, strict=True))
-        ]
+        yield _arrays(partial, partial, "", grids, **kinds)
         # The old file is removed under another name: whenever we are killed, no half of a file has the name of a whole.
         with suppress(FileNotFoundError):
             path.rename(old)
@@ -89,6 +96,59 @@ def create(
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _create_remotely(
+    path: str, tag: str, grids: Sequence[Grid], kinds: dict[str, Any], described: tuple[bool, str, bool]
+) -> Iterator[list[Volume]]:
+    """The same in an object store: the metadata, one object, are the manifest that makes a file of the levels."""
+    address = checked(path, written=True)
+    attributes = describe(Path(address).stem, grids, *described, below=f"{tag}/")
+    manifest = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    before = json.loads(fetch(address, "zarr.json") or b"{}").get("attributes", {}).get("ome", {})
+    whole = False
+    try:
+        yield _arrays(open_store(address, written=True), address, f"{tag}/", grids, **kinds)
+        put(address, "zarr.json", json.dumps(manifest).encode())
+        whole = True
+    finally:
+        levels = [each["path"] for image in before.get("multiscales", []) for each in image.get("datasets", [])]
+        lost = {str(each).partition("/")[0] for each in levels} if whole else {tag}
+        for folder in lost - ({tag} if whole else set()):
+            remove(address, folder)
+
+
+def _arrays(
+    store: Path | Remote,
+    path: Path | str,
+    below: str,
+    grids: Sequence[Grid],
+    *,
+    dtype: str,
+    vector: bool,
+    components: int,
+    chunk: int,
+    sharded: bool,
+) -> list[Volume]:
+    """An empty array in a store for each level."""
+    names = ["c"] * vector + list("zyx")[-grids[0].dimension :]
+    return [
+        Volume(
+            path,
+            level,
+            grid,
+            zarr.create_array(
+                store,
+                name=f"{below}{level}",
+                shape=(components,) * vector + grid.size[::-1],
+                **_layout(grid, (components,) * vector, chunk, sharded),
+                dtype=dtype,
+                dimension_names=names,
+                config={"write_empty_chunks": True},  # so that a chunk that is not there is one that was lost
+            ),
+        )
+        for level, grid in enumerate(grids)
+    ]
 
 
 def _layout(grid: Grid, lead: tuple[int, ...], chunk: int, sharded: bool) -> dict[str, tuple[int, ...]]:

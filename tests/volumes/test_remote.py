@@ -1,0 +1,236 @@
+"""OME-Zarr behind an address: an object store (moto's server) and a web server on loopback, well and ill."""
+
+import json
+import pickle
+import re
+import socket
+import subprocess
+import sys
+import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.request import Request, urlopen
+
+import numpy as np
+import obstore
+import pytest
+import SimpleITK as sitk
+from obstore.store import from_url
+
+from regseg import distributed, volumes
+from regseg.__main__ import main
+
+KEY, SECRET = "AKIANOTAREALKEY", "not-a-real-secret-9f2c"
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The address of an object store: moto's server, in an environment of its own, as it asks for other versions."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    call = [sys.executable, "-m", "uv", "tool", "run", "--quiet", "--with", "flask", "--with", "flask-cors"]
+    call += ["--from", "moto[s3]==5.2.5", "moto_server", "--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            while not answers(port):
+                if process.poll() is not None:
+                    pytest.skip("moto's server could not be installed or started: is there a network?")
+                time.sleep(0.2)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def bucket(server, monkeypatch, request):
+    """The address of an empty bucket, whose keys are in the environment."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_ENDPOINT_URL": server,
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    name = re.sub(r"[^a-z]+", "-", request.node.name.lower())[:60].strip("-")
+    urlopen(Request(f"{server}/{name}", method="PUT")).close()
+    return f"s3://{name}"
+
+
+def keys(bucket) -> list[str]:
+    """The names of all objects in a bucket."""
+    return sorted(each["path"] for some in obstore.list(from_url(bucket)) for each in some)
+
+
+def scan(size=(40, 30, 20), seed=0) -> sitk.Image:
+    """Noise on an oblique grid."""
+    image = sitk.GetImageFromArray(np.random.default_rng(seed).integers(0, 1000, size[::-1]).astype(np.int16))
+    image.SetSpacing((0.5, 0.5, 2.0))
+    image.SetDirection(sitk.Euler3DTransform((0, 0, 0), 0.3, -0.2, 0.5).GetMatrix())
+    return image
+
+
+def voxels(image: sitk.Image) -> np.ndarray:
+    return sitk.GetArrayFromImage(image)
+
+
+def test_an_image_in_an_object_store_comes_back_as_it_was(bucket):
+    saved = volumes.save(scan(), f"{bucket}/scan.zarr", chunk=32)
+    assert np.array_equal(voxels(saved.read()), voxels(scan()))
+    assert saved.grid.matches(volumes.header(scan())[0])
+    assert len(volumes.levels(f"{bucket}/scan.zarr")) == len(volumes.pyramid(saved.grid)) > 1
+    again = pickle.loads(pickle.dumps(saved))
+    assert np.array_equal(again.array[3:5, :, 7], saved.array[3:5, :, 7])
+
+
+def test_the_metadata_make_a_file_of_the_levels(bucket):
+    """Nothing can be renamed there: until they name the new levels, the old file stands."""
+    volumes.save(scan(), f"{bucket}/scan.zarr", chunk=32)
+    before = keys(bucket)
+    with (
+        pytest.raises(RuntimeError, match="the power fails"),
+        volumes.create(f"{bucket}/scan.zarr", [volumes.header(scan())[0]], "int16") as [level],
+    ):
+        level.array[:] = 7
+        assert len(keys(bucket)) > len(before)
+        assert np.array_equal(voxels(volumes.open_volume(f"{bucket}/scan.zarr").read()), voxels(scan()))
+        raise RuntimeError("the power fails")
+    assert keys(bucket) == before
+    volumes.save(scan(seed=1), f"{bucket}/scan.zarr", chunk=32)
+    assert np.array_equal(voxels(volumes.open_volume(f"{bucket}/scan.zarr").read()), voxels(scan(seed=1)))
+    assert len(keys(bucket)) == len(before)  # the old levels are gone
+
+
+def test_a_registration_from_store_to_store(bucket, tmp_path, capsys):
+    """The keys are told to nobody: not to a plan, a report, a message, or a worker's task."""
+    z, y, x = np.meshgrid(*[np.arange(48.0)] * 3, indexing="ij")
+    for name, shift in ("fixed", 0), ("moving", 2):
+        values = 100 * (np.sin((x - shift) / 4) + np.cos(y / 5) + np.sin(z / 6)) + 400
+        values[(abs(x - 24 - shift) > 17) | (abs(y - 24) > 17) | (abs(z - 24) > 17)] = 0
+        volumes.save(sitk.GetImageFromArray(values.astype(np.float32)), f"{bucket}/{name}.zarr", chunk=32)
+    call = ["register-large", f"{bucket}/fixed.zarr", f"{bucket}/moving.zarr", "--output", f"{bucket}/out"]
+    assert main(call) == 1
+    assert "give --work FOLDER" in capsys.readouterr().err
+    assert main([*call, "--work", str(tmp_path / "work"), "--spacing", "2"]) == 0
+    said = "".join(capsys.readouterr())
+    content = volumes.fetch(f"{bucket}/out", "transform.h5")
+    (tmp_path / "transform.h5").write_bytes(content)
+    moved = sitk.ReadTransform(str(tmp_path / "transform.h5")).TransformPoint((24.0, 24.0, 24.0))
+    assert moved == pytest.approx((26, 24, 24), abs=0.5)
+    warped, fixed = (volumes.open_volume(f"{bucket}/{name}.zarr") for name in ("out/warped", "fixed"))
+    assert np.abs(warped.array[14:34, 14:34, 14:34] - fixed.array[14:34, 14:34, 14:34]).mean() < 25
+    planned = distributed.plan(fixed.path, warped.path)
+    told = [
+        said,
+        str(planned),
+        repr(planned.fixed),
+        repr(warped),
+        volumes.fetch(f"{bucket}/out", "report.csv").decode(),
+    ]
+    told += [json.dumps(distributed.engine._facts(planned)), str(pickle.dumps(warped))]
+    assert not any(word in text for word in (KEY, SECRET) for text in told)
+
+
+def test_what_a_store_refuses_is_said_in_a_line(bucket, monkeypatch):
+    with pytest.raises(volumes.VolumeError, match="There is no OME-Zarr volume at s3://"):
+        volumes.open_volume(f"{bucket}/nothing.zarr")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(volumes.VolumeError, match="scan.zarr cannot be read: The store .* does not give") as error:
+        volumes.open_volume(f"{bucket}/scan.zarr")
+    assert SECRET not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        (f"s3://{KEY}:{SECRET}@bucket/scan.zarr", "holds a password or a signature, which would stand in every"),
+        (f"https://example.org/scan.zarr?X-Amz-Signature={SECRET}", "An address of example.org holds a password"),
+        ("ftp://example.org/scan.zarr", "is an address of a kind that is not read: https://, s3://, gs://"),
+        ("http://example.org/scan.zarr", "would be read unencrypted"),
+    ],
+)
+def test_addresses_that_are_not_read_are_named(address, why):
+    with pytest.raises(volumes.VolumeError, match=re.escape(why)) as error:
+        volumes.open_volume(address)
+    assert SECRET not in str(error.value)
+
+
+def test_what_is_read_by_https_is_not_written_there():
+    with pytest.raises(volumes.VolumeError, match="a kind that is not written: s3://, gs://"):
+        volumes.demand_writable("https://example.org/scan.zarr")
+
+
+# --- a web server that may be ill
+
+
+class Ill(SimpleHTTPRequestHandler):
+    """Serves a folder; each of the `faults`, used up one by one, spoils an answer."""
+
+    faults: list[str] = []
+
+    def do_GET(self):
+        fault = self.faults.pop() if self.faults else "none"
+        if fault == "busy":
+            self.send_error(503)
+        elif fault == "forbidden":
+            self.send_error(403)
+        elif fault == "lost":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"{")  # and no more: the connection ends
+            self.close_connection = True
+        else:
+            super().do_GET()
+
+    def log_message(self, *words):
+        pass
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """A folder with an image, and the address that serves it."""
+    folder = tmp_path_factory.mktemp("shelf")
+    volumes.save(scan(), folder / "scan.zarr", chunk=32)
+    web = ThreadingHTTPServer(("127.0.0.1", 0), partial(Ill, directory=str(folder)))
+    Thread(target=web.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{web.server_port}"
+    web.shutdown()
+    web.server_close()
+
+
+@pytest.mark.parametrize("faults", [[], ["busy"], ["busy", "busy"], ["lost"], ["none", "none", "lost", "busy"]])
+def test_a_server_that_stumbles_is_asked_again(shelf, monkeypatch, faults):
+    monkeypatch.setattr(Ill, "faults", [*faults])
+    volume = volumes.open_volume(f"{shelf}/scan.zarr")
+    assert np.array_equal(voxels(volume.read()), voxels(scan()))
+    assert not Ill.faults
+
+
+@pytest.mark.parametrize(("fault", "why"), [("busy", "503"), ("forbidden", "has this process the keys")])
+def test_a_server_that_refuses_for_good_is_said(shelf, monkeypatch, fault, why):
+    monkeypatch.setattr(Ill, "faults", [fault] * 40)
+    with pytest.raises(volumes.VolumeError, match=f"scan.zarr cannot be read: .*{why}") as error:
+        volumes.open_volume(f"{shelf}/scan.zarr")
+    assert "\n" not in str(error.value)
+
+
+def test_a_chunk_that_does_not_come_is_an_error_and_no_zeros(shelf, monkeypatch):
+    volume = volumes.open_volume(f"{shelf}/scan.zarr")
+    monkeypatch.setattr(Ill, "faults", ["busy"] * 200)
+    with pytest.raises(volumes.RemoteError, match="does not give or take .*503"):
+        volume.array[:16, :16, :16]
+
+
+def test_a_server_that_lists_nothing_wants_the_image_itself(shelf, monkeypatch):
+    monkeypatch.setattr(Ill, "faults", [])
+    with pytest.raises(volumes.VolumeError, match="There is no OME-Zarr volume at|does not list what lies in it"):
+        volumes.open_volume(f"{shelf}/")
