@@ -6,11 +6,16 @@ they are synthetic scans of real anatomies. "Inverted" is a T1-weighted scan wit
 
 The atlas is a scan and the labels of one training anatomy, T1-weighted, with or without its skull as the scan is. It is
 carried over by an affine transform (mutual information), and by the course's streamed solve after it. The networks are
-those that come with the course: after the first stage of the curriculum of `python -m regseg.learn segment`, and after
-its second. CPU-seconds are those of one scan, on one thread; CPU-minutes those of all training until there.
+those after each stage of the curriculum of `python -m regseg.learn segment`: the first and the last come with the
+course, that between is in the folder which the command leaves. CPU-seconds are those of one scan, on one thread;
+CPU-minutes those of all training until there, on a computer that had other work beside it.
 
-`python bench/labelling.py networks` measures new weights only, and keeps the rows of the atlas; `… atlas` does the
-opposite.
+The case "labels carried" is of `carrying.py`. In "rounds" the loop of annotation is played with known labels: the
+network of the first stage meets T2-weighted scans of the correcting anatomies, two of which are corrected in each
+round, and is measured on the testing anatomies. What is corrected next is chosen by one of three strategies.
+
+    python bench/labelling.py                       # all
+    python bench/labelling.py networks rounds       # only these; the other rows stay
 """
 
 from __future__ import annotations
@@ -19,11 +24,13 @@ import json
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
+from carrying import carried
 from measure import RESULTS, ROOT, Cases, alone, by_measure, write_results
 from registration import start
 from regseg import data, distributed, evaluate
@@ -35,9 +42,11 @@ GROUPS = {"ventricles": (1,), "grey matter": (2, 3), "white matter": (4,)}  # of
 ATLAS = "head_labels_01"
 WEIGHTS = ROOT / "src/regseg/learn/weights"
 NETWORKS = {
-    "trained on T1": WEIGHTS / "segment.safetensors",
-    "then on all contrasts": WEIGHTS / "segment-all.safetensors",
+    "trained on T1": WEIGHTS / "segment-t1.safetensors",
+    "then for as long on all contrasts": ROOT / "build/learn/stage-2.safetensors",
+    "shipped, all contrasts": WEIGHTS / "segment.safetensors",
 }
+CARRIED, LOOP = "labels carried to a T2", "rounds of annotation"
 
 
 def make_scan(head: scans.Head, contrast: str, stripped: bool, seed: int) -> tuple[sitk.Image, sitk.Image]:
@@ -120,23 +129,77 @@ def training() -> dict[str, dict[str, float]]:
     return {name: {"training (CPU-minutes)": float(f"{known['minutes']:.3g}")} for name, known in about.items()}
 
 
+SEEDS, ROUNDS, SCANS, STEPS = 5, 3, 2, 20  # of the loop of annotation
+
+
+def rounds(strategy: str) -> dict[str, list[float]]:
+    """The mean Dice coefficient before the first round and after each, and the voxels changed; one of each seed."""
+    import torch
+
+    from regseg.learn import annotation, segment
+
+    torch.set_num_threads(1)
+
+    def drawn(part: str, looks: int) -> dict[str, tuple[sitk.Image, sitk.Image]]:
+        found = {}
+        for number, name in enumerate(data.anatomies(part)):
+            head = scans.head(data.load(name))
+            for look in range(looks):
+                odd = bool((number + look) % 2)
+                found[f"{name}, {look}"] = make_scan(head, "T2", odd, seed=8000 + 10 * number + look)
+        return found
+
+    pool, unseen = drawn("correcting", 4), drawn("testing", 1)
+
+    def score(network: segment.UNet) -> float:
+        dice = [shares(truth, segment.segment(scan, network)).values() for scan, truth in unseen.values()]
+        return float(np.mean([list(each) for each in dice]))
+
+    rows = []
+    for seed in range(1, SEEDS + 1):
+        network = segment.load(NETWORKS["trained on T1"])
+        row, changed = {"Dice, round 0": score(network)}, 0
+        loop = annotation.rehearse(
+            network,
+            {name: scan for name, (scan, _) in pool.items()},
+            {name: truth for name, (_, truth) in pool.items()},
+            annotation.STRATEGIES[strategy],
+            scans_a_round=SCANS,
+            steps=STEPS,
+            seed=seed,
+        )
+        for number, each in enumerate(islice(loop, ROUNDS), start=1):
+            changed += each.effort
+            row[f"Dice, round {number}"] = score(network)
+        rows.append(row | {"voxels changed": changed})
+        print(f"rounds, {strategy}, seed {seed}: {rows[-1]}", file=sys.stderr, flush=True)
+    return by_measure(rows)
+
+
 def main(wanted: list[str]) -> None:
     names = data.anatomies("testing")
     kept = RESULTS / "labelling.json"
     before = json.loads(kept.read_text(encoding="utf-8"))["cases"] if kept.is_file() else {}
-    cases: Cases = {contrast: before.get(contrast, {}) for contrast in CONTRASTS}
+    cases: Cases = {case: before.get(case, {}) for case in (*CONTRASTS, CARRIED, LOOP)}
     missing = [str(path) for path in NETWORKS.values() if not path.is_file()]
-    if "networks" in wanted and missing:
+    if {"networks", "rounds"} & set(wanted) and missing:
         sys.exit(f"{', '.join(missing)}: run `python -m regseg.learn segment` first, or this bench has no networks")
-    for what in wanted:
+    for what in [each for each in ("atlas", "networks") if each in wanted]:
         rows = [alone(measure, what, name, number) for number, name in enumerate(names)]
-        for contrast, case in cases.items():
-            case |= {how: by_measure([row[contrast][how] for row in rows]) for how in rows[0][contrast]}
+        for contrast in CONTRASTS:
+            cases[contrast] |= {how: by_measure([row[contrast][how] for row in rows]) for how in rows[0][contrast]}
     for how, figures in alone(training).items() if "networks" in wanted else ():
-        for case in cases.values():
-            case[how] |= figures
-    print(write_results("labelling", cases, dict.fromkeys(cases, names)))
+        for contrast in CONTRASTS:
+            cases[contrast][how] |= figures
+    if "carried" in wanted:
+        rows = [alone(carried, "native", name, 700 + number) for number, name in enumerate(names)]
+        cases[CARRIED] |= {how: by_measure([row[how] for row in rows]) for how in rows[0]}
+    if "rounds" in wanted:
+        cases[LOOP] |= {strategy: alone(rounds, strategy) for strategy in ("random", "foreground_random", "active")}
+    cases = {case: rows for case, rows in cases.items() if rows}
+    pairs = {case: [f"seed {n}" for n in range(1, SEEDS + 1)] if case == LOOP else names for case in cases}
+    print(write_results("labelling", cases, pairs))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["atlas", "networks"])
+    main(sys.argv[1:] or ["atlas", "networks", "carried", "rounds"])

@@ -127,19 +127,19 @@ def test_labels_that_are_none_of_the_scan_are_refused_and_what_was_there_stays(s
     assert [each.name for each in tmp_path.iterdir()] == ["scan_1.nii.gz"] and file.read_bytes() == before
 
 
-def test_the_truth_of_a_piece_follows_its_scan(scan, labels):
-    draw = annotation.pieces([(scan, labels)])
+def test_the_truth_of_a_box_follows_its_scan(scan, labels):
+    draw = annotation.boxes([(scan, labels)])
     for seed in range(4):
         batch = draw(np.random.default_rng(seed))
         image, truth = batch["image"][0, 0], batch["truth"][0]
-        assert image.shape == truth.shape[1:] == segment.PIECE[::-1]
+        assert image.shape == truth.shape[1:] == segment.BRAIN[::-1]
         assert (truth.sum(axis=0) == 240).all()
         inside = truth[1] > 0
         assert inside.sum() > 500 and np.corrcoef(image.ravel(), inside.ravel())[0, 1] > 0.9
 
 
-def test_pieces_differ_from_seed_to_seed_and_repeat_for_one(scan, labels):
-    draw = annotation.pieces([(scan, labels)])
+def test_boxes_differ_from_seed_to_seed_and_repeat_for_one(scan, labels):
+    draw = annotation.boxes([(scan, labels)])
     one, again, other = (draw(np.random.default_rng(seed))["image"] for seed in (1, 1, 2))
     assert np.array_equal(one, again) and not np.array_equal(one, other)
 

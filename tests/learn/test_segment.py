@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from torch import nn
 
 from regseg import data
 from regseg.grid import Grid
@@ -14,6 +15,7 @@ from regseg.synth import scans
 from regseg.synth.scans import NAMES
 
 T1 = scans.Variety(contrasts=("T1",))
+SMALL = (64, 80, 64)
 
 
 @pytest.fixture(scope="module")
@@ -28,17 +30,25 @@ def untrained() -> segment.UNet:
 
 
 def test_a_batch_repeats_from_its_seed(template):
-    draw = segment.batches([template], T1, whole=0)
+    draw = segment.batches([template], T1, size=SMALL)
     first, second, other = (draw(np.random.default_rng((7, step))) for step in (3, 3, 4))
-    assert first["image"].shape == (1, 1, *segment.PIECE[::-1])
-    assert first["truth"].shape == (1, len(NAMES), *segment.PIECE[::-1])
+    assert first["image"].shape == (1, 1, *SMALL[::-1])
+    assert first["truth"].shape == (1, len(NAMES), *SMALL[::-1])
     for name in first:
         np.testing.assert_array_equal(first[name], second[name])
         assert (first[name] != other[name]).any()
 
 
+def test_a_box_around_the_brain_shows_nearly_all_of_it_and_a_wide_one_more_air(template):
+    brain, wide = (
+        segment.batches([template], T1, wide=share)(np.random.default_rng(5))["truth"] > 120 for share in (0.0, 1.0)
+    )
+    assert brain.shape[2:] == segment.BRAIN[::-1] and wide.shape[2:] == tuple(n + 16 for n in segment.BRAIN[::-1])
+    assert np.count_nonzero(brain[:, 1:]) == pytest.approx(np.count_nonzero(wide[:, 1:]), rel=0.05)
+
+
 def test_a_short_training_lowers_the_loss_and_beats_the_untrained_network(template):
-    draw = segment.batches([template], scans.Variety(contrasts=("T1",), noise=0.02, slices=0), whole=0)
+    draw = segment.batches([template], scans.Variety(contrasts=("T1",), noise=0.02, slices=0), size=SMALL)
     network = untrained()
     losses = train.train(network, draw, segment.loss, steps=24, seed=1, learning_rate=1e-2)
     assert np.mean(losses[-6:]) < 0.8 * np.mean(losses[:3])
@@ -49,7 +59,7 @@ def test_a_short_training_lowers_the_loss_and_beats_the_untrained_network(templa
 
 def test_a_killed_training_of_the_network_goes_on_to_the_same_weights(template, tmp_path):
     run = {"steps": 5, "seed": 2, "learning_rate": 1e-3}
-    draw, whole, killed, resumed = segment.batches([template], T1, whole=0), untrained(), untrained(), untrained()
+    draw, whole, killed, resumed = segment.batches([template], T1, size=SMALL), untrained(), untrained(), untrained()
     losses = train.train(whole, draw, segment.loss, **run)
 
     def kill(losses: list[float]) -> None:
@@ -68,8 +78,53 @@ def test_the_brightness_of_a_scan_is_of_no_account():
     image = torch.rand(2, 1, 16, 16, 16, generator=torch.Generator().manual_seed(0))
     seen = segment.normalised(image)
     torch.testing.assert_close(segment.normalised(40 * image - 1000), seen, rtol=1e-3, atol=1e-3)
-    assert seen[0][image[0] > image[0].mean()].mean() == pytest.approx(1, abs=0.01)
+    assert seen.mean() == pytest.approx(2 / 3, abs=0.01)  # of evenly spread values the level is 3/4 of the largest
     assert segment.normalised(torch.full((1, 1, 8, 8, 8), 3.0)).eq(0).all()
+
+
+def test_neither_is_the_air_around_a_head():
+    head = torch.rand(1, 1, 16, 16, 16, generator=torch.Generator().manual_seed(0)) + 0.5
+    little, much = (nn.functional.pad(head, [width] * 6) for width in (4, 24))
+    torch.testing.assert_close(
+        segment.normalised(much)[..., 24:-24, 24:-24, 24:-24], segment.normalised(little)[..., 4:-4, 4:-4, 4:-4]
+    )
+
+
+def test_in_training_a_scan_is_normalised_as_it_is_later():
+    values = 5 + 3 * torch.randn(1, 4, 6, 7, 8, generator=torch.Generator().manual_seed(0))
+    layer = segment.InstanceNorm(4, affine=True)
+    torch.testing.assert_close(layer.train()(values), layer.eval()(values))
+    two = torch.cat([values, 2 * values])
+    torch.testing.assert_close(layer.train()(two), layer.eval()(two))
+
+
+class Bright(nn.Module):
+    """Stands for a network: white matter is what is bright."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[tuple[int, ...]] = []
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        self.sizes.append(tuple(image.shape[:1:-1]))
+        logits = torch.zeros(1, len(NAMES), *image.shape[2:])
+        logits[:, 4] = 50 * (image[:, 0] - 0.5)
+        return logits
+
+
+def test_the_network_looks_again_at_a_box_around_the_brain():
+    """A ball of 30 mm, far from the middle of a large field of view."""
+    grid = Grid.around((0, 0, 0), (150, 140, 130), (2, 2, 2), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    places = grid.points(np.moveaxis(np.indices(grid.size[::-1])[::-1], 0, -1))
+    ball = np.linalg.norm(places - (60, -50, 40), axis=-1) < 30
+    network = Bright()
+    likely, place = segment.probabilities(grid.image(ball.astype(np.float32)), network)
+    assert network.sizes == [(160, 144, 144), segment.BRAIN] and place.size == segment.BRAIN
+    np.testing.assert_allclose(place.middle, (60, -50, 40), atol=2)
+    np.testing.assert_allclose(likely.sum(axis=0), 1, rtol=1e-5)
+    labels = sitk.GetArrayFromImage(segment.segment(grid.image(ball.astype(np.float32)), network))
+    assert set(np.unique(labels)) == {0, 4} and ((labels == 4) == ball).mean() > 0.999
 
 
 def test_what_the_network_sees_lies_where_the_scan_lies():

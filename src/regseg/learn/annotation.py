@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-import torch
 from torch import nn
 
 from regseg import elastix
@@ -36,10 +35,8 @@ Strategy = Callable[[Sequence[str], Predict, np.random.Generator], str]
 
 
 def likely(scan: sitk.Image, network: nn.Module) -> np.ndarray:
-    """How likely each voxel belongs to each structure: (structure, z, y, x), background first, in voxels of 2 mm."""
-    seen = torch.from_numpy(sitk.GetArrayFromImage(segment.coarse(scan)))[None, None]
-    with torch.no_grad():
-        return network.eval()(seen.to(next(network.parameters()).device))[0].softmax(dim=0).cpu().numpy()
+    """How likely each voxel around the brain belongs to each structure: (structure, z, y, x), background first."""
+    return segment.probabilities(scan, network)[0]
 
 
 def segmented(scan: sitk.Image, network: nn.Module, align_to: sitk.Image | None = None) -> sitk.Image:
@@ -152,27 +149,27 @@ def effort(before: sitk.Image, after: sitk.Image) -> int:
 Annotated = Sequence[tuple[sitk.Image, sitk.Image]]  # scans, each with its labels
 
 
-def pieces(annotated: Annotated) -> train.Draw:
-    """What `train` draws batches with: pieces of annotated scans, each time turned, scaled, shaded and noised anew."""
+def boxes(annotated: Annotated) -> train.Draw:
+    """What `train` draws batches with: boxes around annotated brains, each time turned, scaled, shaded and noised."""
     coarse = [segment.coarse(scan) for scan, _ in annotated]
     nearest = sitk.Transform(), sitk.sitkNearestNeighbor
     seen = [(scan, sitk.Resample(labels, scan, *nearest)) for scan, (_, labels) in zip(coarse, annotated, strict=True)]
-    inside = [np.argwhere(sitk.GetArrayViewFromImage(labels))[:, ::-1] for _, labels in seen]
+    inside = [np.median(np.argwhere(sitk.GetArrayViewFromImage(labels)), axis=0)[::-1] for _, labels in seen]
 
     def draw(random: np.random.Generator) -> dict[str, np.ndarray]:
         number = int(random.integers(len(seen)))
         scan, labels = seen[number]
         place = Grid.of(scan)
-        middle = place.points(random.choice(inside[number])) + random.uniform(-20, 20, 3)
-        piece = Grid.around(middle, segment.PIECE, place.spacing, place.direction)
-        turn = warps.random_rigid(piece, random, degrees=15, reach=0)
+        middle = place.points(inside[number]) + random.uniform(-10, 10, 3)
+        box = Grid.around(middle, segment.BRAIN, place.spacing, place.direction)
+        turn = warps.random_rigid(box, random, degrees=15, reach=0)
         bent = sitk.AffineTransform(3)
-        bent.SetCenter(piece.middle)
+        bent.SetCenter(box.middle)
         sizes = random.uniform(0.9, 1.1, 3) * [random.choice([-1, 1]), 1, 1]  # left becomes right, or not
         bent.SetMatrix((np.reshape(turn.GetMatrix(), (3, 3)) * sizes).ravel().tolist())
 
         def cut(image: sitk.Image, how: int, beyond: float) -> sitk.Image:
-            return sitk.Resample(image, piece.size, bent, how, piece.origin, piece.spacing, piece.direction, beyond)
+            return sitk.Resample(image, box.size, bent, how, box.origin, box.spacing, box.direction, beyond)
 
         values = cut(scan, sitk.sitkLinear, float(sitk.GetArrayViewFromImage(scan).min()))
         values = sitk.GetArrayFromImage(looks.bias(values, random.uniform(0, 0.3), int(random.integers(2**31))))
@@ -210,7 +207,7 @@ def train_more(network: nn.Module, annotated: Annotated, *, steps: int, seed: in
         if not 0 < sitk.GetArrayViewFromImage(labels).max() < len(segment.NAMES):
             raise ValueError(f"an annotation must have labels from 1 to {len(segment.NAMES) - 1}: {segment.NAMES[1:]}")
     more = {"learning_rate": 1e-3} | more
-    return train.train(network, pieces(annotated), segment.loss, steps=steps, seed=seed, **more)
+    return train.train(network, boxes(annotated), segment.loss, steps=steps, seed=seed, **more)
 
 
 # --- all of it, with known labels -------------------------------------------------------------------------------------

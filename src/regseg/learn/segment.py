@@ -32,6 +32,15 @@ SHIPPED = Path(__file__).with_name("weights") / "segment.safetensors"
 SPACING, MULTIPLE = 2.0, 16  # mm; the sides of what the network sees, in voxels, are multiples of this
 
 
+class InstanceNorm(nn.InstanceNorm3d):
+    """The same in less time: for one scan it is batch normalisation, which PyTorch does without copies."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        if self.training and len(values) == 1:
+            return functional.batch_norm(values, None, None, self.weight, self.bias, training=True, eps=self.eps)
+        return super().forward(values)
+
+
 class Layers(nn.Sequential):
     """Two convolutions, or one; after each the values of a channel are normalised, and the negative ones made small."""
 
@@ -40,7 +49,7 @@ class Layers(nn.Sequential):
         for before, after in zip(channels, channels[1:], strict=False):
             padding = (kernel - stride + 1) // 2
             self.append(nn.Conv3d(before, after, kernel, stride, padding, bias=False))
-            self.append(nn.InstanceNorm3d(after, affine=True))
+            self.append(InstanceNorm(after, affine=True))
             self.append(nn.LeakyReLU(0.1, inplace=True))
             kernel, stride = 3, 1
 
@@ -84,25 +93,38 @@ def _doubled(values: Tensor) -> Tensor:
 
 
 def normalised(image: Tensor) -> Tensor:
-    """Grey values from 0 on, in which the brighter part of the scan, all that is above its mean, has the mean 1."""
+    """Grey values from 0 on, in which the bright parts of the scan are about 1.
+
+    The level is the Lehmer mean of the values, the sum of their cubes by that of their squares: the dark air around a
+    head has next to no weight in it, so it does not depend on how much air there is.
+    """
     axes = (2, 3, 4)
     image = image - image.amin(axes, keepdim=True)
-    bright = (image > image.mean(axes, keepdim=True)).to(image.dtype)
-    level = (image * bright).sum(axes, keepdim=True) / bright.sum(axes, keepdim=True).clamp(min=1)
-    return (image / level.clamp(min=1e-6)).clamp(max=3)
+    square = image * image
+    level = (square * image).sum(axes, keepdim=True) / square.sum(axes, keepdim=True).clamp(min=1e-12)
+    return (image / level.clamp(min=1e-6)).clamp(max=2)
 
 
 # --- learning ---------------------------------------------------------------------------------------------------------
 
-PIECE, BRAIN = (64, 80, 64), (80, 96, 80)  # voxels of 2 mm along x, y, z: most of a brain, and all of it
-ASIDE = 20  # mm; so far may the middle of a piece lie from that of the brain, along each axis
+BRAIN, PIECE = (80, 96, 80), (48, 64, 48)  # voxels of 2 mm along x, y, z: a box that holds a brain, and a part of it
+ASIDE = 32  # mm; so far may the middle of a piece lie from that of the brain, along each axis
+WEIGHTS = torch.tensor([0.5, 2.0, 1.0, 1.5, 1.0, 1.0])  # of the structures: more for the small ones
 
 
-def batches(heads: Sequence[scans.Head], variety: scans.Variety, *, whole: float = 0.25) -> Draw:
-    """What `train` draws batches with: scans of these heads, a share of them whole brains, the others pieces.
+def batches(
+    heads: Sequence[scans.Head],
+    variety: scans.Variety,
+    *,
+    size: tuple[int, int, int] = BRAIN,
+    pieces: float = 0.0,
+    wide: float = 0.0,
+) -> Draw:
+    """What `train` draws batches with: scans of these heads, in a box around the brain.
 
-    Pieces show as many voxels of more scans. They are large, since a network learns from what is around a voxel where
-    it lies: with pieces of half that size it learned far less in the same time.
+    With one contrast whole brains teach most: in each layer the network compares a voxel with all others that it sees,
+    and who has seen pieces takes scalp for cortex. With many contrasts pieces help, as more of them fit into the time,
+    and each has a contrast of its own.
 
     Without a network to fetch the anatomies there is one, `brain_structures`. With it the loop runs, and a network
     learns to tell fluid, grey and white matter in any contrast. But it never sees another brain, so no score says what
@@ -114,8 +136,10 @@ def batches(heads: Sequence[scans.Head], variety: scans.Variety, *, whole: float
         Whose scans they are.
     variety : Variety
         How much the scans differ.
-    whole : float
-        The share of whole brains.
+    size : (int, int, int)
+        Of the box along x, y and z, in voxels of 2 mm.
+    pieces, wide : float
+        The share of scans that show a piece of the brain, and of those that show 16 mm more on each side.
 
     Returns
     -------
@@ -126,11 +150,13 @@ def batches(heads: Sequence[scans.Head], variety: scans.Variety, *, whole: float
 
     def draw(random: np.random.Generator) -> dict[str, np.ndarray]:
         head = heads[int(random.integers(len(heads)))]
-        if random.random() < whole:
-            grid = head.grid(SPACING, BRAIN)
-        else:
+        kind = random.random()
+        if kind < pieces:
             middle = head.grid(SPACING).middle + random.uniform(-ASIDE, ASIDE, 3)
             grid = Grid.around(middle, PIECE, (SPACING,) * 3, head.place.direction)
+        else:
+            more = MULTIPLE if kind < pieces + wide else 0
+            grid = head.grid(SPACING, tuple(n + more for n in size))
         scan, truth = (sitk.GetArrayFromImage(image) for image in scans.draw(head, grid, random, variety))
         return {"image": scan[None, None], "truth": np.moveaxis(truth, -1, 0)[None]}
 
@@ -138,9 +164,9 @@ def batches(heads: Sequence[scans.Head], variety: scans.Variety, *, whole: float
 
 
 def loss(network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-    """How far the network is from the truth: cross-entropy, plus one minus the mean Dice of all structures."""
+    """How far the network is from the truth: weighted cross-entropy, plus one minus the mean Dice of all structures."""
     logits, truth = network(batch["image"]).float(), batch["truth"].float() / 240
-    entropy = functional.cross_entropy(logits, truth)
+    entropy = functional.cross_entropy(logits, truth, WEIGHTS.to(logits.device))
     said, axes = logits.softmax(dim=1), (0, 2, 3, 4)
     both, each = 2 * (said * truth).sum(axes), (said.square() + truth.square()).sum(axes)
     return entropy + 1 - ((both + 1) / (each + 1))[1:].mean()
@@ -169,15 +195,10 @@ def segment(image: sitk.Image, network: nn.Module) -> sitk.Image:
     ValueError
         The image is no scan that could be labelled: not 3-D, with several components, not finite, or constant.
     """
-    _check(image)
-    seen = coarse(image)
-    device = next(network.parameters()).device
-    values = torch.from_numpy(sitk.GetArrayFromImage(seen))[None, None].to(device)
-    with torch.no_grad():
-        likely = network.eval()(values)[0].softmax(dim=0).cpu().numpy()
+    likely, place = probabilities(image, network)
     best, labels = np.zeros(0), np.zeros(0)
     for number, structure in enumerate(likely):
-        there = sitk.GetArrayFromImage(sitk.Resample(Grid.of(seen).image(structure), image, sitk.Transform()))
+        there = sitk.GetArrayFromImage(sitk.Resample(place.image(structure), image, sitk.Transform()))
         if number == 0:
             best, labels = there, np.zeros(there.shape, np.uint8)
         else:
@@ -186,13 +207,54 @@ def segment(image: sitk.Image, network: nn.Module) -> sitk.Image:
     return Grid.of(image).image(labels)
 
 
-def coarse(image: sitk.Image) -> sitk.Image:
-    """The scan as the network sees it: float32 in voxels of 2 mm along L, P and S, around all of the image."""
+def probabilities(image: sitk.Image, network: nn.Module) -> tuple[np.ndarray, Grid]:
+    """How likely each voxel around the brain belongs to each structure, and where these voxels lie.
+
+    The network looks twice: at all of the scan, to find the brain, and then at a box around it, such as it has learned
+    from. How much air and neck the scan shows is thus of no account.
+
+    Parameters
+    ----------
+    image, network
+        As for `segment`.
+
+    Returns
+    -------
+    likely : array of float32
+        (structure, z, y, x), in the order of `NAMES`; the sum over the structures is 1.
+    place : Grid
+        Of voxels of 2 mm; what lies outside of it is background.
+
+    Raises
+    ------
+    ValueError
+        As for `segment`.
+    """
+    _check(image)
+    device = next(network.parameters()).device
+
+    def answer(seen: sitk.Image) -> np.ndarray:
+        values = torch.from_numpy(sitk.GetArrayFromImage(seen))[None, None].to(device)
+        with torch.no_grad():
+            return network.eval()(values)[0].softmax(dim=0).cpu().numpy()
+
+    seen = coarse(image)
+    likely, place = answer(seen), Grid.of(seen)
+    brain = np.argwhere(likely.argmax(axis=0))[:, ::-1]
+    if not len(brain):
+        return likely, place
+    place = Grid.around(place.points(np.median(brain, axis=0)), BRAIN, place.spacing, place.direction)
+    return answer(coarse(image, place)), place
+
+
+def coarse(image: sitk.Image, place: Grid | None = None) -> sitk.Image:
+    """The scan as the network sees it: float32 in voxels of 2 mm along L, P and S, by default around all of it."""
     grid = Grid.of(image)
-    corners = grid.points([np.multiply(grid.size, ends) - 0.5 for ends in np.ndindex(2, 2, 2)])
-    first, last = corners.min(axis=0), corners.max(axis=0)
-    size = (np.ceil((last - first) / (SPACING * MULTIPLE)) * MULTIPLE).astype(int).tolist()
-    place = Grid.around((first + last) / 2, size, (SPACING,) * 3, (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    if place is None:
+        corners = grid.points([np.multiply(grid.size, ends) - 0.5 for ends in np.ndindex(2, 2, 2)])
+        first, last = corners.min(axis=0), corners.max(axis=0)
+        size = (np.ceil((last - first) / (SPACING * MULTIPLE)) * MULTIPLE).astype(int).tolist()
+        place = Grid.around((first + last) / 2, size, (SPACING,) * 3, (1, 0, 0, 0, 1, 0, 0, 0, 1))
     # What is finer is averaged over the new voxels, or noise and thin structures would alias.
     variance = [max(0.0, SPACING**2 - step**2) / 12 for step in grid.spacing]
     smooth = sitk.DiscreteGaussian(sitk.Cast(image, sitk.sitkFloat32), variance)

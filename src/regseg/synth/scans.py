@@ -305,13 +305,13 @@ def _deformed(
     there = (there - middle) @ matrix.T + middle + shift
     there += random.uniform(0, variety.warp) * random.standard_normal(there.shape)
     places = _spline(np.moveaxis(head.place.indices(there), -1, 0).astype(np.float32), shape)
-    flat = np.zeros(shape, np.int32)
+    flat = np.zeros(shape, np.intp)
     for place, size in zip(places[::-1], head.place.size[::-1], strict=True):
         place += 0.5
         flat *= size
         flat += np.clip(place, 0, size - 1, out=place).astype(np.int32)
 
-    tissue, inward, outward = (each.ravel()[flat] for each in (head.tissue, head.inward, head.outward))
+    tissue, inward, outward = (np.take(each, flat) for each in (head.tissue, head.inward, head.outward))
     inner, outer = np.rint(50 * random.uniform(-variety.thickness, variety.thickness, 2)).astype(int).tolist()
     # Neighbours are 1 mm apart; where a border moves by half of that, half of its voxels change, at random.
     reach = random.integers(1, 51, shape, np.uint8)
