@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: course test site notebooks run check check-run lint bench lock label-server clean
+.PHONY: course test site notebooks schedule run check check-run lint bench lock label-server clean
 
 course: .venv/course
 	$(BIN)/python -m lessonkit course
@@ -11,7 +11,7 @@ course: .venv/course
 test: .venv/test
 	$(BIN)/python -m pytest $(addprefix tests/,$(ROOM))
 
-site notebooks run check: .venv/course
+site notebooks schedule run check: .venv/course
 	$(BIN)/python -m lessonkit $@
 
 # The episodes as other processors run them, half an hour or more. One row: make check-run ROW=Nehalem-1

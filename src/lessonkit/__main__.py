@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lessonkit.lesson import Lesson
+from lessonkit.lesson import Lesson, replace_file
 from lessonkit.page import LessonError
 
 
@@ -45,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
 
     site = commands.add_parser("site", help="build the website into build/site")
     site.set_defaults(command=_site)
+
+    schedule = commands.add_parser("schedule", help="lay out the workshops of config.yaml, with breaks and a clock")
+    schedule.set_defaults(command=_schedule)
 
     check = commands.add_parser("check", help="check the lesson against the rules of the Workbench and of the house")
     check.set_defaults(command=_check)
@@ -89,6 +92,12 @@ def _site(lesson: Lesson, _: argparse.Namespace) -> None:
     from lessonkit.site import build
 
     build(lesson, lesson.root / "build" / "site")
+
+
+def _schedule(lesson: Lesson, _: argparse.Namespace) -> None:
+    from lessonkit.schedule import page
+
+    replace_file(lesson.root / "instructors" / "schedule.md", page(lesson).encode())
 
 
 def _check(lesson: Lesson, _: argparse.Namespace) -> int:
