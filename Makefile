@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
-.PHONY: course test site notebooks schedule run check check-run lint bench lock label-server clean
+.PHONY: course test site notebooks kit run check check-run lint bench lock label-server clean
 
 course: .venv/course
 	$(BIN)/python -m lessonkit course
@@ -11,8 +11,13 @@ course: .venv/course
 test: .venv/test
 	$(BIN)/python -m pytest $(addprefix tests/,$(ROOM))
 
-site notebooks schedule run check: .venv/course
+site notebooks run check: .venv/course
 	$(BIN)/python -m lessonkit $@
+
+# Pages for instructors that are computed: after a change of minutes, or of a check's sentences.
+kit: .venv/course
+	$(BIN)/python -m lessonkit schedule
+	$(BIN)/python -m regseg.check.catalogue > instructors/misconceptions.md
 
 # The episodes as other processors run them, half an hour or more. One row: make check-run ROW=Nehalem-1
 check-run: .venv/test
