@@ -129,7 +129,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     training.add_argument("weights", type=Path, nargs="?", default=segment.SHIPPED, help="where they are written")
     training.add_argument("--folder", type=Path, default=Path("build/learn"), help="of the checkpoints")
-    moving = commands.add_parser("regnet", help="train the network that predicts a displacement field: 20 minutes")
+    moving = commands.add_parser("regnet", help="train the network that predicts a displacement field: 25 minutes")
     moving.add_argument("weights", type=Path, nargs="?", help="where they are written")
     moving.add_argument("--folder", type=Path, default=Path("build/learn"), help="of the checkpoint")
     moving.add_argument("--dimension", type=int, choices=(2, 3), default=3, help="of the images")
