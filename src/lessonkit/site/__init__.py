@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,7 +20,7 @@ from lessonkit import notebook
 from lessonkit.addresses import Addresses, site_name
 from lessonkit.lesson import Lesson
 from lessonkit.page import Page
-from lessonkit.site import bundles, labs, pictures, words
+from lessonkit.site import answers, bundles, labs, pictures, words
 from lessonkit.site.links import INSTRUCTOR, LEARNER, Links, View
 from lessonkit.site.pages import Body, code_css, read
 from regseg.show import living
@@ -57,7 +58,8 @@ def build(lesson: Lesson, out: Path) -> None:
         addresses = Addresses(lesson)
         _copy_files(addresses, fresh)
         labs.write(lesson.all_pages(), fresh / "static" / "labs")
-        _Site(addresses, fresh, bundled=_copy_bundles(fresh)).write()
+        boxes = answers.write(lesson.episodes, fresh / "static" / "answers.js")
+        _Site(addresses, fresh, boxes, bundled=_copy_bundles(fresh)).write()
         if out.exists():
             out.rename(old)
         fresh.rename(out)
@@ -133,8 +135,8 @@ def _copy_bundles(out: Path) -> bool:
 class _Site:
     """The pages of one lesson on their way into the folder `out`."""
 
-    def __init__(self, addresses: Addresses, out: Path, bundled: bool):
-        self.lesson, self.out, self.bundled = addresses.lesson, out, bundled
+    def __init__(self, addresses: Addresses, out: Path, boxes: Collection[str], bundled: bool):
+        self.lesson, self.out, self.boxes, self.bundled = addresses.lesson, out, boxes, bundled
         self.addresses, self.links = addresses, Links(addresses)
         self.slots, self.total = schedule(self.lesson)
         self.jinja = Environment(
@@ -195,7 +197,7 @@ class _Site:
         def parts(html: str) -> str:
             html = FOR_INSTRUCTORS.sub("", html) if view is LEARNER else html
             html = words.linked(html) if body.page.name == "reference" else html
-            return self.links.rewrite(html, body.page, view)
+            return self.links.rewrite(answers.places(html, self.boxes), body.page, view)
 
         return replace(
             body,

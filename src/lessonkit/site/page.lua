@@ -103,6 +103,18 @@ local function minutes(content)
   return " · " .. said
 end
 
+-- A place for the answer box of an exercise: behind its starter, which ends in its check, and before what folds.
+local function answer_box(content)
+  local name
+  for at, block in ipairs(content) do
+    if block.t == "CodeBlock" then name = name or block.text:match('check%.answer%("([^"]+)"') end
+    if block.t == "Div" then
+      if name then content:insert(at, raw(('<div data-exercise="%s"></div>'):format(escape(name)))) end
+      return
+    end
+  end
+end
+
 local function box(kind, div, level)
   local header, content = title(div)
   local blocks = pandoc.Blocks{raw(('<div class="box %s"><p class="kind">%s</p>'):format(kind, divs[kind].label .. minutes(content)))}
@@ -110,6 +122,7 @@ local function box(kind, div, level)
     level = level + 1
     blocks:insert(heading(level, header))
   end
+  if kind == "challenge" then answer_box(content) end
   blocks:extend(flatten(content, level, level))
   blocks:insert(raw("</div>"))
   if kind == "challenge" then

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from regseg.check.boxes import BOXES, told
 from regseg.check.engine import judge
 
 # The module of each episode's exercises, which registers them when an episode first asks: so an episode depends on its
@@ -34,7 +35,28 @@ def answer(name: str, given: Any) -> None:
         The answer: a number, some numbers, a word, an image, a transform or a function, as the exercise asks.
         As long as it is, or contains, three dots (``...``), the sentence is "Not yet".
     """
-    episode = str(name)[:2]
-    for module in [MODULES[episode]] if episode in MODULES else MODULES.values():
-        import_module(f"regseg.check.{module}")
+    _import(str(name))
     print(judge(name, given))
+
+
+def box(name: str) -> dict | None:
+    """What a page must know to judge the answers to an exercise without Python; None where it cannot.
+
+    Parameters
+    ----------
+    name : str
+        The exercise.
+
+    Returns
+    -------
+    dict or None
+        As `regseg.check.boxes.told` gives it: all answers or rules, and the sentences on them. Ready for JSON.
+    """
+    _import(name)
+    return told(name) if name in BOXES else None
+
+
+def _import(name: str) -> None:
+    """Import the checks of an exercise's episode; of all episodes, where the name tells none."""
+    for module in [MODULES[name[:2]]] if name[:2] in MODULES else MODULES.values():
+        import_module(f"regseg.check.{module}")

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 from regseg import data
 from regseg.blocks import split
+from regseg.check.boxes import Rule, near, numeric, otherwise
 from regseg.check.engine import Verdict, call, close, exercise, image, numbers, right, same_grid, wrong
 from regseg.check.scenes import NOTE, SCAN_SIZE
 from regseg.grid import Box
@@ -20,25 +21,29 @@ VARIANCE = 1.44  # mm², of the episode's smoothing; at 1 mm its kernel reaches 
 HALO = 3
 
 
-@exercise("03-memory")
-def memory_of_a_field(given) -> Verdict:
-    answer, voxels = numbers(given, 1)[0], math.prod(SCAN_SIZE)
+@numeric("03-memory", 1)
+def memory_of_a_field() -> list[Rule]:
+    voxels = math.prod(SCAN_SIZE)
     field = voxels * 3 * 8
 
-    def is_about(size: float) -> bool:  # GB and GiB are both in use, and so are whole numbers of them
-        return any(close(answer, size / unit, 0.03 * size / unit) for unit in (1e9, 2**30))
+    def about(verdict: Verdict, *sizes: float) -> list[Rule]:
+        """GB and GiB are both in use, and so are whole numbers of them."""
+        in_units = [size / unit for size in sizes for unit in (1e9, 2**30)]
+        return [near(size, 0.03 * size, verdict) for size in in_units]
 
-    if is_about(field):
-        return right("Three numbers of eight bytes at every voxel: an arrow is dearer than a grey value.")
-    if is_about(voxels * 8):
-        return wrong("That is one number for each voxel: an arrow has three.")
-    if is_about(voxels * 3 * 4):
-        return wrong("Those are arrows of 32-bit floats: SimpleITK's displacement fields are 64-bit, eight bytes each.")
-    if is_about(field * 8):
-        return wrong("You counted bits: a byte has eight of them, so a 64-bit number takes eight bytes.")
-    if close(answer, field, 0.01 * field) or is_about(field / 1000) or is_about(field * 1000):
-        return wrong("The number is right in another unit: a gigabyte is a billion bytes.")
-    return wrong("Multiply: the voxels, the numbers at each voxel, and the bytes of each number.")
+    other_unit = wrong("The number is right in another unit: a gigabyte is a billion bytes.")
+    return [
+        *about(right("Three numbers of eight bytes at every voxel: an arrow is dearer than a grey value."), field),
+        *about(wrong("That is one number for each voxel: an arrow has three."), voxels * 8),
+        *about(
+            wrong("Those are arrows of 32-bit floats: SimpleITK's displacement fields are 64-bit, eight bytes each."),
+            voxels * 3 * 4,
+        ),
+        *about(wrong("You counted bits: a byte has eight of them, so a 64-bit number takes eight bytes."), field * 8),
+        near(field, 0.01 * field, other_unit),
+        *about(other_unit, field / 1000, field * 1000),
+        otherwise(wrong("Multiply: the voxels, the numbers at each voxel, and the bytes of each number.")),
+    ]
 
 
 @exercise("03-region")
@@ -246,18 +251,20 @@ def busy_blocks() -> tuple[int, int, int]:
     return len(blocks), padded, core
 
 
-@exercise("03-skip")
-def blocks_with_something_in_them(given) -> Verdict:
-    answer, (blocks, padded, core) = numbers(given, 1)[0], busy_blocks()
-    if close(answer, padded):
-        return right("All other blocks are background through and through, and smoothing leaves them so.")
-    if close(answer, core):
-        return wrong("You looked at the cores: what lies in the halo is smoothed into the core.")
-    if close(answer, blocks):
-        return wrong("Those are all blocks: leave out those that hold nothing but zeros.")
-    if close(answer, blocks - padded):
-        return wrong("Those are the empty ones: the question is how many are left.")
-    return wrong("Go through split(size, (32, 32, 32), (3, 3, 3)), and count the padded boxes with a voxel above zero.")
+@numeric("03-skip", 1)
+def blocks_with_something_in_them() -> list[Rule]:
+    blocks, padded, core = busy_blocks()
+    return [
+        near(padded, 1e-3, right("All other blocks are background through and through, and smoothing leaves them so.")),
+        near(core, 1e-3, wrong("You looked at the cores: what lies in the halo is smoothed into the core.")),
+        near(blocks, 1e-3, wrong("Those are all blocks: leave out those that hold nothing but zeros.")),
+        near(blocks - padded, 1e-3, wrong("Those are the empty ones: the question is how many are left.")),
+        otherwise(
+            wrong(
+                "Go through split(size, (32, 32, 32), (3, 3, 3)), and count the padded boxes with a voxel above zero."
+            )
+        ),
+    ]
 
 
 @exercise("03-pyramid")

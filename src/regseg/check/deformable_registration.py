@@ -10,6 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data, evaluate
+from regseg.check.boxes import Rule, lettered, near, numeric, orders, otherwise
 from regseg.check.engine import (
     Verdict,
     call,
@@ -90,23 +91,25 @@ def candidates() -> tuple[sitk.Image, sitk.Image, tuple[sitk.Transform, ...]]:
     return fixed, moving, (sitk.Transform(2, sitk.sitkIdentity), bend, sitk.DisplacementFieldTransform(torn))
 
 
-@exercise("05-determinant")
-def volume_of_the_lesion(given) -> Verdict:
-    answer = numbers(given, 1)[0]
-    if close(answer, 6, 0.01):
-        return right("From fixed to moving, volumes are multiplied by the determinant.")
-    if close(answer, 8 / 0.75, 0.04):
-        return wrong("You divided: that is the way from the moving image to the fixed one.")
-    if close(answer, 8 * 0.75**3, 0.03):
-        return wrong("The determinant already is a ratio of volumes: do not raise it to the third power.")
-    if close(answer, 2, 0.01):
-        return wrong("That is how much is lost: the question is how much is left.")
-    if close(answer, 6000, 10) or close(answer, 0.006, 1e-5):
-        return wrong("The number is right in another unit: millilitres are asked for.")
-    return wrong("Multiply or divide the volume by the determinant: which one follows the transform?")
+@numeric("05-determinant", 1)
+def volume_of_the_lesion() -> list[Rule]:
+    other_unit = wrong("The number is right in another unit: millilitres are asked for.")
+    return [
+        near(6, 0.01, right("From fixed to moving, volumes are multiplied by the determinant.")),
+        near(8 / 0.75, 0.04, wrong("You divided: that is the way from the moving image to the fixed one.")),
+        near(
+            8 * 0.75**3,
+            0.03,
+            wrong("The determinant already is a ratio of volumes: do not raise it to the third power."),
+        ),
+        near(2, 0.01, wrong("That is how much is lost: the question is how much is left.")),
+        near(6000, 10, other_unit),
+        near(0.006, 1e-5, other_unit),
+        otherwise(wrong("Multiply or divide the volume by the determinant: which one follows the transform?")),
+    ]
 
 
-@exercise("05-stages")
+@lettered("05-stages", orders("ABCDE"))
 def order_of_the_stages(given) -> Verdict:
     order = letters(given, "ABCDE")
     before = {pair for n, one in enumerate(order) for pair in ((one, later) for later in order[n + 1 :])}
@@ -246,7 +249,7 @@ def _back_through(bend: sitk.Transform, marked: np.ndarray) -> np.ndarray:
     return guess
 
 
-@exercise("05-failure")
+@lettered("05-failure", orders("ABCDEF"))
 def failure_of_each_story(given) -> Verdict:
     order = letters(given, "ABCDEF")
     stories = {
@@ -256,9 +259,9 @@ def failure_of_each_story(given) -> Verdict:
         "E": "The fourth one has overlap, and a long lever: around which point does the transform turn?",
         "A": "The fifth one fits what it saw, and nothing else.",
     }
-    for letter, (wanted, otherwise) in zip(order, stories.items(), strict=False):  # the sixth is what is left
+    for letter, (wanted, sentence) in zip(order, stories.items(), strict=False):  # the sixth is what is left
         if letter != wanted:
-            return wrong(otherwise)
+            return wrong(sentence)
     return right("Four of the six came without any message.")
 
 

@@ -7,6 +7,7 @@ import SimpleITK as sitk
 from scipy import stats
 
 from regseg import data, evaluate
+from regseg.check.boxes import Rule, lettered, near, numeric, orders, otherwise
 from regseg.check.engine import Verdict, call, close, exercise, image, letters, numbers, right, same_grid, wrong
 from regseg.grid import Grid
 from regseg.synth import heads
@@ -239,7 +240,7 @@ def interval_of_the_mean_difference(given) -> Verdict:
     return wrong("Subtract the scores patient by patient, and bootstrap the mean of what is left.")
 
 
-@exercise("07-choose")
+@lettered("07-choose", orders("ABCDEF"))
 def measure_for_each_question(given) -> Verdict:
     order = letters(given, "ABCDEF")
     answers = {
@@ -249,9 +250,9 @@ def measure_for_each_question(given) -> Verdict:
         "D": wrong("Question 4 compares two programs in the same patients: is the difference more than luck?"),
         "F": wrong("Question 5 asks whether something thin hangs together."),
     }
-    for letter, (wanted, otherwise) in zip(order, answers.items(), strict=False):  # the sixth is what is left
+    for letter, (wanted, verdict) in zip(order, answers.items(), strict=False):  # the sixth is what is left
         if letter != wanted:
-            return otherwise
+            return verdict
     return right("The question comes first, and the measure follows.")
 
 
@@ -278,18 +279,16 @@ def labels_of_another_atlas(given) -> Verdict:
     return wrong("They lie elsewhere: head is the fixed image, since its grid is the one that is filled.")
 
 
-@exercise("07-sides")
-def too_wide_and_too_narrow(given) -> Verdict:
-    answer = numbers(given, 2)
+@numeric("07-sides", 2)
+def too_wide_and_too_narrow() -> list[Rule]:
     size, middle = 34, (16.0, 16.0, 16.0)
     truth = np.array([_dice(_ball(size, middle, 10), _ball(size, middle, radius)) for radius in (12, 8)])
-    if close(answer, truth, 0.012):
-        return right("The same millimetres, and too much costs less than too little.")
-    if close(answer, truth[::-1], 0.012):
-        return wrong("The wide one comes first.")
-    if close(answer, truth / (2 - truth), 0.012):
-        return wrong("These are Jaccard indices, over the union.")
-    return wrong("Compare the ball of 10 mm with one of 12 mm, and with one of 8 mm.")
+    return [
+        near(truth, 0.012, right("The same millimetres, and too much costs less than too little.")),
+        near(truth[::-1], 0.012, wrong("The wide one comes first.")),
+        near(truth / (2 - truth), 0.012, wrong("These are Jaccard indices, over the union.")),
+        otherwise(wrong("Compare the ball of 10 mm with one of 12 mm, and with one of 8 mm.")),
+    ]
 
 
 @exercise("07-diameter")

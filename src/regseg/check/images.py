@@ -3,45 +3,66 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import numpy as np
 import SimpleITK as sitk
 
 from regseg import data
+from regseg.check.boxes import Rule, lettered, listed, near, numeric, otherwise
 from regseg.check.engine import Verdict, call, choice, close, exercise, image, numbers, right, same_grid, wrong
 from regseg.check.scenes import NOTE
 
 
-@exercise("01-index")
-def index_of_the_note(given) -> Verdict:
+@numeric("01-index", 3)
+def index_of_the_note() -> list[Rule]:
     scan = data.load("brain_thick")
-    answer, truth = numbers(given, 3), np.array(scan.TransformPhysicalPointToIndex(NOTE))
+    truth = np.array(scan.TransformPhysicalPointToIndex(NOTE))
     origin, spacing = np.array(scan.GetOrigin()), np.array(scan.GetSpacing())
     in_new = data.load("lesion_flair").TransformPhysicalPointToIndex(NOTE)
-    if close(answer, truth):
-        return right(
-            "The same place has another index in each of the two, and the same millimetres: both count from one zero."
-        )
-    if close(answer, truth[::-1]):
-        return wrong("Those are the right numbers in the order of NumPy, k, j, i: SimpleITK wants i, j, k.")
-    if close(answer, in_new):
-        return wrong("That is the index in the new scan: ask the older one itself.")
-    if close(answer[:2], truth[:2]) and close(answer[2], in_new[2] / spacing[2], 0.5):
-        return wrong("You divided the slice number by five: the two scans do not begin at the same height.")
-    if close(answer[:2], truth[:2]) and close(answer[2], NOTE[2] / spacing[2], 1):
-        return wrong("You divided the height by five: slice 0 does not lie at z = 0, but at the origin.")
-    if close(np.rint(answer), np.rint(np.array(NOTE) / spacing), 1):
-        return wrong("You divided by the spacing, but counted from (0, 0, 0): voxel (0, 0, 0) lies at the origin.")
-    if close(np.rint(answer), np.rint((np.array(NOTE) - origin) / spacing), 1):
-        return wrong("You took origin and spacing into account, and left out the direction: its signs matter here.")
-    if close(np.rint(answer), truth):
-        return wrong("That is a continuous index, between the voxels: round it to the nearest one.")
-    if close(answer, truth, 1):
-        return wrong("You are one voxel away: a position belongs to the nearest voxel centre, so round it.")
-    return wrong("Let the scan itself compute it: which method goes from a physical point to an index?")
+    from_zero, without_direction = np.rint(np.array(NOTE) / spacing), np.rint((np.array(NOTE) - origin) / spacing)
+    return [
+        near(
+            truth,
+            1e-3,
+            right(
+                "The same place has another index in each of the two, and the same millimetres: both count from one "
+                "zero."
+            ),
+        ),
+        near(
+            truth[::-1],
+            1e-3,
+            wrong("Those are the right numbers in the order of NumPy, k, j, i: SimpleITK wants i, j, k."),
+        ),
+        near(in_new, 1e-3, wrong("That is the index in the new scan: ask the older one itself.")),
+        near(
+            (*truth[:2], in_new[2] / spacing[2]),
+            (1e-3, 1e-3, 0.5),
+            wrong("You divided the slice number by five: the two scans do not begin at the same height."),
+        ),
+        near(
+            (*truth[:2], NOTE[2] / spacing[2]),
+            (1e-3, 1e-3, 1),
+            wrong("You divided the height by five: slice 0 does not lie at z = 0, but at the origin."),
+        ),
+        near(
+            from_zero,
+            1.5,
+            wrong("You divided by the spacing, but counted from (0, 0, 0): voxel (0, 0, 0) lies at the origin."),
+        ),
+        near(
+            without_direction,
+            1.5,
+            wrong("You took origin and spacing into account, and left out the direction: its signs matter here."),
+        ),
+        near(truth, 0.5, wrong("That is a continuous index, between the voxels: round it to the nearest one.")),
+        near(truth, 1, wrong("You are one voxel away: a position belongs to the nearest voxel centre, so round it.")),
+        otherwise(wrong("Let the scan itself compute it: which method goes from a physical point to an index?")),
+    ]
 
 
-@exercise("01-side")
+@listed("01-side", ("left", "right", "unknown"))
 def side_of_the_second_note(given) -> Verdict:
     side = choice(given, "left", "right", "unknown")
     if side == "left":
@@ -51,7 +72,7 @@ def side_of_the_second_note(given) -> Verdict:
     return wrong("The number alone does not tell, but you have the scan: at which x does its middle voxel lie?")
 
 
-@exercise("01-letters")
+@lettered("01-letters", ("".join(three) for three in product("RLAPSI", repeat=3)))
 def letters_of_the_axes(given) -> Verdict:
     if not (isinstance(given, str | tuple | list | np.ndarray) and all(isinstance(letter, str) for letter in given)):
         return wrong("Give three letters in one text, one for each index axis.")
@@ -154,23 +175,29 @@ def signed_difference(given) -> Verdict:
     return right("A type with a sign and enough bits holds every difference.")
 
 
-@exercise("01-gap")
-def missing_slice(given) -> Verdict:
-    answer = numbers(given, 1)[0]
+@numeric("01-gap", 1)
+def missing_slice() -> list[Rule]:
     heights = slice_positions("dicom_head_gap")
     before = int(np.argmax(np.diff(heights)))
     truth = (heights[before] + heights[before + 1]) / 2
-    if close(answer, truth, 0.01):
-        return right("Its two neighbours lie 6 mm apart, and all others 3 mm.")
-    if close(answer, before + 1) or close(answer, before):
-        return wrong("That is the number of a slice: give its height in mm, from the position that its file states.")
-    if close(answer, heights[before], 0.01) or close(answer, heights[before + 1], 0.01):
-        return wrong("There is a slice at this height, beside the gap: the missing one lies between two neighbours.")
-    if close(answer, np.diff(heights).max(), 0.01):
-        return wrong("That is how wide the gap is: the question is at which height the missing slice lay.")
-    if close(answer, -truth, 0.01):
-        return wrong("The sign is turned round.")
-    return wrong("Sort the heights, take their differences, and look for the one that is twice as large as the others.")
+    number = wrong("That is the number of a slice: give its height in mm, from the position that its file states.")
+    beside = wrong("There is a slice at this height, beside the gap: the missing one lies between two neighbours.")
+    return [
+        near(truth, 0.01, right("Its two neighbours lie 6 mm apart, and all others 3 mm.")),
+        near(before + 1, 1e-3, number),
+        near(before, 1e-3, number),
+        near(heights[before], 0.01, beside),
+        near(heights[before + 1], 0.01, beside),
+        near(
+            np.diff(heights).max(),
+            0.01,
+            wrong("That is how wide the gap is: the question is at which height the missing slice lay."),
+        ),
+        near(-truth, 0.01, wrong("The sign is turned round.")),
+        otherwise(
+            wrong("Sort the heights, take their differences, and look for the one twice as large as the others.")
+        ),
+    ]
 
 
 def slice_positions(name: str) -> np.ndarray:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import SimpleITK as sitk
 
 from regseg import data, evaluate
+from regseg.check.boxes import Rule, lettered, listed, near, numeric, otherwise
 from regseg.check.engine import (
     CannotRead,
     Verdict,
@@ -15,7 +18,6 @@ from regseg.check.engine import (
     correlation,
     exercise,
     image,
-    numbers,
     right,
     same_grid,
     transform,
@@ -23,10 +25,12 @@ from regseg.check.engine import (
 )
 from regseg.grid import Grid
 
+METRICS = ("mean squares", "correlation", "local correlation", "joint histogram MI", "Mattes MI")
 
-@exercise("04-metric")
+
+@listed("04-metric", METRICS)
 def metric_for_t1_and_ct(given) -> Verdict:
-    answer = choice(given, "mean squares", "correlation", "local correlation", "joint histogram MI", "Mattes MI")
+    answer = choice(given, *METRICS)
     if answer == "Mattes MI":
         return right("Its valley is at 0°, although no grey value of one scan equals that of the other.")
     if answer == "local correlation":
@@ -87,7 +91,7 @@ def start_on_the_side(given) -> Verdict:
     return wrong(f"This start is still {turn:.0f}° and {error:.0f} mm away: did you keep the smallest metric?")
 
 
-@exercise("04-stop")
+@listed("04-stop", "ABCD")
 def more_iterations_help(given) -> Verdict:
     answer = choice(given, "A", "B", "C", "D")
     if answer == "B":
@@ -99,7 +103,7 @@ def more_iterations_help(given) -> Verdict:
     return wrong("D stopped because it took a gentle slope for level ground: it would ignore further iterations.")
 
 
-@exercise("04-parts")
+@lettered("04-parts", map("".join, product("ABC", "DEF", "GH", "IJ")))
 def parts_for_t1_and_ct(given) -> Verdict:
     word = "".join(given) if isinstance(given, tuple | list) and all(isinstance(part, str) for part in given) else given
     chosen = "".join(filter(str.isalpha, word)).upper() if isinstance(word, str) else ""
@@ -119,7 +123,7 @@ def parts_for_t1_and_ct(given) -> Verdict:
     return right("Each part says what you know: a rigid head, other contrasts, a smooth metric, steps that compare.")
 
 
-@exercise("04-report")
+@listed("04-report", "ABCD")
 def line_for_the_report(given) -> Verdict:
     answer = choice(given, "A", "B", "C", "D")
     if answer == "C":
@@ -155,21 +159,28 @@ def mask_without_the_plate(given) -> Verdict:
     return right("The plate is out, and the head is in.")
 
 
-@exercise("04-verify")
-def copied_margin(given) -> Verdict:
-    answer = numbers(given, 2).tolist()
-    if answer == [15, 12]:
-        return right("Four in ten differences are exactly 0 there, and one in ten at most everywhere else.")
-    if answer == [12, 15]:
-        return wrong("These are the columns, and then the rows. An array counts rows first.")
-    if answer == [1, 23]:
-        return wrong("So the strip below the head was copied. The margin on the right was copied in another step.")
-    if 0 in answer:
-        return wrong("Move it both down and sideways, by 1 to 20. What is not moved at all cancels itself everywhere.")
-    return wrong("That many zeros are chance. Try all moves from 1 to 20, and keep the one with the most zeros.")
+@numeric("04-verify", 2)
+def copied_margin() -> list[Rule]:
+    still = wrong("Move it both down and sideways, by 1 to 20. What is not moved at all cancels itself everywhere.")
+    return [
+        near(
+            (15, 12), 0, right("Four in ten differences are exactly 0 there, and one in ten at most everywhere else.")
+        ),
+        near((12, 15), 0, wrong("These are the columns, and then the rows. An array counts rows first.")),
+        near(
+            (1, 23),
+            0,
+            wrong("So the strip below the head was copied. The margin on the right was copied in another step."),
+        ),
+        near((0, 0), (0, np.inf), still),
+        near((0, 0), (np.inf, 0), still),
+        otherwise(
+            wrong("That many zeros are chance. Try all moves from 1 to 20, and keep the one with the most zeros.")
+        ),
+    ]
 
 
-@exercise("04-best")
+@listed("04-best", "ABC")
 def best_of_three(given) -> Verdict:
     answer = choice(given, "A", "B", "C")
     if answer == "B":

@@ -8,6 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data, evaluate
+from regseg.check.boxes import Rule, lettered, listed, near, numeric, orders, otherwise
 from regseg.check.engine import (
     CannotRead,
     Verdict,
@@ -133,9 +134,9 @@ def shading_removed(given) -> Verdict:
     return wrong("The shading is still there, or another one: the scan over exp(log field), on the grid of the scan.")
 
 
-@exercise("06-level")
-def halfway_from_fluid_to_white_matter(given) -> Verdict:
-    scan, answer = data.load("brain_t2"), numbers(given, 1)[0]
+@numeric("06-level", 1)
+def halfway_from_fluid_to_white_matter() -> list[Rule]:
+    scan = data.load("brain_t2")
     values = sitk.GetArrayViewFromImage(scan)
     places = [scan.TransformPhysicalPointToIndex(point) for point in ((-12.0, 14.0, 22.0), (-28.0, 11.0, 29.0))]
 
@@ -143,22 +144,38 @@ def halfway_from_fluid_to_white_matter(given) -> Verdict:
         return float(values[a - 1 : a + 2, b - 1 : b + 2, c - 1 : c + 2].mean())
 
     fluid, white = (level(*place[::-1]) for place in places)
-    if close(answer, (fluid + white) / 2, 0.03 * (fluid - white)):
-        return right("A voxel with this value is half fluid, half white matter: there lies the border.")
-    if close(answer, sum(level(*place) for place in places) / 2, 1):
-        return wrong("You asked the array for [x, y, z], and measured elsewhere: arrays count z, y, x.")
-    if close(answer, fluid / 2, 0.01 * fluid):
-        return wrong("That is half of the fluid's level, as if the tissue beside it had none.")
-    if close(answer, (fluid - white) / 2, 0.03 * fluid):
-        return wrong("That is half the way from one to the other: begin it at the level of the white matter.")
-    if close(answer, fluid + white, 0.03 * fluid):
-        return wrong("That is the sum of the two levels: take half of it.")
-    if close(answer, fluid, 0.1 * fluid) or close(answer, white, 0.1 * white):
-        return wrong("That is the level of one of the two: the border lies between them.")
-    return wrong("Measure the level at each of the two points, as the mean of 3 × 3 × 3 voxels, and go halfway.")
+    one_level = wrong("That is the level of one of the two: the border lies between them.")
+    return [
+        near(
+            (fluid + white) / 2,
+            0.03 * (fluid - white),
+            right("A voxel with this value is half fluid, half white matter: there lies the border."),
+        ),
+        near(
+            sum(level(*place) for place in places) / 2,
+            1,
+            wrong("You asked the array for [x, y, z], and measured elsewhere: arrays count z, y, x."),
+        ),
+        near(
+            fluid / 2,
+            0.01 * fluid,
+            wrong("That is half of the fluid's level, as if the tissue beside it had none."),
+        ),
+        near(
+            (fluid - white) / 2,
+            0.03 * fluid,
+            wrong("That is half the way from one to the other: begin it at the level of the white matter."),
+        ),
+        near(fluid + white, 0.03 * fluid, wrong("That is the sum of the two levels: take half of it.")),
+        near(fluid, 0.1 * fluid, one_level),
+        near(white, 0.1 * white, one_level),
+        otherwise(
+            wrong("Measure the level at each of the two points, as the mean of 3 × 3 × 3 voxels, and go halfway.")
+        ),
+    ]
 
 
-@exercise("06-order")
+@lettered("06-order", orders("ABCDE"))
 def order_of_the_steps(given) -> Verdict:
     order = letters(given, "ABCDE")
     before = {pair for n, one in enumerate(order) for pair in ((one, later) for later in order[n + 1 :])}
@@ -173,7 +190,7 @@ def order_of_the_steps(given) -> Verdict:
     return right("Correct, smooth, decide, tidy up, measure. (The first two may change places.)")
 
 
-@exercise("06-report")
+@listed("06-report", "ABCD")
 def line_for_the_colleague(given) -> Verdict:
     answer = choice(given, "A", "B", "C", "D")
     if answer == "C":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 
 import numpy as np
 import SimpleITK as sitk
 
 from regseg import data
+from regseg.check.boxes import Rule, near, numeric, otherwise
 from regseg.check.engine import (
     Verdict,
     call,
@@ -51,27 +53,35 @@ def shift_to_the_left(given) -> Verdict:
     return wrong("The direction is along x: look again at the amount and at the other axes.")
 
 
-@exercise("02-mark")
-def mark_in_the_fixed_scan(given) -> Verdict:
-    pair, answer = data.load_pair("pair_rigid"), numbers(given, 3)
+@numeric("02-mark", 3)
+def mark_in_the_fixed_scan() -> list[Rule]:
+    pair = data.load_pair("pair_rigid")
     marked, truth = np.array(MARK), np.array(pair.transform.GetInverse().TransformPoint(MARK))
     forward = np.array(pair.transform.TransformPoint(MARK))
     index = pair.fixed.TransformPhysicalPointToIndex(truth)
-    if close(answer, truth, 0.1):
-        return right("Points of the moving scan go to the fixed scan through the inverse.")
-    if close(answer, forward, 0.1):
-        return wrong("You applied the transform itself, which takes fixed points to moving ones, and that leads away.")
-    if close(answer, marked, 0.1):
-        return wrong("That is the mark in the moving scan: the head has moved since.")
-    if close(answer, 2 * marked - forward, 0.1):
-        return wrong("Turning the displacement round is right for a shift only: this head has turned as well.")
-    if close(answer, index):
-        return wrong("That is the index of the right voxel: give the place in mm.")
-    if close(answer, np.rint(answer)) and close(answer, truth, 1):
-        return wrong("You rounded to whole millimetres: a point may lie anywhere, so keep the decimals.")
-    if close(answer, pair.fixed.TransformIndexToPhysicalPoint(index), 0.1):
-        return wrong("That is the centre of the right voxel: points may lie between the voxels, so do not round.")
-    return wrong("Which direction does the true transform have, and which one do you need?")
+    rounded = wrong("You rounded to whole millimetres: a point may lie anywhere, so keep the decimals.")
+    return [
+        near(truth, 0.1, right("Points of the moving scan go to the fixed scan through the inverse.")),
+        near(
+            forward,
+            0.1,
+            wrong("You applied the transform itself, which takes fixed points to moving ones, and that leads away."),
+        ),
+        near(marked, 0.1, wrong("That is the mark in the moving scan: the head has moved since.")),
+        near(
+            2 * marked - forward,
+            0.1,
+            wrong("Turning the displacement round is right for a shift only: this head has turned as well."),
+        ),
+        near(index, 1e-3, wrong("That is the index of the right voxel: give the place in mm.")),
+        *(near(whole, 1e-3, rounded) for whole in product(*zip(np.floor(truth), np.ceil(truth), strict=True))),
+        near(
+            pair.fixed.TransformIndexToPhysicalPoint(index),
+            0.1,
+            wrong("That is the centre of the right voxel: points may lie between the voxels, so do not round."),
+        ),
+        otherwise(wrong("Which direction does the true transform have, and which one do you need?")),
+    ]
 
 
 @exercise("02-order")

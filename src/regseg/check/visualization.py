@@ -14,6 +14,7 @@ from matplotlib.image import AxesImage
 from skimage import color
 
 from regseg import data
+from regseg.check.boxes import Rule, near, numeric, otherwise
 from regseg.check.engine import (
     CannotRead,
     Verdict,
@@ -451,22 +452,33 @@ def doubled_and_halved(given) -> Verdict:
     return wrong("np.log2 gives 0 for 1, +1 for 2 and −1 for a half.")
 
 
-@exercise("08-print")
-def letters_in_print(given) -> Verdict:
-    points, dots = numbers(given, 2)
-    shrunk = 85 / 254
-    if abs(points - 10 * shrunk) < 0.4 and abs(dots - 100 / shrunk) < 4:
-        return right("Three points and 300 dots: sharp, and too small to read.")
-    if abs(points - 100 / shrunk) < 4 and abs(dots - 10 * shrunk) < 0.15:
-        return wrong("The two have changed places: first the letters in points, then the dots per inch.")
-    if abs(points - 10) < 0.5:
-        return wrong("The letters shrink with the figure: they had 10 points before.")
-    if abs(points - 10 / shrunk) < 1:
-        return wrong("The letters shrink as the figure does, and yours have grown.")
-    if abs(points - 10 * shrunk) > 0.4:
-        return wrong("The figure shrinks to 85 of 254 mm: so do its letters.")
-    if abs(dots - 100) < 1:
-        return wrong("The letters are right. All 1000 pixels now lie on 85 mm, so there are more of them to an inch.")
-    if abs(dots - 100 * shrunk) < 2:
-        return wrong("The letters are right. The same pixels on less paper: more dots per inch, not fewer.")
-    return wrong("The letters are right. How many pixels wide is the file, and how many inches are 85 mm?")
+@numeric("08-print", 2)
+def letters_in_print() -> list[Rule]:
+    shrunk, any_number = 85 / 254, np.inf
+    letters = 10 * shrunk  # in points
+    return [
+        near((letters, 100 / shrunk), (0.4, 4), right("Three points and 300 dots: sharp, and too small to read.")),
+        near(
+            (100 / shrunk, letters),
+            (4, 0.15),
+            wrong("The two have changed places: first the letters in points, then the dots per inch."),
+        ),
+        near((10, 0), (0.5, any_number), wrong("The letters shrink with the figure: they had 10 points before.")),
+        near((10 / shrunk, 0), (1, any_number), wrong("The letters shrink as the figure does, and yours have grown.")),
+        near(
+            (letters, 100),
+            (0.4, 1),
+            wrong("The letters are right. All 1000 pixels now lie on 85 mm, so there are more of them to an inch."),
+        ),
+        near(
+            (letters, 100 * shrunk),
+            (0.4, 2),
+            wrong("The letters are right. The same pixels on less paper: more dots per inch, not fewer."),
+        ),
+        near(
+            (letters, 0),
+            (0.4, any_number),
+            wrong("The letters are right. How many pixels wide is the file, and how many inches are 85 mm?"),
+        ),
+        otherwise(wrong("The figure shrinks to 85 of 254 mm: so do its letters.")),
+    ]

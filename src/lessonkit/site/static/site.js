@@ -199,6 +199,9 @@ for (const lab of all("[data-lab]")) {
   else open();
 }
 
+// Exercises that are answered on the page, also from the disk.
+if (document.querySelector("[data-exercise]")) document.head.append(make("script", { src: new URL("answers.js", scriptAddress) }));
+
 // Accordions: open one that an address points to, and all at a press.
 const accordions = all("main details");
 const reveal = () => {
