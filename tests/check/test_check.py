@@ -15,13 +15,14 @@ from functools import cache
 import answers_align_annotate_learn
 import answers_big_data
 import answers_deformable_registration
-import answers_distributed_registration
 import answers_evaluation
 import answers_images
 import answers_registration
+import answers_registration_at_scale
 import answers_segmentation
 import answers_transforms
 import answers_visualization
+import answers_votes
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -39,7 +40,8 @@ ANSWERS = (
     answers_evaluation,
     answers_visualization,
     answers_align_annotate_learn,
-    answers_distributed_registration,
+    answers_votes,
+    answers_registration_at_scale,
 )
 RIGHT = {name: answers for module in ANSWERS for name, answers in module.RIGHT.items()}
 WRONG = {name: answers for module in ANSWERS for name, answers in module.WRONG.items()}

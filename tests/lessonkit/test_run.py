@@ -324,7 +324,7 @@ def test_an_episode_asks_for_the_checks_of_its_own(number):
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     loaded = {name.rsplit(".", 1)[1] for name in done.stdout.split() if name.startswith("regseg.check.")}
     assert {"01": "images", "05": "deformable_registration"}[number] in loaded
-    assert "distributed_registration" not in loaded
+    assert "votes" not in loaded
     assert "There is no exercise called" in done.stdout
 
 

@@ -20,7 +20,8 @@ MODULES = {
     "07": "evaluation",
     "08": "visualization",
     "09": "align_annotate_learn",
-    "10": "distributed_registration",
+    "10": "votes",
+    "11": "registration_at_scale",
 }
 
 

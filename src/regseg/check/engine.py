@@ -115,6 +115,17 @@ def letters(given: Any, of: str) -> str:
     return order
 
 
+def picks(given: Any, count: int, of: str) -> str:
+    """Read `count` letters, each one of `of`, from a text or a list; in capitals."""
+    text = "".join(map(str, given)) if isinstance(given, tuple | list) else given
+    found = "".join(filter(str.isalpha, text)).upper() if isinstance(text, str) else ""
+    if len(found) != count or set(found) - set(of):
+        raise CannotRead(
+            f"I expected {count} letters in one text, each one of {', '.join(of)}, and got {_name(given)}."
+        )
+    return found
+
+
 def image(given: Any, dimension: int | None = 3) -> sitk.Image:
     """Read a SimpleITK image of voxels, of the given dimension or of any."""
     if not isinstance(given, sitk.Image):

@@ -1,6 +1,6 @@
-"""Checks of episode 10, distributed registration.
+"""Checks of episode 10, blocks that vote.
 
-They import regseg.distributed where they need it: it brings dask, which no other check here needs.
+They import regseg.distributed where they need it: it brings dask, which few other checks need.
 """
 
 from __future__ import annotations
@@ -8,25 +8,59 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import combinations_with_replacement
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
 
 from regseg import data
-from regseg.blocks import Block, split
-from regseg.check.engine import CannotRead, Verdict, call, close, exercise, numbers, right, wrong
-from regseg.check.scenes import SCAN_SIZE, SCAN_SPACING
+from regseg.blocks import Block
+from regseg.check.engine import CannotRead, Verdict, call, close, exercise, letters, numbers, picks, right, wrong
 from regseg.grid import Grid
+from regseg.synth import warps
 
 if TYPE_CHECKING:
-    from regseg.distributed import BlockPair, Field, Result, Votes
+    from regseg.distributed import BlockPair, Field, Votes
 
 CELL = 4.0  # mm
 PAIRS = list(combinations_with_replacement(range(2), 2))  # the elements of A that votes keep, in 2-D
 # A and b of two blocks.
 FIRM, FAINT = (np.array([[4.0, 0.0], [0.0, 0.0]]), np.array([8.0, 0.0])), (np.eye(2), np.array([5.0, 3.0]))
+
+
+# What four blocks on a line pay for shifts of 0 to 4 voxels.
+COSTS = np.array([[6, 5, 5, 4, 5], [40, 10, 2, 14, 44], [3, 4, 3, 2, 3], [22, 1, 9, 30, 50]])
+
+
+@exercise("10-line")
+def four_blocks_on_a_line(given) -> Verdict:
+    answer = numbers(given, 1)[0]
+    favourites = COSTS.argmin(axis=1)
+    if close(answer, COSTS.sum(axis=0).argmin()):
+        return right("Cheapest for all four together, though only one of them has it as its favourite.")
+    if close(answer, COSTS.sum(axis=0).min()):
+        return wrong("That is what the best shift costs: which shift is it?")
+    if close(answer, np.bincount(favourites).argmax()):
+        return wrong("That is the favourite of most, and they hardly care: add the costs, and choose then.")
+    if close(answer, favourites.mean()):
+        return wrong("That is the mean of the favourites: it forgets how much each block cares.")
+    if close(answer, COSTS.min(axis=0).argmin()):
+        return wrong("You looked for the smallest number of all: add each column first.")
+    return wrong("Add up each column of the table: the shift with the smallest sum is the answer.")
+
+
+@exercise("10-windows")
+def matrix_of_each_window(given) -> Verdict:
+    order = letters(given, "ABCDE")
+    if order == "DBEAC":
+        return right("An edge is firm across itself and says nothing along itself; a spot is firm all round.")
+    if order == "BDEAC":
+        return wrong("The first two are exchanged: an edge is sure across itself, in the direction of the rise.")
+    if order == "DBAEC":
+        return wrong("The oblique ones are exchanged: y runs downwards, so in window 3 the grey rises along (1, 1).")
+    if order[4] != "C":
+        return wrong("The spot in window 5 is as sure along x as along y: which matrix says that?")
+    return wrong("In which direction does the grey rise? Multiply that direction by itself, as a column by a row.")
 
 
 @exercise("10-vote")
@@ -147,42 +181,6 @@ def a_block_method_for_two_contrasts(given) -> Verdict:
     return right("It does not ask whether greys are equal, so it finds the shift in spite of the contrast.")
 
 
-@exercise("10-block")
-def block_of_a_point(given) -> Verdict:
-    oblique = Grid((24, 30), (4.0, 5.0), (-20.0, 40.0), (0.8, -0.6, 0.6, 0.8))
-    straight = Grid((20, 24, 18), (4.0, 4.0, 4.0), (-38.0, -46.0, -34.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
-    cases = (  # a lattice, the width of its blocks, and places counted in its cells
-        (oblique, (8, 6), [(15, 24), (16, 3), (15.6, 23.6), (8.4, 5.7), (7.3, 17.2)]),
-        (straight, (5, 8, 6), [(10, 7, 12), (14.7, 15.6, 5.6)]),
-    )
-    for lattice, width, places in cases:
-        blocks = list(split(lattice.size, width, (2,) * lattice.dimension))
-        for place in places:
-            point = tuple(lattice.points(place).tolist())
-            answer = call(given, point, lattice, blocks)
-            answer = answer.index if isinstance(answer, Block) else answer
-            index = tuple(numbers(answer, lattice.dimension).astype(int).tolist())
-            cell = np.round(place).astype(int)
-            wanted = tuple((cell // width).tolist())
-            if index == wanted:
-                continue
-            if index == wanted[::-1]:
-                return wrong("The index is turned round: blocks and lattices count x, y, z.")
-            if index == tuple((np.floor(place).astype(int) // width).tolist()):
-                return wrong("You cut the fraction off: a cell reaches to both sides of its centre, so round.")
-            if index == tuple((np.ceil(place).astype(int) // width).tolist()):
-                return wrong("You round up: a cell reaches to both sides of its centre, so round to the nearest.")
-            block = next((each for each in blocks if each.index == index), None)
-            if block is not None and _inside(cell, block.padded):
-                return wrong("That block only sees the point in its halo: the one whose core holds it answers for it.")
-            return wrong(f"In the lattice of {lattice.size} cells this point belongs to block {wanted}, not {index}.")
-    return right("One point, one cell, one block: the cores cover everything once.")
-
-
-def _inside(cell: np.ndarray, box) -> bool:
-    return bool(np.all(cell >= box.start) and np.all(cell < box.stop))
-
-
 # --- reduce -----------------------------------------------------------------------------------------------------------
 
 SHAPE = (26, 22)  # of the lattice (y, x)
@@ -256,70 +254,33 @@ def a_reduction(given) -> Verdict:
     return wrong("Neighbours still disagree as much as the votes do: smooth more.")
 
 
-# --- what a registration reports --------------------------------------------------------------------------------------
+# --- the reply --------------------------------------------------------------------------------------------------------
+
+PLACE = (0.0, 0.0)  # mm, in the fixed slice
 
 
-def reported(*iterations: tuple[int, int, int]) -> Result:
-    """A result whose blocks were done, skipped and failed so often in each iteration."""
-    from regseg.distributed import BlockReport, Field, Result
-
-    lattice = Grid((4, 4), (4.0, 4.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0))
-    report = []
-    for iteration, (done, skipped, failed) in enumerate(iterations):
-        kinds = ["done"] * done + ["failed"] * failed + ["skipped"] * skipped
-        report += [BlockReport(0, iteration, (number, 0), kind) for number, kind in enumerate(kinds)]
-    return Result(Field.zero(lattice), sitk.AffineTransform(2), Path(), report)
-
-
-@exercise("10-report")
-def share_of_failed_blocks(given) -> Verdict:
-    for iterations in (((12, 20, 4), (14, 20, 2)), ((9, 5, 0),), ((30, 2, 10), (38, 2, 2))):
-        done, skipped, failed = np.sum(iterations, axis=0).tolist()
-        answer = numbers(call(given, reported(*iterations)), 1)[0]
-        last_done, _, last_failed = iterations[-1]
-        if close(answer, failed / (done + failed)):
-            continue
-        if close(answer, 100 * failed / (done + failed), 0.1):
-            return wrong("That is in per cent: a share is between 0 and 1.")
-        if close(answer, failed / (done + skipped + failed)):
-            return wrong("You divide by all blocks: those of the background were not meant to be registered.")
-        if close(answer, (failed + skipped) / (done + skipped + failed)):
-            return wrong("A skipped block has not failed: there is nothing to register in it.")
-        if close(answer, failed):
-            return wrong("That is how many have failed: divide by how many should have been registered.")
-        if close(answer, last_failed / (last_done + last_failed)):
-            return wrong("That is the last iteration alone: the report has an entry for each block of each iteration.")
-        if close(answer, max(one[2] for one in iterations) / (done + failed) * len(iterations)):
-            return wrong("You counted each block once: the report has an entry for each block of each iteration.")
-        if close(answer, failed / max(done, 1)):
-            return wrong("You divide by the blocks that are done: the failed ones should have been registered too.")
-        return wrong(f"With {done} blocks done, {skipped} skipped and {failed} failed, your function says {answer:g}.")
-    return right("Only blocks with something to register can fail.")
-
-
-# --- further practice -------------------------------------------------------------------------------------------------
-
-
-@exercise("10-travel")
-def what_travels(given) -> Verdict:
-    answer = numbers(given, 1)[0]
-    cells = np.prod([np.ceil(n * SCAN_SPACING / CELL) for n in SCAN_SIZE])
-
-    def is_about(value: float) -> bool:
-        return any(close(answer, value / unit, 0.06 * value / unit) for unit in (1e6, 2**20))
-
-    if is_about(cells * 9 * 4):
-        return right("Six numbers of A and three of b in each cell: a few megabytes, for a scan of a gigabyte.")
-    if is_about(cells * 12 * 4):
-        return wrong("You counted all nine elements of A: it is symmetric, so six are enough.")
-    if is_about(cells * 3 * 4):
-        return wrong("That is b alone: A travels as well.")
-    if is_about(cells * 6 * 4):
-        return wrong("That is A alone: b travels as well.")
-    if is_about(cells * 9 * 8):
-        return wrong("Twice too much: a 32-bit float has four bytes, and both images together cast one vote.")
-    if is_about(np.prod(SCAN_SIZE) * 9 * 4) or is_about(np.prod(SCAN_SIZE) / CELL**3 * 9 * 4):
-        return wrong("You counted voxels: a cell is 4 mm wide, and a voxel a quarter of a millimetre.")
-    if close(answer, cells * 9 * 4, 0.06 * cells * 9 * 4):
-        return wrong("The number is right in bytes: a megabyte has a million of them.")
-    return wrong("Multiply: the cells of the lattice, the numbers in each cell, and the bytes of each number.")
+@exercise("10-reply")
+def reply_to_the_colleague(given) -> Verdict:
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise CannotRead("I expected the place and the three letters together: (place, sure).")
+    place = numbers(given[0], 2)
+    sure = picks(given[1], 3, "ABCD")
+    grid = Grid.of(sitk.DICOMOrient(data.load("brain_t1"), "LPS")[:, :, 85])
+    moved = np.array(warps.waves(grid, seed=4, reach=5.0, smooth=30.0).TransformPoint(PLACE))
+    if not close(place, moved, NEAR):
+        if close(place, -moved, NEAR):
+            return wrong("The opposite way: the transform takes points of the fixed image to points of the moving one.")
+        if close(place, PLACE, NEAR):
+            return wrong("That is the place in the fixed slice: where does it lie in the moving one?")
+        if close(place, moved[::-1], NEAR):
+            return wrong("x and y are exchanged: a point is (x, y).")
+        return wrong("That is not where the place lies in the moving slice: ask one_field.TransformPoint.")
+    if sure[2] != "D":
+        return wrong("In the air nobody has voted: what stands there is a guess, however smooth.")
+    if sure[1] == "C":
+        return wrong("Turned round: at the second place the firm direction is x, across the wall of the ventricle.")
+    if sure[1] != "B":
+        return wrong("At the second place x is firm and y is not: the wall of the ventricle is a straight edge.")
+    if sure[0] != "A":
+        return wrong("At the first place both numbers are large: there are edges in several directions.")
+    return right("How far, how sure, and where you do not know: that is a reply to build on.")

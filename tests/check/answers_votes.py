@@ -1,4 +1,4 @@
-"""Right answers and known mistakes for the exercises of episode 10."""
+"""Right answers and known mistakes for the exercises of episode 10, blocks that vote."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter
 
 from regseg import distributed
-from regseg.check.distributed_registration import FAINT, FIRM
-from regseg.check.scenes import SCAN_SIZE, SCAN_SPACING
+from regseg.check.votes import FAINT, FIRM
 
 # --- what the answers below are made of ------------------------------------------------------------------------------
 
@@ -62,15 +61,6 @@ def own_votes(pair):
     return distributed.Votes(box, matrix, np.stack([np.full(shape, each) for each in best_shift(pair)]))
 
 
-def block_of(point, lattice, blocks, *, to_cell=np.round, box="core", turned=False):
-    cell = to_cell(lattice.indices(point)).astype(int)
-    for block in blocks:
-        inside = getattr(block, box)
-        if all(a <= i < b for a, i, b in zip(inside.start, cell, inside.stop, strict=True)):
-            return block.index[::-1] if turned else block.index
-    return None
-
-
 def normalised(votes, field, sigma=2.0) -> np.ndarray:
     weight = gaussian_filter(votes.weight, sigma)
     return field.values + np.stack([gaussian_filter(each, sigma) for each in votes.vector]) / np.maximum(weight, 1e-9)
@@ -112,50 +102,51 @@ def one_shift(votes, field) -> np.ndarray:
     return field.values + votes.vector.sum(axis=(1, 2), keepdims=True) / votes.weight.sum()
 
 
-def share(result, *, over=("done", "failed"), failed=("failed",), percent=1) -> float:
-    count = {kind: sum(each.status == kind for each in result.report) for kind in ("done", "skipped", "failed")}
-    return percent * sum(count[kind] for kind in failed) / sum(count[kind] for kind in over)
-
-
-def share_at_the_end(result) -> float:
-    last = [each.status for each in result.report if each.iteration == max(one.iteration for one in result.report)]
-    return last.count("failed") / (last.count("failed") + last.count("done"))
-
-
-def share_of_places(result) -> float:
-    """Each block once: failed, if it ever failed."""
-    failed = {each.index for each in result.report if each.status == "failed"}
-    seen = {each.index for each in result.report if each.status != "skipped"}
-    return len(failed) / len(seen)
-
-
-def cells() -> int:
-    return int(np.prod([np.ceil(n * SCAN_SPACING / 4) for n in SCAN_SIZE]))
-
-
 # --- the right routes: exercise → answers, each made when it is needed -----------------------------------------------
 
 RIGHT = {
+    "10-line": [lambda: 2],
+    "10-windows": [lambda: "DBEAC", lambda: list("DBEAC"), lambda: "d b e a c"],
+    "10-reply": [lambda: ((1.3, 2.9), "ABD"), lambda: [np.array([1.4, 3.0]), ["a", "b", "d"]]],
     "10-vote": [together, lambda: (2.6, 3)],
     "10-method": [lambda: voting(best_shift), lambda: voting(in_mm), lambda: own_votes],
     "10-contrast": [lambda: voting(lambda pair: best_shift(pair, "information"))],
-    "10-block": [
-        lambda: block_of,
-        lambda: lambda *given: next(block for block in given[2] if block.index == block_of(*given)),
-    ],
     "10-reduction": [
         lambda: normalised,
         lambda: lambda votes, field: normalised(votes, field, 3.0),
         lambda: elementwise,
         lambda: distributed.Solve(knots=24),
     ],
-    "10-report": [lambda: share],
-    "10-travel": [lambda: cells() * 9 * 4 / 1e6, lambda: 788 * 932 * 756 * 0.25**3 / 64 * 36 / 2**20],
 }
 
 # --- the known mistakes: exercise → (part of the sentence, answer) ---------------------------------------------------
 
 WRONG = {
+    "10-line": [
+        ("what the best shift costs", lambda: 19),
+        ("favourite of most", lambda: 3),
+        ("mean of the favourites", lambda: 2.25),
+        ("smallest number of all", lambda: 1),
+        ("Add up each column", lambda: 0),
+    ],
+    "10-windows": [
+        ("first two are exchanged", lambda: "BDEAC"),
+        ("oblique ones are exchanged", lambda: "DBAEC"),
+        ("The spot", lambda: "CBEAD"),
+        ("In which direction", lambda: "EADBC"),
+    ],
+    "10-reply": [
+        ("the place and the three letters", lambda: (1.3, 2.9)[:1]),
+        ("3 letters in one text", lambda: ((1.3, 2.9), "AB")),
+        ("The opposite way", lambda: ((-1.3, -2.9), "ABD")),
+        ("place in the fixed slice", lambda: ((0, 0), "ABD")),
+        ("exchanged", lambda: ((2.9, 1.3), "ABD")),
+        ("ask one_field", lambda: ((9, 9), "ABD")),
+        ("nobody has voted", lambda: ((1.3, 2.9), "ABA")),
+        ("Turned round", lambda: ((1.3, 2.9), "ACD")),
+        ("second place x is firm", lambda: ((1.3, 2.9), "AAD")),
+        ("both numbers are large", lambda: ((1.3, 2.9), "BBD")),
+    ],
     "10-vote": [
         ("no vote for 0", lambda: (3.5, 1.5)),
         ("sum of the two b", lambda: together(a=np.eye(2))),
@@ -178,13 +169,6 @@ WRONG = {
         ("The opposite", lambda: voting(lambda pair: -best_shift(pair, "information"))),
         ("misses the shift", lambda: voting(best_shift)),
     ],
-    "10-block": [
-        ("turned round", lambda: lambda *given: block_of(*given, turned=True)),
-        ("cut the fraction off", lambda: lambda *given: block_of(*given, to_cell=np.floor)),
-        ("You round up", lambda: lambda *given: block_of(*given, to_cell=np.ceil)),
-        ("sees the point in its halo", lambda: lambda *given: block_of(*given, box="padded")),
-        ("belongs to block", lambda: lambda _point, lattice, _blocks: (7,) * lattice.dimension),
-    ],
     "10-reduction": [
         ("array of shape", lambda: lambda votes, field: np.moveaxis(normalised(votes, field), 0, -1)),
         ("array of shape", lambda: lambda _votes, _field: [[1, 2], [3]]),
@@ -200,27 +184,5 @@ WRONG = {
         ("pulls to zero", lambda: lambda votes, field: field.values + smoothed(quotient(votes))),
         ("weigh next to nothing", lambda: unweighted),
         ("smooth more", lambda: only_holes),
-    ],
-    "10-report": [
-        ("last iteration alone", lambda: share_at_the_end),
-        ("each block once", lambda: share_of_places),
-        ("per cent", lambda: lambda result: share(result, percent=100)),
-        ("not meant to be registered", lambda: lambda result: share(result, over=("done", "skipped", "failed"))),
-        (
-            "skipped block has not failed",
-            lambda: lambda result: share(result, over=("done", "skipped", "failed"), failed=("skipped", "failed")),
-        ),
-        ("how many have failed", lambda: lambda result: sum(each.status == "failed" for each in result.report)),
-        ("divide by the blocks that are done", lambda: lambda result: share(result, over=("done",))),
-        ("your function says", lambda: lambda _result: 0.5),
-    ],
-    "10-travel": [
-        ("six are enough", lambda: cells() * 12 * 4 / 1e6),
-        ("b alone", lambda: cells() * 3 * 4 / 1e6),
-        ("A alone", lambda: cells() * 6 * 4 / 1e6),
-        ("Twice too much", lambda: cells() * 9 * 8 / 1e6),
-        ("counted voxels", lambda: np.prod(SCAN_SIZE) * 36 / 1e6),
-        ("right in bytes", lambda: cells() * 36),
-        ("Multiply", lambda: 1),
     ],
 }
