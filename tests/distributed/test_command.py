@@ -220,6 +220,22 @@ def chunked(pair, tmp_path):
     ]
 
 
+def test_a_full_disk_at_the_end_loses_nothing(pair, tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise RuntimeError("HDF5: (0x7f): 14 lines of it")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(sitk, "WriteTransform", full)
+        assert main(quick(pair, tmp_path / "out")) == 1
+    said = capsys.readouterr().err
+    assert "transform.h5 could not be written. Is the disk full? Make room, and go on with --resume." in said
+    assert "HDF5" not in said
+    assert not (tmp_path / "out" / "transform.h5").exists()
+    assert main(quick(pair, tmp_path / "out", "--resume")) == 0
+    assert "by an earlier run" in capsys.readouterr().out
+    assert sitk.ReadTransform(str(tmp_path / "out" / "transform.h5")).GetDimension() == 3
+
+
 def test_a_run_with_failed_blocks_says_so(chunked, tmp_path, capsys):
     """Of an image with an unreadable chunk: by its exit status, on stderr, and with what to do."""
     output = tmp_path / "out"

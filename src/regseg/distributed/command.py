@@ -10,6 +10,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+import dask
 import SimpleITK as sitk
 from dask.distributed import Client, LocalCluster
 from dask.utils import parse_bytes
@@ -148,8 +149,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"voxels outside the moving image get the value {fill:g}{' (--fill)' * (options.fill is None)}")
         distributed.write_field(plan, result, volumes.joined(output, "field.zarr"), spacing=lattice, client=client)
         distributed.write_warped(plan, result, volumes.joined(output, "warped.zarr"), fill=fill, client=client)
-        sitk.WriteTransform(result.transform, str(work / "transform.h5"))
-        _write((work / "transform.h5").read_bytes(), output, "transform.h5")
+        _write(_transform(result, work / "transform.h5"), output, "transform.h5")
         _write(_table(result), output, "report.csv")
     print(f"Written to {output}.")
     for doubt in result.doubts:
@@ -198,6 +198,10 @@ def _local_cluster(options: argparse.Namespace, stack: ExitStack) -> Client | No
     """A client of so many processes on this computer, which end with the stack; None where one process is enough."""
     if options.workers == 1 and options.memory is None:
         return None
+    # Dask tells malloc to give memory back at every turn, and the blocks' arrays ask for it again, page by page.
+    environ = dict(dask.config.get("distributed.nanny.pre-spawn-environ"))
+    environ.pop("MALLOC_TRIM_THRESHOLD_", None)
+    stack.enter_context(dask.config.set({"distributed.nanny.pre-spawn-environ": environ}))
     local = LocalCluster(
         n_workers=options.workers,
         threads_per_worker=1,
@@ -207,6 +211,15 @@ def _local_cluster(options: argparse.Namespace, stack: ExitStack) -> Client | No
         preload=_HEEDLESS,
     )
     return stack.enter_context(Client(stack.enter_context(local)))
+
+
+def _transform(result: Result, file: Path) -> bytes:
+    """The transform as SimpleITK writes it, which wants a file for that."""
+    try:
+        sitk.WriteTransform(result.transform, str(file))
+    except RuntimeError:
+        raise OSError(f"{file} could not be written. Is the disk full? Make room, and go on with --resume.") from None
+    return file.read_bytes()
 
 
 def _table(result: Result) -> bytes:
