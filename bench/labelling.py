@@ -129,7 +129,7 @@ def training() -> dict[str, dict[str, float]]:
     return {name: {"training (CPU-minutes)": float(f"{known['minutes']:.3g}")} for name, known in about.items()}
 
 
-SEEDS, ROUNDS, SCANS, STEPS = 5, 3, 2, 20  # of the loop of annotation
+SEEDS, ROUNDS, SCANS, STEPS = 3, 3, 2, 30  # of the loop of annotation
 
 
 def rounds(strategy: str) -> dict[str, list[float]]:
@@ -149,7 +149,7 @@ def rounds(strategy: str) -> dict[str, list[float]]:
                 found[f"{name}, {look}"] = make_scan(head, "T2", odd, seed=8000 + 10 * number + look)
         return found
 
-    pool, unseen = drawn("correcting", 4), drawn("testing", 1)
+    pool, unseen = drawn("correcting", 3), drawn("testing", 1)
 
     def score(network: segment.UNet) -> float:
         dice = [shares(truth, segment.segment(scan, network)).values() for scan, truth in unseen.values()]
@@ -178,9 +178,7 @@ def rounds(strategy: str) -> dict[str, list[float]]:
 
 def main(wanted: list[str]) -> None:
     names = data.anatomies("testing")
-    kept = RESULTS / "labelling.json"
-    before = json.loads(kept.read_text(encoding="utf-8"))["cases"] if kept.is_file() else {}
-    cases: Cases = {case: before.get(case, {}) for case in (*CONTRASTS, CARRIED, LOOP)}
+    cases: Cases = {case: {} for case in (*CONTRASTS, CARRIED, LOOP)}
     missing = [str(path) for path in NETWORKS.values() if not path.is_file()]
     if {"networks", "rounds"} & set(wanted) and missing:
         sys.exit(f"{', '.join(missing)}: run `python -m regseg.learn segment` first, or this bench has no networks")
@@ -193,10 +191,12 @@ def main(wanted: list[str]) -> None:
             cases[contrast][how] |= figures
     if "carried" in wanted:
         rows = [alone(carried, "native", name, 700 + number) for number, name in enumerate(names)]
-        cases[CARRIED] |= {how: by_measure([row[how] for row in rows]) for how in rows[0]}
+        cases[CARRIED] = {how: by_measure([row[how] for row in rows]) for how in rows[0]}
     if "rounds" in wanted:
-        cases[LOOP] |= {strategy: alone(rounds, strategy) for strategy in ("random", "foreground_random", "active")}
-    cases = {case: rows for case, rows in cases.items() if rows}
+        cases[LOOP] = {strategy: alone(rounds, strategy) for strategy in ("random", "foreground_random", "active")}
+    kept = RESULTS / "labelling.json"  # read now: what another run has found meanwhile stays
+    before = json.loads(kept.read_text(encoding="utf-8"))["cases"] if kept.is_file() else {}
+    cases = {case: merged for case in cases if (merged := before.get(case, {}) | cases[case])}
     pairs = {case: [f"seed {n}" for n in range(1, SEEDS + 1)] if case == LOOP else names for case in cases}
     print(write_results("labelling", cases, pairs))
 

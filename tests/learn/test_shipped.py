@@ -52,4 +52,9 @@ def test_the_shipped_weights_label_an_anatomy_that_they_have_never_seen(shipped)
 def test_they_label_a_t2_that_the_weights_of_the_first_stage_cannot(shipped):
     first = segment.load(segment.SHIPPED.with_name("segment-t1.safetensors"))
     t2 = data.load("brain_t2")
-    assert dice(segment.segment(t2, shipped))["white matter"] > 0.5 > dice(segment.segment(t2, first))["white matter"]
+    assert (
+        dice(segment.segment(t2, shipped))["white matter"]
+        > 0.7
+        > 0.4
+        > dice(segment.segment(t2, first))["white matter"]
+    )
