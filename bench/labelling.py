@@ -129,7 +129,7 @@ def training() -> dict[str, dict[str, float]]:
     return {name: {"training (CPU-minutes)": float(f"{known['minutes']:.3g}")} for name, known in about.items()}
 
 
-SEEDS, ROUNDS, SCANS, STEPS = 3, 3, 2, 30  # of the loop of annotation
+SEEDS, ROUNDS, SCANS, STEPS = 2, 3, 2, 30  # of the loop of annotation
 
 
 def rounds(strategy: str) -> dict[str, list[float]]:
