@@ -44,7 +44,7 @@ class Reader(HTMLParser):
             self.hrefs.append(given["href"])
         elif tag == "form" and "action" in given:
             self.hrefs.append(given["action"])
-        elif tag in ("img", "script", "iframe", "link"):
+        elif tag in ("img", "script", "iframe", "link") and given.get("rel") != "canonical":
             self.loads += [given[name] for name in ("src", "href") if name in given]
         if tag == "img":
             self.images.append(given)
@@ -280,7 +280,7 @@ def test_an_episode_bears_the_number_of_its_file(tmp_path):
     (root / "episodes" / "02-transforms.md").rename(root / "episodes" / "10-transforms.md")
     site.build(Lesson(root), tmp_path / "site")
     assert '<p class="eyebrow">Episode 10</p>' in text(tmp_path / "site", "10-transforms.html")
-    assert '<span class="number">10 </span>Transforms' in text(tmp_path / "site", "setup.html")
+    assert '<span class="number">10 </span><span class="name">Transforms' in text(tmp_path / "site", "setup.html")
     for name in ("index.html", "key-points.html", "aio.html", "instructor/exercises.html"):
         assert "10. Transforms" in text(tmp_path / "site", name)
 
