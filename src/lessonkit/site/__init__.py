@@ -81,7 +81,7 @@ def clock(minutes: int) -> str:
 
 def embed(html: str, prefix: str, down: int = 0) -> str:
     """HTML that can stand with others on one page: its own anchors, its headings `down` levels lower."""
-    html = LOCAL.sub(rf"\g<1>{prefix}--", html)
+    html = LOCAL.sub(rf"\g<1>{prefix}--", str(html))  # of Jinja's own strings re would make escaped ones
     return HEADING.sub(lambda tag: f"<{tag[1]}h{min(int(tag[2]) + down, 6)}", html)
 
 
