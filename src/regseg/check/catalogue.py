@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+REGISTER = ("exercise", "listed", "lettered", "numeric")  # the decorators that name an exercise
+
 
 class Mistake(NamedTuple):
     """A wrong answer that a check knows by name: what it says, and of which exercises."""
@@ -77,7 +79,7 @@ def _keys(function: ast.FunctionDef) -> list[str]:
     return [
         each.args[0].value
         for each in function.decorator_list
-        if isinstance(each, ast.Call) and getattr(each.func, "id", "") == "exercise"
+        if isinstance(each, ast.Call) and getattr(each.func, "id", "") in REGISTER
     ]
 
 

@@ -253,15 +253,15 @@ def _back_through(bend: sitk.Transform, marked: np.ndarray) -> np.ndarray:
 def failure_of_each_story(given) -> Verdict:
     order = letters(given, "ABCDEF")
     stories = {
-        "D": "The first one got a message: no point of the fixed image met the moving one.",
-        "C": "The second one is further away than at the start: which way was the transform applied?",
-        "F": "The third one changed nothing but the seed: what does the seed choose?",
-        "E": "The fourth one has overlap, and a long lever: around which point does the transform turn?",
-        "A": "The fifth one fits what it saw, and nothing else.",
+        "D": wrong("The first one got a message: no point of the fixed image met the moving one."),
+        "C": wrong("The second one is further away than at the start: which way was the transform applied?"),
+        "F": wrong("The third one changed nothing but the seed: what does the seed choose?"),
+        "E": wrong("The fourth one has overlap, and a long lever: around which point does the transform turn?"),
+        "A": wrong("The fifth one fits what it saw, and nothing else."),
     }
-    for letter, (wanted, sentence) in zip(order, stories.items(), strict=False):  # the sixth is what is left
+    for letter, (wanted, verdict) in zip(order, stories.items(), strict=False):  # the sixth is what is left
         if letter != wanted:
-            return wrong(sentence)
+            return verdict
     return right("Four of the six came without any message.")
 
 

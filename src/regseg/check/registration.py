@@ -110,16 +110,20 @@ def parts_for_t1_and_ct(given) -> Verdict:
     if [sum(letter in row for letter in chosen) for row in ("ABC", "DEF", "GH", "IJ")] != [1] * 4 or len(chosen) != 4:
         raise CannotRead("I expected four letters in one text, one of each row, such as 'ADGI'.")
     mistakes = {
-        "B": "An affine transform may stretch a skull, and no skull does that within a week: six numbers are enough.",
-        "C": "Whoever lies down again lies a little turned, and a translation cannot turn.",
-        "D": "Mean squares wants equal grey values in both scans: bone is bright in CT and dark in T1.",
-        "E": "Correlation wants the grey values of both scans on one line: bone, water and air lie on none.",
-        "G": "With the nearest neighbour the metric jumps, and it shows the optimiser no slope between the jumps.",
-        "I": "With equal scales a step of one radian counts like one of a millimetre, and the head flies away.",
+        "B": wrong(
+            "An affine transform may stretch a skull, and no skull does that within a week: six numbers are enough."
+        ),
+        "C": wrong("Whoever lies down again lies a little turned, and a translation cannot turn."),
+        "D": wrong("Mean squares wants equal grey values in both scans: bone is bright in CT and dark in T1."),
+        "E": wrong("Correlation wants the grey values of both scans on one line: bone, water and air lie on none."),
+        "G": wrong(
+            "With the nearest neighbour the metric jumps, and it shows the optimiser no slope between the jumps."
+        ),
+        "I": wrong("With equal scales a step of one radian counts like one of a millimetre, and the head flies away."),
     }
     for letter in sorted(chosen):
         if letter in mistakes:
-            return wrong(mistakes[letter])
+            return mistakes[letter]
     return right("Each part says what you know: a rigid head, other contrasts, a smooth metric, steps that compare.")
 
 
