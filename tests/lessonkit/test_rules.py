@@ -15,6 +15,8 @@ CHALLENGE = """\
 
 ## Challenge {number}
 
+*1 minute*
+
 Find the answer.
 
 ```python
@@ -72,8 +74,8 @@ EPISODE = (
     """\
 ---
 title: "Images"
-teaching: 45
-exercises: 30
+teaching: 1
+exercises: 5
 ---
 
 ::: questions
@@ -84,7 +86,7 @@ exercises: 30
 
 ::: objectives
 
-- Read an image.
+- [Read an image](#challenge-1).
 
 :::
 
@@ -150,6 +152,7 @@ keywords: 'lesson'
 life_cycle: 'alpha'
 branch: 'main'
 contact: 'team@example.org'
+house_rules: true
 episodes:
 - 01-images.md
 learners:
@@ -238,11 +241,11 @@ BROKEN = [
     (E01, 'title: "Images"', "title: Images", "title", "quotes"),
     (E01, 'title: "Images"', 'title: "Images" and more', "title", "not valid YAML"),
     (E01, 'title: "Images"\n', "", 1, "no title"),
-    (E01, "teaching: 45", "teaching: 90", "teaching", "from 1 to 60"),
-    (E01, "exercises: 30", "exercises: half", "exercises", "whole minutes"),
-    (E01, "exercises: 30\n", "", 1, "'exercises'"),
-    (E01, "exercises: 30\n", "exercises: 30\nextras: [bigdata, cuda]\n", "extras", "no group of packages named 'cuda'"),
-    (E01, "exercises: 30\n", "exercises: 30\nextras: bigdata\n", "extras", "must be a list of names"),
+    (E01, "teaching: 1\n", "teaching: 90\n", "teaching", "from 1 to 60"),
+    (E01, "exercises: 5", "exercises: half", "exercises", "whole minutes"),
+    (E01, "exercises: 5\n", "", 1, "'exercises'"),
+    (E01, "exercises: 5\n", "exercises: 5\nextras: [bigdata, cuda]\n", "extras", "no group of packages named 'cuda'"),
+    (E01, "exercises: 5\n", "exercises: 5\nextras: bigdata\n", "extras", "must be a list of names"),
     (PEOPLE, 'title: "People"', "- a list", 2, "must be lines of 'key: value'"),
     (PEOPLE, 'title: "People"', "date: 2026-13-45", 2, "not valid YAML"),
     (PEOPLE, 'title: "People"\n---', 'title: "People"', 1, "not closed by a line of ---"),
@@ -261,7 +264,7 @@ BROKEN = [
     (SETUP, "Open a terminal.", '<iframe src="https://example.org"></iframe>', "<iframe", "an iframe does not work"),
     (E01, KEYPOINTS, "", 1, "no 'keypoints' div"),
     (E01, KEYPOINTS, KEYPOINTS + "\n" + KEYPOINTS.replace("::: k", ":::: k"), ":::: k", "more than one 'keypoints'"),
-    (E01, "- Read an image.", "Read an image.", "::: objectives", "must hold a list"),
+    (E01, "- [Read", "[Read", "::: objectives", "must hold a list"),
     # headings
     (SETUP, "graph LR\n```", "graph LR\n```\n\n# Last", "# Last", "level 1"),
     (SETUP, "menu.", "menu.\n\n##### More", "##### More", "jumps from level 3 to level 5"),
@@ -320,6 +323,15 @@ BROKEN = [
     (E01, 'answer = ...\ncheck.answer("01-4", answer)', "answer = 4\ncheck.answer('01-4', answer)", FOURTH, "'...'"),
     (E01, 'answer = ...\ncheck.answer("01-4", answer)', "answer = ...", FOURTH, "must end in its check"),
     (E01, 'answer = 4\ncheck.answer("01-4", answer)', "answer = 4", FOURTH, "must repeat the check"),
+    # the house: time, objectives, width
+    (E01, "teaching: 1\n", "teaching: 20\n", "teaching", "'teaching' takes 1 minutes"),
+    (E01, "exercises: 5\n", "exercises: 20\n", "exercises", "'exercises' takes 5 minutes"),
+    (E01, "exercises: 5\n", "exercises: 3\n", "exercises", "'exercises' takes 5 minutes"),
+    (E01, "## Challenge 4\n\n*1 minute*", "## Challenge 4", FOURTH + 2, "how long does this exercise take"),
+    (E01, "## Challenge 4\n\n*1 minute*", "## Challenge 4\n\n*45 minutes*", "exercises", "45 are the most"),
+    (E01, "[Read an image](#challenge-1)", "Read an image", "- Read", "which core exercise tests this"),
+    (E01, "(#challenge-1)", "(#challenge-6)", "- [Read", "which core exercise tests this"),
+    (E01, "image = 1\n", "image = (1" + " + 0" * 20 + ")\n", "image = (1", "has 91 columns, and 88"),
     # the house: predictions
     (E01, COMPARISON, "", "::: discussion", "never compared"),
     (E01, PREDICTION, "", "::: spoiler", "before this has its title"),
@@ -361,7 +373,7 @@ def test_each_fault_is_found_where_it_stands_and_alone(tmp_path, file, old, new,
 # Changes that are no faults.
 FINE = [
     (PEOPLE, "Anna is a physicist.", "Anna's colour, Anna’s color, MNI152, SimpleITK and 2D `xzzq` $\\xzzq_1$."),
-    (E01, "exercises: 30\n", "exercises: 30\nextras: [bigdata]\n"),
+    (E01, "exercises: 5\n", "exercises: 5\nextras: [bigdata]\n"),
     (PEOPLE, "Anna", "![](../episodes/fig/axes.svg){alt=''} Anna"),
     (PEOPLE, "Anna", "See [Voxel](../learners/reference.md), <https://a.b/xzzq>. Anna"),
     (PEOPLE, "Anna", "See [Setup](setup.html#first-steps) and [how to write](mailto:anna@example.org). Anna"),
@@ -376,6 +388,38 @@ FINE = [
 def test_what_is_no_fault_is_not_reported(tmp_path, file, old, new):
     assert old in SOUND[file]
     assert check(lesson(tmp_path, **{file: SOUND[file].replace(old, new, 1)})) == []
+
+
+def test_a_long_stretch_without_something_to_do_is_found_where_it_begins(tmp_path):
+    stretch = "Further practice\n\n" + "word " * 701
+    longer = EPISODE.replace("teaching: 1\n", "teaching: 6\n")
+    further = longer.replace("## Further practice\n", f"## {stretch}\n")
+    assert check(lesson(tmp_path / "apart", **{E01: further.replace("teaching: 6", "teaching: 1")})) == []
+    core = longer.replace("## Further practice\n", f"## Further reading\n\n{stretch}\n\n## Further practice\n")
+    (problem,) = check(lesson(tmp_path / "core", **{E01: core}))
+    assert problem.line == 1 + core[: core.index("## Further reading")].count("\n")
+    assert "there are 705 words and nothing to do" in problem.message
+
+
+def test_an_episode_that_is_too_long_shall_be_shorter_whatever_it_says(tmp_path):
+    text = EPISODE.replace("teaching: 1\n", "teaching: 60\n")
+    text = text.replace("## Further practice", "word " * 130 * 61 + "\n\n## Further practice")
+    messages = [problem.message for problem in check(lesson(tmp_path, **{E01: text}))]
+    assert any("takes 62 minutes" in message and "60 are the most" in message for message in messages), messages
+
+
+def test_a_broken_statement_takes_no_longer_than_a_whole_one(tmp_path):
+    whole = "value = [" + ", ".join(["1"] * 20) + "]"
+    broken = "value = [\n" + "    1,\n" * 20 + "]"
+    for number, code in enumerate((whole, broken)):
+        text = EPISODE.replace("image = 1\n", "image = 1\n" + f"{code}\n" * 5)
+        assert check(lesson(tmp_path / str(number), **{E01: text})) == []
+
+
+def test_the_rules_of_the_house_are_for_a_lesson_that_wants_them(tmp_path):
+    config = SOUND["config.yaml"].replace("house_rules: true\n", "")
+    text = EPISODE.replace("*1 minute*", "").replace("[Read an image](#challenge-1)", "Read an image")
+    assert check(lesson(tmp_path, **{E01: text, "config.yaml": config})) == []
 
 
 # A file that is there and should not be, or the reverse (None); what is said of it.

@@ -1,4 +1,4 @@
-"""The checker: what the Workbench asks of a lesson, and what this house asks of an episode.
+"""The checker: what the Workbench asks of a lesson; and where config.yaml wants it, what this house asks of an episode.
 
 It says what a colleague would say: the file, the line, what is wrong, and how to mend it.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from lessonkit.addresses import Addresses
 from lessonkit.lesson import Lesson
 from lessonkit.page import Finding, LessonError, Page
-from lessonkit.rules import files, house, links, page, predictions, spelling
+from lessonkit.rules import files, house, links, pace, page, predictions, spelling
 from lessonkit.rules.files import Problem
 
 __all__ = ["Problem", "check", "not_run"]
@@ -46,9 +46,10 @@ def _findings(each: Page, addresses: Addresses) -> Iterator[Finding]:
     for rule in (page.front_matter, page.divs, page.headings, page.fences):
         yield from rule(each)
     yield from links.images(each, addresses)
-    if each.kind == "episode":
+    if each.kind == "episode" and addresses.lesson.config.get("house_rules"):
         yield from house.episode(each, addresses.lesson)
         yield from predictions.predictions(each)
+        yield from pace.pace(each)
 
 
 def not_run(lesson: Lesson) -> list[str]:

@@ -18,6 +18,7 @@ NOT_RUN = ("bash", "yaml", "py")
 RESULTS = ("output", "error")
 FURTHER = "Further practice"
 CORE_CHALLENGES = 5
+WIDEST = 88  # columns of code, which a laptop shows without a bar
 NARROW = 2  # per cent that a tolerance may have without a reason
 # What a caption must say of its image: where it comes from.
 ORIGINS = re.compile(r"\b(real|template|synthetic|modelled|drawing)\b", re.I)
@@ -26,7 +27,7 @@ ORIGINS = re.compile(r"\b(real|template|synthetic|modelled|drawing)\b", re.I)
 def episode(page: Page, lesson: Lesson) -> Iterator[Finding]:
     """All rules of the house, for one episode."""
     yield from extras(page, lesson)
-    for rule in (results, figures, living, tolerances, challenges, names):
+    for rule in (results, width, figures, living, tolerances, challenges, names):
         yield from rule(page)
 
 
@@ -52,6 +53,14 @@ def results(page: Page) -> Iterator[Finding]:
                     first + 1,
                     f"this {kind(token)} block stands below no code: move it right below the block it is of",
                 )
+
+
+def width(page: Page) -> Iterator[Finding]:
+    """Code is not wider than what a page shows of it."""
+    for token in page.fences:
+        for line, text in enumerate(token.content.split("\n"), token.map[0] + 2):
+            if kind(token) not in RESULTS and len(text) > WIDEST:
+                yield line, f"this line of code has {len(text)} columns, and {WIDEST} are to be seen: break it"
 
 
 def figures(page: Page) -> Iterator[Finding]:
@@ -131,7 +140,7 @@ def _challenge(page: Page, div: Div, cells: list[Cell]) -> Iterator[Finding]:
     for part in ("hint", "solution"):
         if not any(other.kind == part and other.parent is div for other in page.divs):
             yield div.line, f"this challenge has no {part}: add one inside it"
-    starters = [tree for cell in cells if not cell.folded and (tree := _parse(cell))]
+    starters = [tree for cell in cells if not cell.folded and (tree := parse(cell))]
     if not starters:
         yield div.line, "this challenge has no starter: add a python block that ends in its check"
         return
@@ -141,7 +150,7 @@ def _challenge(page: Page, div: Div, cells: list[Cell]) -> Iterator[Finding]:
     if asked is None:
         yield div.line, 'the starter must end in its check, such as check.answer("01-name", value)'
         return
-    folded = [tree for cell in cells if cell.folded and (tree := _parse(cell))]
+    folded = [tree for cell in cells if cell.folded and (tree := parse(cell))]
     if not any(_check(statement) == asked for tree in folded for statement in tree.body):
         yield div.line, f"the solution must repeat the check ({asked}), to show that it passes"
 
@@ -154,7 +163,8 @@ def _check(statement: ast.stmt) -> str | None:
     return None
 
 
-def _parse(cell: Cell) -> ast.Module | None:
+def parse(cell: Cell) -> ast.Module | None:
+    """What Python reads of a cell; None where it cannot."""
     try:
         return ast.parse(cell.source)
     except SyntaxError:

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from lessonkit.addresses import Addresses
 from lessonkit.lesson import FOLDERS
+from lessonkit.markdown import Heading
 from lessonkit.page import Finding, LessonError, Page
 
 SAYS_NOTHING = {"here", "this", "link", "a link", "this link", "click here", "read more", "more"}
@@ -66,18 +67,18 @@ def _dead(page: Page, target: str, addresses: Addresses) -> str | None:
     return None
 
 
+def anchors(heading: Heading) -> set[str]:
+    """The anchor of a heading on which pandoc, who makes it, and the Workbench's validator agree; none where not."""
+    if named := re.search(r"\{#([^\s}]+)", heading.text):
+        return {named[1]}
+    text = re.sub(r"[`*]", "", heading.text).lower()
+    pandoc = re.sub(r"\s+", "-", re.sub(r"[^\w\s.-]", "", text).strip())
+    validator = re.sub(r"[\W_]+", "-", text).strip("-")
+    return {re.sub(r"^[\W\d_]+", "", pandoc)} & {validator}
+
+
 def _anchors(page: Page) -> set[str]:
-    """The anchors of headings on which pandoc, who makes them, and the Workbench's validator agree."""
-    found = set()
-    for heading in page.headings:
-        if named := re.search(r"\{#([^\s}]+)", heading.text):
-            found.add(named[1])
-        else:
-            text = re.sub(r"[`*]", "", heading.text).lower()
-            pandoc = re.sub(r"\s+", "-", re.sub(r"[^\w\s.-]", "", text).strip())
-            validator = re.sub(r"[\W_]+", "-", text).strip("-")
-            found |= {re.sub(r"^[\W\d_]+", "", pandoc)} & {validator}
-    return found
+    return set().union(*map(anchors, page.headings))
 
 
 def images(page: Page, addresses: Addresses) -> Iterator[Finding]:
