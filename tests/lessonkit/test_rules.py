@@ -443,6 +443,14 @@ def test_missing_and_stray_files(tmp_path, file, content, says):
     assert any(says in problem.message for problem in problems), problems
 
 
+@pytest.mark.parametrize(("name", "said"), [("measured-reach.png", []), ("01-reach.png", ["no cell draws it"])])
+def test_a_figure_of_a_bench_needs_no_cell_and_any_other_does(tmp_path, name, said):
+    figure = f"![Curves of synthetic pairs.](fig/{name}){{alt='Two curves that rise.'}}\n\n"
+    text = EPISODE.replace("```bash", figure + "```bash")
+    problems = check(lesson(tmp_path, **{E01: text, f"fig/{name}": png()}))
+    assert [problem.message.partition(":")[0].replace(f"fig/{name}", "it") for problem in problems] == said
+
+
 def test_an_image_without_content_is_named(tmp_path):
     problems = check(lesson(tmp_path, **{"fig/01-head.png": b""}))
     assert [(problem.file, problem.message) for problem in problems] == [

@@ -17,6 +17,7 @@ from lessonkit.page import Finding, Page
 NOT_RUN = ("bash", "yaml", "py")
 RESULTS = ("output", "error")
 FURTHER = "Further practice"
+MEASURED = "fig/measured-"
 CORE_CHALLENGES = 5
 WIDEST = 88  # columns of code, which a laptop shows without a bar
 NARROW = 2  # per cent that a tolerance may have without a reason
@@ -64,7 +65,10 @@ def width(page: Page) -> Iterator[Finding]:
 
 
 def figures(page: Page) -> Iterator[Finding]:
-    """A cell's figures are fig/NN-name.png, each of one cell; every caption says where its image comes from."""
+    """A cell's figures are fig/NN-name.png, each of one cell; every caption says where its image comes from.
+
+    A figure fig/measured-name.png was drawn by a bench, and may stand anywhere.
+    """
     drawn: dict[int, str] = {figure.line: figure.path for cell in page.cells for figure in cell.figures}
     number = page.name.split("-")[0]
     seen: set[str] = set()
@@ -75,7 +79,7 @@ def figures(page: Page) -> Iterator[Finding]:
             yield line, f"two cells would draw {path}: give each its own name"
         seen.add(path)
     for image in page.images:
-        if image.path.endswith(".png") and image.line not in drawn:
+        if image.path.endswith(".png") and image.line not in drawn and not image.path.startswith(MEASURED):
             what = f"no cell draws {image.path}: put the image on one line, right below its cell"
             yield image.line, f"{what} (a diagram made by hand is an .svg)"
         if not ORIGINS.search(image.caption) and (image.caption or image.alt):
