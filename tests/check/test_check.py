@@ -17,6 +17,7 @@ import answers_big_data
 import answers_deformable_registration
 import answers_evaluation
 import answers_images
+import answers_learned_registration
 import answers_registration
 import answers_registration_at_scale
 import answers_segmentation
@@ -42,6 +43,7 @@ ANSWERS = (
     answers_align_annotate_learn,
     answers_votes,
     answers_registration_at_scale,
+    answers_learned_registration,
 )
 RIGHT = {name: answers for module in ANSWERS for name, answers in module.RIGHT.items()}
 WRONG = {name: answers for module in ANSWERS for name, answers in module.WRONG.items()}

@@ -22,6 +22,7 @@ MODULES = {
     "09": "align_annotate_learn",
     "10": "votes",
     "11": "registration_at_scale",
+    "12": "learned_registration",
 }
 
 
