@@ -122,6 +122,8 @@ def test_the_network_looks_again_at_a_box_around_the_brain():
     likely, place = segment.probabilities(grid.image(ball.astype(np.float32)), network)
     assert network.sizes == [(160, 144, 144), segment.BRAIN] and place.size == segment.BRAIN
     np.testing.assert_allclose(place.middle, (60, -50, 40), atol=2)
+    index = np.array(Grid.of(segment.coarse(grid.image(ball.astype(np.float32)))).indices(place.origin))
+    np.testing.assert_allclose(index, np.rint(index), atol=1e-6)  # the voxels of both looks are the same
     np.testing.assert_allclose(likely.sum(axis=0), 1, rtol=1e-5)
     labels = sitk.GetArrayFromImage(segment.segment(grid.image(ball.astype(np.float32)), network))
     assert set(np.unique(labels)) == {0, 4} and ((labels == 4) == ball).mean() > 0.999

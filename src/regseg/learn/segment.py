@@ -243,7 +243,8 @@ def probabilities(image: sitk.Image, network: nn.Module) -> tuple[np.ndarray, Gr
     brain = np.argwhere(likely.argmax(axis=0))[:, ::-1]
     if not len(brain):
         return likely, place
-    place = Grid.around(place.points(np.median(brain, axis=0)), BRAIN, place.spacing, place.direction)
+    first = np.rint(np.median(brain, axis=0) - np.divide(BRAIN, 2))  # a whole number: the same voxels, and no new blur
+    place = Grid(BRAIN, place.spacing, tuple(place.points(first).tolist()), place.direction)
     return answer(coarse(image, place)), place
 
 
