@@ -14,13 +14,12 @@ import psutil
 
 from regseg.blocks import Block
 from regseg.distributed.pair import BlockError, cut, linear
-from regseg.distributed.planning import Plan
+from regseg.distributed.planning import A_CELL, Plan
 from regseg.distributed.result import RegistrationError
 from regseg.distributed.stages import Stage
 
 _PROCESS = 300_000_000  # bytes: Python and its libraries
 _A_VOXEL = 120  # bytes, of a block with its halo
-_A_CELL = 300  # bytes of the client: the votes, the field, and what the solve computes with
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def needs(plan: Plan, *, trial: bool = True) -> Needs:
         ),
         cells * (a_vote + 12) * sum(stage.iterations for stage in plan.stages),
         _PROCESS + _A_VOXEL * largest,
-        _PROCESS + _A_CELL * cells,
+        _PROCESS + A_CELL * cells,
         seconds,
     )
 

@@ -8,6 +8,7 @@ from math import isfinite, prod
 from pathlib import Path
 
 import numpy as np
+import psutil
 import SimpleITK as sitk
 
 from regseg.blocks import Block, split
@@ -18,6 +19,7 @@ from regseg.distributed.recipes import streamed_solve
 from regseg.distributed.stages import Stage
 from regseg.grid import Grid
 
+A_CELL = 300  # bytes of the client: the votes, the field, and what the solve computes with
 _MOST = 1_000_000  # blocks of a stage
 _LEAST = 0.05  # of a block must be its core, where there are many
 
@@ -167,6 +169,11 @@ def plan(
             "smaller lattice_spacing (--lattice). An image that has one slice only is registered as a picture, in 2-D."
         )
     _demand_blocks(stages, lattice)
+    if prod(lattice.size) * A_CELL > psutil.virtual_memory().total:
+        raise ValueError(
+            f"A lattice of {' x '.join(map(str, lattice.size))} cells is more than this computer can hold: give larger "
+            "cells (lattice_spacing, --lattice), and larger voxels with them (spacing, --spacing)."
+        )
     if start is not None and start.lattice != lattice:
         raise ValueError("The field to start from lies on another lattice: give the lattice_spacing it was made with.")
     coarse = fixed.values(level)
