@@ -107,6 +107,7 @@ WRONG = {
         ("still a T1", lambda: "D"),
     ],
     "09-doubt": [
+        ("get the same number", lambda: lambda _: 1.0),
         ("one number", lambda: lambda p: -(p * np.log(p + 1e-9)).sum(axis=0)),
         ("no number", lambda: lambda p: entropy(p, clip=0)),
         ("turned round", lambda: lambda p: entropy(p, sign=1)),

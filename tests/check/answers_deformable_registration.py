@@ -238,6 +238,7 @@ WRONG = {
         ("Send each point", lambda: lambda *_: 0.0),
     ],
     "05-prepare": [
+        ("one grey level at each voxel", lambda: lambda _, moving: sitk.Compose(moving, moving)),
         ("another grid", lambda: lambda _, moving: sitk.BinShrink(moving, [2, 2, 2])),
         ("as before", lambda: lambda _, moving: moving),
         ("0 to 1", lambda: lambda _, moving: sitk.RescaleIntensity(moving, 0, 1)),

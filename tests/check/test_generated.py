@@ -1,7 +1,8 @@
 """Answers made from the right ones: in another form they stay right, and when they are altered they are never accepted.
 
-Each answer is changed in the ways of a person who is nearly there: another unit, sign, order of axes or type, a
-function that prints instead of returning, or that changes what it is given.
+Each answer is changed in the ways of a person who is nearly there: another unit, sign, order of axes or type,
+an inverse, a function that prints instead of returning, or that changes what it is given. Each exercise gets thirty, or
+more.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from test_check import RIGHT
 
 from regseg.check.engine import judge
 
-# Exercises whose checks take seconds: they get two changes of each kind.
+# Exercises whose checks take seconds: of the changes that ask the right answer itself they get two.
 SLOW = {"01-brightest", "02-ct", "02-labels", "02-once", "03-region", "04-inverse", "05-fold", "05-prepare", "05-trust"}
 SLOW |= {"05-pyramid", "05-budget", "06-join", "06-n4", "06-seed", "06-unseen"}
 RANKED = {"09-doubt"}  # only the order of the numbers counts, and those far away have the same
 ROUNDS = 12  # of random numbers beside a number
+LEAST = 30  # generated answers for each exercise
 
 
 def is_numbers(answer: Any) -> bool:
@@ -94,6 +96,43 @@ def altered_numbers(values: np.ndarray) -> Iterator[tuple[str, Any]]:
         yield f"noise {seed}", values + np.random.default_rng(seed).uniform(20, 90, values.shape) * (1 + np.abs(values))
 
 
+def of_no_use() -> Iterator[tuple[str, Any]]:
+    """What is no answer to anything, of each type that a learner has in the hand."""
+    yield from {
+        "None": None,
+        "no text": "",
+        "a word": "blue",
+        "a sentence": "I do not know",
+        "bytes": b"blue",
+        "true": True,
+        "a huge number": 1e30,
+        "a negative one": -98765.4321,
+        "a complex one": 3 + 4j,
+        "an integer of NumPy's": np.int16(-31000),
+        "an empty list": [],
+        "an empty dictionary": {},
+        "a dictionary": {"answer": "blue"},
+        "a set": {1.5, -7.5},
+        "a range": range(7),
+        "lists in lists": [[1, 2], [3]],
+        "words": ["blue", "green", "red"],
+        "many numbers": np.linspace(-1e6, 1e6, 101),
+        "a table": np.full((5, 7), -12345.6),
+        "not numbers": np.full(3, np.nan),
+        "an endless one": np.inf,
+        "an object": object(),
+        "a type": sitk.Image,
+        "a module": np,
+        "a 2-D image": sitk.Image([3, 4], sitk.sitkFloat32),
+        "a 4-D image": sitk.Image([2, 2, 2, 2], sitk.sitkUInt8),
+        "an image of arrows": sitk.Image([3, 3, 3], sitk.sitkVectorFloat64),
+        "a label map": sitk.LabelImageToLabelMap(sitk.Image([3, 3, 3], sitk.sitkUInt8)),
+        "a filter": sitk.ResampleImageFilter(),
+        "a 2-D transform": sitk.TranslationTransform(2, (1234.0, -5678.0)),
+        "a far transform": sitk.TranslationTransform(3, (1234.0, -5678.0, 987.0)),
+    }.items()
+
+
 def altered_image(image: sitk.Image) -> Iterator[tuple[str, sitk.Image]]:
     def elsewhere(change: Callable[[sitk.Image], None]) -> sitk.Image:
         result = sitk.Image(image)
@@ -109,7 +148,12 @@ def altered_image(image: sitk.Image) -> Iterator[tuple[str, sitk.Image]]:
 
 def altered_transform(one: sitk.Transform) -> Iterator[tuple[str, sitk.Transform]]:
     dimension = one.GetDimension()
-    yield "far", sitk.CompositeTransform([sitk.TranslationTransform(dimension, [150.0] * dimension), one])
+    for name, step in (("far", 150.0), ("far the other way", -150.0)):
+        yield name, sitk.CompositeTransform([sitk.TranslationTransform(dimension, [step] * dimension), one])
+        yield (
+            f"{name}, before",
+            sitk.CompositeTransform([one, sitk.TranslationTransform(dimension, [step] * dimension)]),
+        )
     yield "identity", sitk.Transform(dimension, sitk.sitkIdentity)
 
 
@@ -130,13 +174,19 @@ def altered(answer: Any) -> Iterator[tuple[str, Any]]:
 
 def altered_function(function: Callable) -> Iterator[tuple[str, Callable]]:
     yield "prints", lambda *given: print(function(*given))
+    yield "far away", lambda *given: result_far_away(function(*given))
+    yield "in a list", lambda *given: [[function(*given)], None, "x"]
+
+
+def no_function() -> Iterator[tuple[str, Callable]]:
+    """Functions that do not even try."""
     yield "returns its input", lambda *given: given[0]
-    yield "returns itself", lambda *_: function
+    yield "returns itself", lambda *_: no_function
     yield "raises", lambda *_: 1 / 0
     yield "wants a name", lambda *, name: name
-    yield "in a list", lambda *given: [[function(*given)], None, "x"]
-    yield "a word", lambda *_: "blue"
-    yield "far away", lambda *given: result_far_away(function(*given))
+    yield "a type", lambda *given: type(given)
+    for name, thing in of_no_use():
+        yield f"returns {name}", lambda *_, thing=thing: thing
 
 
 def result_far_away(result: Any) -> Any:
@@ -172,6 +222,11 @@ def some(name: str, changes: Iterator[tuple[str, Any]]) -> list[tuple[str, Any]]
     return list(changes)[:2] if name in SLOW else list(changes)
 
 
+def refused(name: str, answer: Any) -> list[tuple[str, Any]]:
+    """Answers to an exercise that cannot be right."""
+    return [*some(name, altered(answer)), *(no_function() if callable(answer) else of_no_use())]
+
+
 @pytest.fixture(autouse=True)
 def _downloaded_image(request):
     if any(name in request.node.name for name in ("01-lung", "01-padding", "06-lung", "06-ventricles", "07-atlas")):
@@ -190,7 +245,9 @@ def test_a_right_answer_in_another_form_is_right(name):
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("name", sorted(set(RIGHT) - {"01-radiograph"}))  # of which only the values are asked
 def test_an_altered_answer_is_not_accepted_and_gets_a_sentence(name):
-    for change, answer in some(name, altered(RIGHT[name][0]())):
+    answers = refused(name, RIGHT[name][0]())
+    assert len(answers) >= LEAST
+    for change, answer in answers:
         if name in RANKED and change == "far away":
             continue
         verdict = judge(name, answer)

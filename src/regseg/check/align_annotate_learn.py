@@ -193,6 +193,8 @@ def doubt_of_a_network(given) -> Verdict:
         return wrong(
             "It is no number where a probability is 0, for its logarithm is none: clip the probabilities first."
         )
+    if np.unique(found).size < found.size:
+        return wrong("Different answers of the network get the same number: a score has to look at the probabilities.")
     order = np.argsort(-found).tolist()
     if order == [0, 1, 2]:
         return right("The scan with the most doubt in its foreground comes first, whatever its size.")

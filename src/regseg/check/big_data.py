@@ -137,7 +137,8 @@ def _is_part(result: sitk.Image, scan: sitk.Image, box: Box) -> bool:
 
 @exercise("03-halo")
 def halo_of_a_chain(given) -> Verdict:
-    widths, radii = numbers(given, 3 if np.size(given) == 3 else 1), (4, HALO, 1)
+    for_each_axis = isinstance(given, tuple | list | np.ndarray) and np.iterable(given) and len(given) == 3
+    widths, radii = numbers(given, 3 if for_each_axis else 1), (4, HALO, 1)
     answer = widths[0]
     if not close(widths, answer):
         return wrong("All three filters look equally far along x, y and z, so the halo is as wide along each.")

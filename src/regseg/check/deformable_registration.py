@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from regseg import data, evaluate
 from regseg.check.boxes import Rule, lettered, near, numeric, orders, otherwise
 from regseg.check.engine import (
+    CannotRead,
     Verdict,
     call,
     close,
@@ -188,7 +189,10 @@ def grey_levels_of_the_fixed_image(given) -> Verdict:
     fixed, moving = (sitk.Cast(one, sitk.sitkFloat32) for one in (pair.fixed, pair.moving))
     brightest = float(sitk.GetArrayViewFromImage(moving).max())
     moving = sitk.Cast(sitk.Pow(moving / brightest, 0.4) * 150 + 40, sitk.sitkFloat32)  # a curve, and no line
-    answer = sitk.Cast(image(call(given, fixed, moving)), sitk.sitkFloat32)
+    answer = image(call(given, fixed, moving))
+    if answer.GetNumberOfComponentsPerPixel() > 1:
+        raise CannotRead("I expected one grey level at each voxel, and this image has several numbers there.")
+    answer = sitk.Cast(answer, sitk.sitkFloat32)
     inside = sitk.GetArrayFromImage(pair.mask) > 0
 
     def apart(one: sitk.Image) -> float:
