@@ -5,6 +5,7 @@ They import regseg.distributed where they need it: it brings dask, which few oth
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import SimpleITK as sitk
 
 from regseg import data
 from regseg.blocks import Block, split
+from regseg.check.boxes import Rule, lettered, near, numeric, orders, otherwise
 from regseg.check.engine import (
     CannotRead,
     Verdict,
@@ -77,30 +79,29 @@ WORKER, PYTHON, VOXEL = 1e9, 0.3e9, 120  # bytes: of memory, of Python, for each
 HALO = 2.0  # mm
 
 
-@exercise("11-worker")
-def widest_block_for_a_worker(given) -> Verdict:
-    answer = numbers(given, 1)[0]
-
+@numeric("11-worker", 1)
+def widest_block_for_a_worker() -> list[Rule]:
     def wide(memory: float = WORKER - PYTHON, voxel: int = VOXEL) -> float:
         """How many mm a block with its halo may be wide."""
         return (memory / voxel) ** (1 / 3) * SCAN_SPACING
 
-    def is_about(value: float) -> bool:
-        return close(answer, value, 0.01 * value)
+    def about(value: float, verdict: Verdict) -> Rule:
+        return near(value, 0.01 * value, verdict)
 
-    if is_about(wide() - 2 * HALO):
-        return right("With its halo such a block is 45 mm wide, and has nearly six million voxels.")
-    if is_about(wide()):
-        return wrong("That is the block with its halo: block_size counts without it.")
-    if is_about(wide() - HALO):
-        return wrong("The halo lies on both sides of the block.")
-    if is_about((wide() - 2 * HALO) / SCAN_SPACING) or is_about(wide() / SCAN_SPACING):
-        return wrong("That is in voxels: a voxel is a quarter of a millimetre wide.")
-    if is_about(wide(memory=WORKER) - 2 * HALO):
-        return wrong("Python and its libraries take their part of the memory first.")
-    if is_about(wide(voxel=4) - 2 * HALO):
-        return wrong("That is for the image alone: with all that is computed from it a voxel takes 120 bytes.")
-    return wrong("How many voxels of 120 bytes fit into what Python leaves? Take the third root, then go to mm.")
+    widest = right("With its halo such a block is 45 mm wide, and has nearly six million voxels.")
+    in_voxels = wrong("That is in voxels: a voxel is a quarter of a millimetre wide.")
+    image = wrong("That is for the image alone: with all that is computed from it a voxel takes 120 bytes.")
+    python = wrong("Python and its libraries take their part of the memory first.")
+    return [
+        about(wide() - 2 * HALO, widest),
+        about(wide(), wrong("That is the block with its halo: block_size counts without it.")),
+        about(wide() - HALO, wrong("The halo lies on both sides of the block.")),
+        about((wide() - 2 * HALO) / SCAN_SPACING, in_voxels),
+        about(wide() / SCAN_SPACING, in_voxels),
+        about(wide(memory=WORKER) - 2 * HALO, python),
+        about(wide(voxel=4) - 2 * HALO, image),
+        otherwise(wrong("How many voxels of 120 bytes fit into what Python leaves? Take the third root, then mm.")),
+    ]
 
 
 @exercise("11-order")
@@ -114,9 +115,9 @@ def order_of_the_work(given) -> Verdict:
         "BD": wrong("First ask whether blocks have failed: a hole makes a picture that looks smooth all the same."),
         "DF": wrong("Judge the result before you write the reply."),
     }
-    for (earlier, later), otherwise in steps.items():
+    for (earlier, later), verdict in steps.items():
         if order.index(earlier) > order.index(later):
-            return otherwise
+            return verdict
     return right("Coarse before fine, a plan before the work, and doubts before the reply.")
 
 
@@ -161,7 +162,7 @@ def share_of_failed_blocks(given) -> Verdict:
     return right("Only blocks with something to register can fail.")
 
 
-@exercise("11-resume")
+@lettered("11-resume", ("".join(some) for some in product("GRW", repeat=4)))
 def what_resume_sees(given) -> Verdict:
     method, worker, scan, spacing = picks(given, 4, "GRW")
     if worker == "R":
@@ -179,7 +180,7 @@ def what_resume_sees(given) -> Verdict:
     return right("Whatever it can see it compares. What your own code does is your word.")
 
 
-@exercise("11-choose")
+@lettered("11-choose", orders("ABCDE"))
 def method_for_each_project(given) -> Verdict:
     order = letters(given, "ABCDE")
     answers = {
@@ -188,9 +189,9 @@ def method_for_each_project(given) -> Verdict:
         "D": wrong("Project 3 has evidence of its own, points that people have set: who could make votes of them?"),
         "E": wrong("Project 4 has no partner for what was cut out, and the doctors want to know just that place."),
     }
-    for letter, (wanted, otherwise) in zip(order, answers.items(), strict=False):  # the fifth is what is left
+    for letter, (wanted, verdict) in zip(order, answers.items(), strict=False):  # the fifth is what is left
         if letter != wanted:
-            return otherwise
+            return verdict
     return right("The simplest one that fits, and none where there is nothing to match.")
 
 
@@ -234,26 +235,26 @@ def reply_to_the_colleague(given) -> Verdict:
 # --- further practice -------------------------------------------------------------------------------------------------
 
 
-@exercise("11-travel")
-def what_travels(given) -> Verdict:
-    answer = numbers(given, 1)[0]
-    cells = np.prod([np.ceil(n * SCAN_SPACING / CELL) for n in SCAN_SIZE])
+@numeric("11-travel", 1)
+def what_travels() -> list[Rule]:
+    cells, voxels = np.prod([np.ceil(n * SCAN_SPACING / CELL) for n in SCAN_SIZE]), np.prod(SCAN_SIZE)
 
-    def is_about(value: float) -> bool:
-        return any(close(answer, value / unit, 0.06 * value / unit) for unit in (1e6, 2**20))
+    def about(count: float, verdict: Verdict) -> list[Rule]:
+        """Of so many bytes, in either kind of megabyte."""
+        return [near(count / unit, 0.06 * count / unit, verdict) for unit in (1e6, 2**20)]
 
-    if is_about(cells * 9 * 4):
-        return right("Six numbers of A and three of b in each cell: a few megabytes, for a scan of a gigabyte.")
-    if is_about(cells * 12 * 4):
-        return wrong("You counted all nine elements of A: it is symmetric, so six are enough.")
-    if is_about(cells * 3 * 4):
-        return wrong("That is b alone: A travels as well.")
-    if is_about(cells * 6 * 4):
-        return wrong("That is A alone: b travels as well.")
-    if is_about(cells * 9 * 8):
-        return wrong("Twice too much: a 32-bit float has four bytes, and both images together cast one vote.")
-    if is_about(np.prod(SCAN_SIZE) * 9 * 4) or is_about(np.prod(SCAN_SIZE) / CELL**3 * 9 * 4):
-        return wrong("You counted voxels: a cell is 4 mm wide, and a voxel a quarter of a millimetre.")
-    if close(answer, cells * 9 * 4, 0.06 * cells * 9 * 4):
-        return wrong("The number is right in bytes: a megabyte has a million of them.")
-    return wrong("Multiply: the cells of the lattice, the numbers in each cell, and the bytes of each number.")
+    twice = wrong("Twice too much: a 32-bit float has four bytes, and both images together cast one vote.")
+    counted = wrong("You counted voxels: a cell is 4 mm wide, and a voxel a quarter of a millimetre.")
+    in_bytes = wrong("The number is right in bytes: a megabyte has a million of them.")
+    few = right("Six numbers of A and three of b in each cell: a few megabytes, for a scan of a gigabyte.")
+    return [
+        *about(cells * 9 * 4, few),
+        *about(cells * 12 * 4, wrong("You counted all nine elements of A: it is symmetric, so six are enough.")),
+        *about(cells * 3 * 4, wrong("That is b alone: A travels as well.")),
+        *about(cells * 6 * 4, wrong("That is A alone: b travels as well.")),
+        *about(cells * 9 * 8, twice),
+        *about(voxels * 9 * 4, counted),
+        *about(voxels / CELL**3 * 9 * 4, counted),
+        near(cells * 9 * 4, 0.06 * cells * 9 * 4, in_bytes),
+        otherwise(wrong("Multiply: the cells of the lattice, the numbers in each cell, and the bytes of each number.")),
+    ]

@@ -15,6 +15,7 @@ import SimpleITK as sitk
 
 from regseg import data
 from regseg.blocks import Block
+from regseg.check.boxes import Rule, lettered, near, numeric, orders, otherwise
 from regseg.check.engine import CannotRead, Verdict, call, close, exercise, letters, numbers, picks, right, wrong
 from regseg.grid import Grid
 from regseg.synth import warps
@@ -32,24 +33,27 @@ FIRM, FAINT = (np.array([[4.0, 0.0], [0.0, 0.0]]), np.array([8.0, 0.0])), (np.ey
 COSTS = np.array([[6, 5, 5, 4, 5], [40, 10, 2, 14, 44], [3, 4, 3, 2, 3], [22, 1, 9, 30, 50]])
 
 
-@exercise("10-line")
-def four_blocks_on_a_line(given) -> Verdict:
-    answer = numbers(given, 1)[0]
-    favourites = COSTS.argmin(axis=1)
-    if close(answer, COSTS.sum(axis=0).argmin()):
-        return right("Cheapest for all four together, though only one of them has it as its favourite.")
-    if close(answer, COSTS.sum(axis=0).min()):
-        return wrong("That is what the best shift costs: which shift is it?")
-    if close(answer, np.bincount(favourites).argmax()):
-        return wrong("That is the favourite of most, and they hardly care: add the costs, and choose then.")
-    if close(answer, favourites.mean()):
-        return wrong("That is the mean of the favourites: it forgets how much each block cares.")
-    if close(answer, COSTS.min(axis=0).argmin()):
-        return wrong("You looked for the smallest number of all: add each column first.")
-    return wrong("Add up each column of the table: the shift with the smallest sum is the answer.")
+@numeric("10-line", 1)
+def four_blocks_on_a_line() -> list[Rule]:
+    favourites, exact = COSTS.argmin(axis=1), 1e-3
+    most = wrong("That is the favourite of most, and they hardly care: add the costs, and choose then.")
+    mean = wrong("That is the mean of the favourites: it forgets how much each block cares.")
+    cheapest = right("Cheapest for all four together, though only one of them has it as its favourite.")
+    return [
+        near(COSTS.sum(axis=0).argmin(), exact, cheapest),
+        near(COSTS.sum(axis=0).min(), exact, wrong("That is what the best shift costs: which shift is it?")),
+        near(np.bincount(favourites).argmax(), exact, most),
+        near(favourites.mean(), exact, mean),
+        near(
+            COSTS.min(axis=0).argmin(),
+            exact,
+            wrong("You looked for the smallest number of all: add each column first."),
+        ),
+        otherwise(wrong("Add up each column of the table: the shift with the smallest sum is the answer.")),
+    ]
 
 
-@exercise("10-windows")
+@lettered("10-windows", orders("ABCDE"))
 def matrix_of_each_window(given) -> Verdict:
     order = letters(given, "ABCDE")
     if order == "DBEAC":
@@ -63,22 +67,23 @@ def matrix_of_each_window(given) -> Verdict:
     return wrong("In which direction does the grey rise? Multiply that direction by itself, as a column by a row.")
 
 
-@exercise("10-vote")
-def two_blocks_agree(given) -> Verdict:
-    answer = numbers(given, 2)
+@numeric("10-vote", 2)
+def two_blocks_agree() -> list[Rule]:
     (a1, b1), (a2, b2) = FIRM, FAINT
     alone = np.linalg.pinv(a1) @ b1, np.linalg.solve(a2, b2)
-    if close(answer, np.linalg.solve(a1 + a2, b1 + b2), 0.05):
-        return right("Along x the firm vote counts four times as much, and along y only one block has a say.")
-    if close(answer, np.mean(alone, axis=0), 0.05):
-        return wrong("That is the mean of the two wishes: a vote of weight 0 along y is no vote for 0.")
-    if close(answer, b1 + b2, 0.05):
-        return wrong("That is the sum of the two b: solve (A₁ + A₂) d = b₁ + b₂ for d.")
-    if close(answer, np.sum(alone, axis=0), 0.05):
-        return wrong("You added the two wishes: add the costs, which means the A and the b.")
-    if close(answer, alone[0], 0.05) or close(answer, alone[1], 0.05):
-        return wrong("That is what one of the blocks wants alone: the cheapest for both lies between.")
-    return wrong("Add the two A, add the two b, and solve the system of two equations.")
+    both = right("Along x the firm vote counts four times as much, and along y only one block has a say.")
+    one = wrong("That is what one of the blocks wants alone: the cheapest for both lies between.")
+    mean = wrong("That is the mean of the two wishes: a vote of weight 0 along y is no vote for 0.")
+    return [
+        near(np.linalg.solve(a1 + a2, b1 + b2), 0.05, both),
+        near(np.mean(alone, axis=0), 0.05, mean),
+        near(b1 + b2, 0.05, wrong("That is the sum of the two b: solve (A₁ + A₂) d = b₁ + b₂ for d.")),
+        near(
+            np.sum(alone, axis=0), 0.05, wrong("You added the two wishes: add the costs, which means the A and the b.")
+        ),
+        *(near(each, 0.05, one) for each in alone),
+        otherwise(wrong("Add the two A, add the two b, and solve the system of two equations.")),
+    ]
 
 
 # --- map: a block method ----------------------------------------------------------------------------------------------
