@@ -88,7 +88,7 @@ def hubers_loss(given) -> Verdict:
     size = np.abs(errors)
     for delta in (0.5, 2.5):
         answer = call(given, errors.copy(), delta)
-        if np.size(answer) == errors.size:
+        if isinstance(answer, list | tuple | np.ndarray) and np.iterable(answer) and len(answer) == errors.size:
             return wrong("You return one number for each error: a loss is one number, so take their mean.")
         loss = float(numbers(answer, 1)[0])
         each = np.where(size <= delta, size**2 / 2, delta * (size - delta / 2))
@@ -151,9 +151,10 @@ def field_after_an_affine_start(given) -> Verdict:
 @exercise("12-leak")
 def rows_that_leak(given) -> Verdict:
     text = "".join(map(str, given)) if isinstance(given, tuple | list) else given
-    rows = {letter for letter in text.upper() if letter.isalpha()} if isinstance(text, str) else set()
-    if not rows or rows - set("ABCDE"):
-        raise CannotRead('I expected the letters of some rows in one text, such as "AD".')
+    letters = [letter for letter in text.upper() if letter.isalpha()] if isinstance(text, str) else []
+    rows = set(letters)
+    if not rows or rows - set("ABCDE") or len(rows) < len(letters):
+        raise CannotRead('I expected the letters of some rows in one text, each once, such as "AD".')
     if "A" in rows:
         return wrong("Row A is honest: the shipped weights have seen six heads, and the template is none of them.")
     if "D" in rows:
