@@ -168,7 +168,7 @@ def test_solutions_and_hints_are_closed_and_instructors_notes_open(built):
 def test_boxes_say_their_kind_in_words(built):
     page = text(built, "01-images.html")
     kinds = re.findall(r'<(?:p|span) class="kind">(.*?)<', page)
-    assert kinds[:3] == ["Exercise", "Hint", "Solution"]
+    assert [kind.partition(" · ")[0] for kind in kinds[:3]] == ["Exercise", "Hint", "Solution"]
     assert kinds[3:] == ["Note", "Caution", "Discussion", "Testimonial", "Checklist", "More"]
 
 
