@@ -30,7 +30,7 @@ function findHere() {
 const titleOf = (heading) => links.get(heading.id)[0].textContent;
 
 // Where the reader was: for each episode the section, and how much of the page came up; kept in this browser alone.
-const KEPT = /^(predict|answer|place) /;
+const KEPT = /^(predict|place) /;
 const { episode } = document.documentElement.dataset;
 const placeOf = (name) => { try { return JSON.parse(recall(`place ${name}`)); } catch { return undefined; } };
 function keepPlace() {
