@@ -74,7 +74,7 @@ def test_without_stages_a_plan_counts_in_the_voxels_of_the_image(pair, tmp_path,
 def test_the_command_says_what_its_plan_takes(pair, tmp_path, capsys):
     assert main(["register-large", *map(str, pair), "--output", str(tmp_path / "out"), "--plan"]) == 0
     said = capsys.readouterr().out
-    assert re.search(r"^\d+ blocks vote, counting each iteration, and read [\d.]+ [kMG]B$", said, re.MULTILINE)
+    assert re.search(r"^blocks that vote, counting each iteration: \d+, which read [\d.]+ [kMG]B$", said, re.MULTILINE)
     assert re.search(r"^memory: \d+ MB for each worker, \d+ MB for this process$", said, re.MULTILINE)
     assert re.search(r"^CPU-time: about [\d.]+ \w+, as the first blocks tell", said, re.MULTILINE)
     assert not (tmp_path / "out").exists()

@@ -53,7 +53,7 @@ class Needs:
     def __str__(self) -> str:
         """A few lines."""
         lines = [
-            f"{self.blocks} blocks vote, counting each iteration, and read {_bytes(self.read)}",
+            f"blocks that vote, counting each iteration: {self.blocks}, which read {_bytes(self.read)}",
             f"memory: {_bytes(self.worker)} for each worker, {_bytes(self.client)} for this process",
             f"work folder: {_bytes(self.kept)} of votes"
             + (f", {_bytes(self.copied)} of copies, as an image has no levels of ours" if self.copied else ""),
