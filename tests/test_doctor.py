@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from regseg import data
+
 SOURCE = Path(__file__).parents[1] / "src"
 
 
@@ -63,6 +65,7 @@ def test_images_that_are_not_made_yet_are_counted(course, tmp_path):
 
 
 def test_where_nothing_is_missing_it_says_so():
+    data.prepare(progress=False)
     found = doctor()
     assert (found.returncode, found.stderr) == (0, "")
     assert "MISSING" not in found.stdout
