@@ -61,7 +61,11 @@ def imported(files: set[Path]) -> set[str]:
 
 @pytest.mark.parametrize(
     ("folder", "groups"),
-    [("src/regseg", ["cloud", "elastix-native", "learner", "onnx"]), ("src/lessonkit", ["author"]), ("tests", ["test"])],
+    [
+        ("src/regseg", ["cloud", "elastix-native", "learner", "onnx"]),
+        ("src/lessonkit", ["author"]),
+        ("tests", ["test"]),
+    ],
 )
 def test_what_is_imported_is_declared(root, project, folder, groups):
     declared = {canonicalize_name(each.name) for each in asked(project, *groups)}
