@@ -83,6 +83,10 @@ WRONG = {
         ("expected a parameter map", lambda: "rigid"),
         ("does not take it", lambda: {"Transform": "Wobble"}),
         ("expects that what is bright", lambda: maps(Metric="AdvancedMeanSquares")),
+        (
+            "expects that what is bright",
+            lambda: elastix.default_map("affine", resolutions=2, Metric="AdvancedMeanSquares"),
+        ),
         ("cannot turn", lambda: elastix.default_map("translation", resolutions=2)),
         ("allow more iterations", lambda: maps(MaximumNumberOfIterations=3)),
         ("look at metric, transform", lambda: maps(MaximumStepLength=0.001)),

@@ -78,17 +78,19 @@ def map_for_two_contrasts(given) -> Verdict:
         raise CannotRead("I expected a parameter map, or a list of them: begin with elastix.default_map.")
     pair = data.load_pair("pair_multimodal")
     fixed, moving = (sitk.BinShrink(sitk.Cast(each, sitk.sitkFloat32), [2] * 3) for each in (pair.fixed, pair.moving))
+    # elastix has its values as lists of words; a learner may have written plain ones.
+    last = {name: str(value[0] if isinstance(value, list | tuple) else value) for name, value in maps[-1].items()}
+    disagree = wrong("This metric expects that what is bright in one scan is bright in the other: T1 and T2 disagree.")
+    deceived = last.get("Metric") in ("AdvancedMeanSquares", "AdvancedNormalizedCorrelation")
     try:
         found = elastix.register(fixed, moving, maps)
-    except (ValueError, elastix.ElastixError) as problem:
-        return wrong(f"elastix does not take it: {problem}")
+    except (ValueError, elastix.ElastixError) as problem:  # such a metric may lead the head out of the picture
+        return disagree if deceived else wrong(f"elastix does not take it: {problem}")
     error = float(evaluate.tre(found.transform, pair.fixed_points, pair.moving_points).mean())
     if error < LEFT_OVER:
         return right(f"A mean TRE below {LEFT_OVER:.0f} mm, in voxels of 4 mm.")
-    # elastix has its values as lists of words; a learner may have written plain ones.
-    last = {name: str(value[0] if isinstance(value, list | tuple) else value) for name, value in maps[-1].items()}
-    if last.get("Metric") in ("AdvancedMeanSquares", "AdvancedNormalizedCorrelation"):
-        return wrong("This metric expects that what is bright in one scan is bright in the other: T1 and T2 disagree.")
+    if deceived:
+        return disagree
     if last.get("Transform") == "TranslationTransform":
         return wrong("A translation cannot turn the head, and this one is turned.")
     if float(last.get("MaximumNumberOfIterations", 256)) < 50:

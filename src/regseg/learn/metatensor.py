@@ -2,7 +2,7 @@
 
 MONAI keeps an image as a MetaTensor: a tensor (channel, x, y, z), and a matrix from an index to a position in mm. Its
 readers leave that matrix in RAS, its bridge to ITK in LPS; the entry "space" of the tensor says which. SimpleITK's
-positions are LPS, and its arrays are (z, y, x). Whoever forgets one of these mirrors the head.
+positions are LPS, and its arrays are (z, y, x). Whoever forgets one of these turns or mirrors the head.
 """
 
 from __future__ import annotations
