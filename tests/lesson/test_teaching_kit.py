@@ -9,6 +9,7 @@ import SimpleITK as sitk
 import yaml
 
 from regseg import data, evaluate
+from regseg.check import catalogue
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +50,28 @@ def test_the_paper_cites_what_it_lists_and_lists_what_it_cites(root):
         re.findall(r"^@\w+\{(\w+),", (root / "instructors" / "jose" / "paper.bib").read_text(encoding="utf-8"), re.M)
     )
     assert cited == listed
+
+
+def test_each_wrong_choice_of_the_test_shows_an_idea_and_the_table_counts_it(root):
+    page = (root / "instructors" / "pre-post-test.md").read_text(encoding="utf-8")
+    items = re.findall(r"^## (\d+)\..*?^::: solution$(.*?)^:::$", page, re.M | re.S)
+    assert [int(number) for number, _ in items] == list(range(1, 16))
+    shown = {}
+    for number, answer in items:
+        choices = re.findall(rf"^## {number}\..*?^::: solution$", page, re.M | re.S)[0]
+        assert re.findall(r"^- \*\*(\w)\*\*", choices, re.M) == list("ABCD"), number
+        wrong = dict(re.findall(r"^- (\w): “(.*)”$", answer, re.M))
+        (right,) = re.findall(r"^\*\*(\w)\*\* is right", answer, re.M)
+        assert sorted([right, *wrong]) == list("ABCD"), number
+        for letter, idea in wrong.items():
+            shown.setdefault(idea, []).append(f"{number}{letter}")
+    assert shown.keys() == {idea.belief for idea in catalogue.ideas()}
+    assert dict(re.findall(r"^\| ([^|]+) \| ((?:\d+\w ?)+) \|$", page, re.M)) == {
+        idea: " ".join(choices) for idea, choices in shown.items()
+    }
+
+
+def test_the_test_asks_about_every_episode(root):
+    page = (root / "instructors" / "pre-post-test.md").read_text(encoding="utf-8")
+    asked = set(re.findall(r"is right\. Episode \[\d+\]\(\.\./episodes/([\w-]+)\.md\)", page))
+    assert asked == {episode.stem for episode in (root / "episodes").glob("*.md")}
