@@ -22,7 +22,7 @@ def _vectors(given: sitk.Transform, grid: Grid) -> np.ndarray:
 def field_with_a_longest_vector(given) -> Verdict:
     even = Grid((48, 40), (4.0, 4.0), (0.0, 0.0), _STRAIGHT)
     thick = Grid((60, 30), (3.0, 6.0), (20.0, -7.0), _TURNED)
-    for grid, seed, reach in ((even, 1, 12.0), (even, 2, 12.0), (thick, 3, 12.0), (even, 3, 50.0)):
+    for grid, seed, reach in ((even, 1, 12.0), (even, 2, 12.0), (thick, 3, 12.0), (even, 2, 100.0)):
         field = _vectors(transform(call(given, grid, seed, reach), 2), grid)
         longest = float(np.linalg.norm(field, axis=-1).max())
         in_pixels = float(np.linalg.norm(field @ np.linalg.inv(grid.axes).T / grid.spacing, axis=-1).max())
