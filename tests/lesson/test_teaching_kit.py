@@ -10,6 +10,7 @@ import yaml
 
 from regseg import data, evaluate
 from regseg.check import catalogue
+from regseg.synth import pairs
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,21 @@ def test_the_test_asks_about_every_episode(root):
     page = (root / "instructors" / "pre-post-test.md").read_text(encoding="utf-8")
     asked = set(re.findall(r"is right\. Episode \[\d+\]\(\.\./episodes/([\w-]+)\.md\)", page))
     assert asked == {episode.stem for episode in (root / "episodes").glob("*.md")}
+
+
+def test_the_riddle_of_the_project_hides_a_motion_without_a_fold(root, tmp_path, monkeypatch):
+    page = (root / "learners" / "capstone.md").read_text(encoding="utf-8")
+    (recipe,) = re.findall(r"```py\n(.*?)```", page, re.S)
+    monkeypatch.chdir(tmp_path)
+    exec(recipe, {})
+    riddle = pairs.read(tmp_path / "riddle")
+    field = sitk.TransformToDisplacementField(
+        riddle.transform,
+        sitk.sitkVectorFloat64,
+        riddle.mask.GetSize(),
+        riddle.mask.GetOrigin(),
+        riddle.mask.GetSpacing(),
+        riddle.mask.GetDirection(),
+    )
+    assert evaluate.folding(field, riddle.mask) == 0
+    assert evaluate.tre(sitk.Transform(3, sitk.sitkIdentity), riddle.fixed_points, riddle.moving_points).mean() > 3
