@@ -10,6 +10,7 @@ import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from urllib.parse import unquote
 from urllib.request import Request, urlopen
 
 import numpy as np
@@ -136,6 +137,20 @@ def test_a_registration_from_store_to_store(bucket, tmp_path, capsys):
     ]
     told += [json.dumps(distributed.engine._facts(planned)), str(pickle.dumps(warped))]
     assert not any(word in text for word in (KEY, SECRET) for text in told)
+    assert volumes.neuroglancer_address(f"{bucket}/fixed.zarr", f"{bucket}/out/warped.zarr") in said
+
+
+def test_an_address_of_neuroglancer_holds_what_it_is_to_show():
+    address = volumes.neuroglancer_address("https://a.org/my scan.zarr/", "s3://bucket/out/warped.zarr")
+    viewer, _, state = address.partition("#!")
+    assert viewer.startswith("https://")
+    assert re.fullmatch(r"[\w.%-]+", state)  # may stand in a mail as it is
+    assert [(each["name"], each["source"]) for each in json.loads(unquote(state))["layers"]] == [
+        ("my scan.zarr", "https://a.org/my scan.zarr/|zarr:"),
+        ("warped.zarr", "s3://bucket/out/warped.zarr/|zarr:"),
+    ]
+    with pytest.raises(volumes.VolumeError, match="holds a password"):
+        volumes.neuroglancer_address("https://me:secret@a.org/scan.zarr")
 
 
 def test_what_a_store_refuses_is_said_in_a_line(bucket, monkeypatch):

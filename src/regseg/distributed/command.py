@@ -152,6 +152,9 @@ def run(options: argparse.Namespace) -> int:
         _write(_transform(result, work / "transform.h5"), output, "transform.h5")
         _write(_table(result), output, "report.csv")
     print(f"Written to {output}.")
+    if not isinstance(output, Path):
+        shown = [each for each in (options.fixed, f"{output}/warped.zarr") if volumes.is_address(each)]
+        print(f"Neuroglancer shows it, where the store lets it in: {volumes.neuroglancer_address(*shown)}")
     for doubt in result.doubts:
         print(f"regseg: {doubt}", file=sys.stderr)
     if not result.failed:

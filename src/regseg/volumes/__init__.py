@@ -12,6 +12,7 @@ file says something that is not read here it is refused, and not guessed.
 
 from regseg.readers import VolumeError, is_address, is_zarr, local
 from regseg.volumes.files import Readable, header
+from regseg.volumes.neuroglancer import neuroglancer_address
 from regseg.volumes.reading import Volume, joined, levels, open_volume
 from regseg.volumes.remote import RemoteError, fetch, put
 from regseg.volumes.resolution import COARSEST, pyramid, read_level
@@ -40,6 +41,7 @@ __all__ = [
     "local",
     "means",
     "medians",
+    "neuroglancer_address",
     "open_volume",
     "put",
     "pyramid",
