@@ -16,7 +16,7 @@ import dask
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from dask.distributed import Client, LocalCluster, default_client
+from dask.distributed import Client, KilledWorker, LocalCluster, default_client
 from known_warp import Diary, Pattern, errors, grid_around_zero, swirl, write_pair
 
 from regseg import volumes
@@ -31,6 +31,7 @@ from regseg.distributed import (
     Solve,
     Stage,
     Votes,
+    cluster,
     plan,
     run,
     write_warped,
@@ -119,6 +120,24 @@ def test_a_block_that_always_kills_its_worker_is_reported_and_bridged(tmp_path, 
     wanted = stretch.TransformPoint(middle)
     assert np.linalg.norm(np.subtract(wanted, middle)) > 2
     np.testing.assert_allclose(result.transform.TransformPoint(middle), wanted, atol=0.02)
+
+
+def kill_or_work(kills: bool) -> str:
+    """A task that needs too much memory, or one that takes a while."""
+    if kills:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(1)
+    return "done"
+
+
+def test_who_works_beside_a_killer_is_not_blamed():
+    """Two threads of one worker: it dies under both tasks, as often as dask tries."""
+    options = {"n_workers": 1, "threads_per_worker": 2, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    tasks = {"killer": (True,), "neighbour": (False,)}
+    with LocalCluster(**options) as local, Client(local) as client:
+        outcomes = dict(cluster.run(kill_or_work, tasks, client, label="blocks", progress=False))
+    assert isinstance(outcomes["killer"], KilledWorker)
+    assert outcomes["neighbour"] == "done"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import dask
 import SimpleITK as sitk
-from dask.distributed import Client, as_completed
+from dask.distributed import Client, Future, KilledWorker, as_completed
 from dask.utils import parse_timedelta
 from distributed.comm import parse_address, parse_host_port
 from threadpoolctl import threadpool_limits
@@ -130,21 +130,35 @@ def run(
     Without a client the tasks run here, one after the other. With one, dask repeats a task whose worker was lost. In
     both cases one that raised an OSError is repeated, as a file system over a network may stumble. A task that cannot
     be done at all gives its exception in place of a result, so that the others are not lost.
+
+    When a worker dies dask blames all tasks that it had, and gives up those that it has blamed too often. Where these
+    are several, each is tried again at the end, alone.
     """
     shown = {"total": len(tasks), "desc": label, "disable": not progress, "file": sys.stderr, "leave": False}
     if client is None:
         for key, arguments in tqdm(tasks.items(), **shown):
             yield key, _patiently(function, arguments, retries)
         return
-    futures = {
-        client.submit(_single_thread, function, *arguments, retries=retries, pure=False): key
-        for key, arguments in tasks.items()
-    }
+
+    def submit(key: Hashable) -> Future:
+        return client.submit(_single_thread, function, *tasks[key], retries=retries, pure=False)
+
+    futures = {submit(key): key for key in tasks}
+    blamed: dict[Hashable, BaseException] = {}
     try:
         for future in tqdm(as_completed(futures, loop=client.loop), **shown):
             error = future.exception()
-            yield futures[future], future.result() if error is None else error
+            if isinstance(error, KilledWorker):
+                blamed[futures[future]] = error
+            else:
+                yield futures[future], future.result() if error is None else error
             future.release()
+        for key, error in blamed.items():
+            if len(blamed) > 1:
+                future = submit(key)
+                futures[future] = key
+                error = future.exception()
+            yield key, future.result() if error is None else error
     finally:
         client.cancel(list(futures))
 
