@@ -40,7 +40,14 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
 
     notebooks = commands.add_parser("notebooks", help="make the notebooks from the episodes")
-    notebooks.add_argument("--check", action="store_true", help="write nothing; say which are out of date")
+    other = notebooks.add_mutually_exclusive_group()
+    other.add_argument("--check", action="store_true", help="write nothing; say which are out of date")
+    other.add_argument(
+        "--code-along",
+        metavar="FOLDER",
+        type=Path,
+        help="make notebooks to type in together there: demonstrations are empty",
+    )
     notebooks.set_defaults(command=_notebooks)
 
     site = commands.add_parser("site", help="build the website into build/site")
@@ -79,7 +86,7 @@ def _notebooks(lesson: Lesson, options: argparse.Namespace) -> int:
     from lessonkit.notebook import outdated, write
 
     if not options.check:
-        for path in write(lesson):
+        for path in write(lesson, options.code_along):
             print(f"{path} holds someone's work and stays as it is; rename or delete it to get a fresh one")
         return 0
     old = outdated(lesson)

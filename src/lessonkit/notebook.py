@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import html
@@ -9,6 +10,7 @@ import json
 import mimetypes
 import posixpath
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,6 +32,9 @@ WELCOME = """# {title}
 This notebook goes with [{lesson}]({source}). Run its cells from top to bottom. The first one is folded: it finds the
 package of the course.
 Where you meet an **exercise**, write your answer in the place of `...`; the last line of its cell checks it."""
+TOGETHER = """
+A cell with the comment *Together* is typed **together**: it names the functions that we shall call. What we have typed
+stands in the complete notebook of this episode."""
 FIRST_CELL = """\
 # @title Find the package of the course
 # On Colab and Binder it is installed first, beside the NumPy that runs already.
@@ -62,16 +67,29 @@ MARKUP = re.compile(
 )
 
 
-def write(lesson: Lesson) -> list[Path]:
+def write(lesson: Lesson, code_along: Path | None = None) -> list[Path]:
     """Make the notebooks of all episodes in config.yaml, and remove those whose episode is gone.
+
+    Parameters
+    ----------
+    code_along : Path, optional
+        The folder for notebooks without the code of demonstrations, to type in together; else the complete ones.
 
     Returns
     -------
     list of Path
         Notebooks that were left as they are, because someone has worked in them.
+
+    Raises
+    ------
+    LessonError
+        The folder is that of the complete notebooks, or cannot be written to.
     """
     kept = []
-    folder = lesson.root / "notebooks"
+    complete = lesson.root / "notebooks"
+    if code_along and code_along.resolve() == complete.resolve():
+        raise LessonError(f"{code_along} holds the complete notebooks: choose another folder for those to type in")
+    folder = code_along or complete
     wanted = {folder / f"{page.name}.ipynb": page for page in lesson.episodes}
     for path in sorted({*wanted, *folder.glob("*.ipynb")}):
         if path.exists() and _worked_in(path):
@@ -79,7 +97,7 @@ def write(lesson: Lesson) -> list[Path]:
         elif path not in wanted:
             path.unlink()
         else:
-            fresh = text(lesson, wanted[path]).encode()
+            fresh = text(lesson, wanted[path], code_along=bool(code_along)).encode()
             if not path.exists() or path.read_bytes() != fresh:  # an open one need not be loaded again
                 replace_file(path, fresh)
     return kept
@@ -93,13 +111,13 @@ def outdated(lesson: Lesson) -> list[Path]:
     return sorted(path for path in {*wanted, *found} if wanted.get(path) != found.get(path))
 
 
-def text(lesson: Lesson, page: Page) -> str:
-    """The .ipynb file of an episode: the same text for the same episode, on every machine."""
+def text(lesson: Lesson, page: Page, *, code_along: bool = False) -> str:
+    """The .ipynb file of an episode, complete or to type in: the same text for the same episode, on every machine."""
     metadata = {
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
-    made = nbformat.v4.new_notebook(cells=_cells(lesson, page), metadata=metadata, nbformat_minor=5)
+    made = nbformat.v4.new_notebook(cells=_cells(lesson, page, code_along), metadata=metadata, nbformat_minor=5)
     for cell, identity in zip(made.cells, _identities(page.name, made.cells), strict=True):
         cell.id = identity
     nbformat.validate(made)
@@ -126,10 +144,11 @@ def _worked_in(path: Path) -> bool:
         return True
 
 
-def _cells(lesson: Lesson, page: Page) -> list[NotebookNode]:
+def _cells(lesson: Lesson, page: Page, code_along: bool) -> list[NotebookNode]:
     addresses = Addresses(lesson)
     links = _Links(addresses, page)
     welcome = WELCOME.format(title=page.title, lesson=lesson.setting("title"), source=addresses.source)
+    welcome += TOGETHER if code_along else ""
     setup = addresses.published("setup", "learners/setup.md")
     package = lesson.pyproject.get("name", "regseg-course") + (f"[{','.join(page.extras)}]" if page.extras else "")
     first = FIRST_CELL.format(package=package, source=addresses.source, branch=addresses.branch, setup=setup)
@@ -145,7 +164,8 @@ def _cells(lesson: Lesson, page: Page) -> list[NotebookNode]:
                 case Prediction():
                     cells.append(_buttons(block))
                 case Cell():
-                    cells.append(_code(block))
+                    typed = code_along and not block.challenge
+                    cells.append(_code(replace(block, source=_announced(block.source)) if typed else block))
                 case Prose():
                     cells.append(nbformat.v4.new_markdown_cell(_prose(block, headed)))
     return cells
@@ -207,6 +227,17 @@ def _code(cell: Cell) -> NotebookNode:
     if cell.result and cell.result.kind == "error":
         tags.append("raises-exception")  # Run All goes on behind it
     return nbformat.v4.new_code_cell(cell.source, metadata={"tags": tags} if tags else {})
+
+
+def _announced(source: str) -> str:
+    """What a cell imports; and what it calls, as a comment: each function once, in the order of the lines."""
+    code = ast.parse(source)
+    imports = [ast.unparse(each) for each in code.body if isinstance(each, ast.Import | ast.ImportFrom)]
+    calls = [node for node in ast.walk(code) if isinstance(node, ast.Call)]
+    names = [ast.unparse(call.func) for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset))]
+    plain = ", ".join(dict.fromkeys(name for name in names if re.fullmatch(r"[\w.]+", name)))
+    comment = textwrap.fill(f"Together: {plain}", 88, initial_indent="# ", subsequent_indent="# ")
+    return "\n".join([*imports, comment])
 
 
 def _buttons(prediction: Prediction) -> NotebookNode:

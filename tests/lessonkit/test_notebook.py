@@ -333,6 +333,32 @@ def test_pictures_of_other_kinds_and_from_elsewhere_are_shown(lesson):
     assert "[knee.gif]: https://example.org/knee.gif" in made(lesson).cells[3].source
 
 
+def test_a_notebook_to_type_in_names_the_calls_of_demonstrations_and_keeps_all_the_rest(lesson):
+    shown = "import SimpleITK as sitk\n\nsizes = [len(a) for a in images]\nprint(sitk.Cast(a).GetSize(), len(b))"
+    lesson = rewrite(lesson, "print(2)", shown)
+    complete = made(lesson).cells
+    along = nbformat.reads(text(lesson, lesson.episodes[0], code_along=True), as_version=4).cells
+    assert [cell.cell_type for cell in along] == [cell.cell_type for cell in complete]
+    assert along[0].source.startswith(complete[0].source) and "**together**" in along[0].source
+    changed = {old.source: new for old, new in zip(complete[1:], along[1:], strict=True) if old.source != new.source}
+    assert {old: new.source for old, new in changed.items()} == {
+        shown: "import SimpleITK as sitk\n# Together: len, print, sitk.Cast",
+        'raise KeyError("x")': "# Together: KeyError",
+    }
+
+
+def test_notebooks_to_type_in_go_where_they_are_asked_for_and_nowhere_else(lesson):
+    folder = lesson.root / "together"
+    theirs = folder / "own.ipynb"
+    folder.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]), theirs)
+    assert write(lesson, folder) == [theirs]
+    assert sorted(path.name for path in folder.iterdir()) == ["01-voxels.ipynb", "own.ipynb"]
+    assert not (lesson.root / "notebooks").exists()
+    with pytest.raises(LessonError, match="choose another folder"):
+        write(lesson, lesson.root / "notebooks")
+
+
 def test_notebooks_follow_the_config(lesson):
     folder = lesson.root / "notebooks"
     assert outdated(lesson) == [folder / "01-voxels.ipynb"]
