@@ -1,10 +1,12 @@
 """OME-Zarr volumes written here: what is written is what is read, in its place."""
 
 import json
+import os
 import pickle
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -191,6 +193,40 @@ def test_a_writer_killed_while_it_replaces_leaves_no_half(tmp_path):
     call = [sys.executable, "-c", KILLED_WRITER, str(path)]
     assert subprocess.run(call, check=False).returncode == -signal.SIGKILL
     assert same(volumes.open_volume(path).read(), scan() + 1)
+
+
+@pytest.fixture
+def heedful():
+    """Ctrl-C as a terminal has it: a suite in the background of a shell ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heedful")
+@pytest.mark.skipif(os.name == "nt", reason="on Windows Ctrl-C goes to all programs of a terminal")
+def test_ctrl_c_while_chunks_are_written_leaves_nothing_half(tmp_path, capfd):
+    noise = np.random.default_rng(0).integers(0, 2**16, (256, 256, 256), np.uint16)
+    volumes.save(scan(), tmp_path / "scan.zarr")
+
+    def press() -> None:
+        while not list(tmp_path.glob("scan.partial-*/0/c/*/*/*")):
+            assert writer.is_alive()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    writer, presser = threading.current_thread(), threading.Thread(target=press)
+    image = sitk.GetImageFromArray(noise)
+    grid = volumes.header(image)[0]
+    with (
+        pytest.raises(KeyboardInterrupt),
+        volumes.create(tmp_path / "scan.zarr", [grid], "uint16", chunk=32) as [level],
+    ):
+        presser.start()
+        level.write(image, grid.box)
+        presser.join()
+    assert [file.name for file in tmp_path.iterdir()] == ["scan.zarr"]
+    assert same(volumes.open_volume(tmp_path / "scan.zarr").read(), scan())
+    assert capfd.readouterr().err == ""
 
 
 def test_every_chunk_is_written_so_that_a_lost_one_shows(tmp_path):

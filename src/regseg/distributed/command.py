@@ -139,18 +139,19 @@ def run(options: argparse.Namespace) -> int:
         client = stack.enter_context(cluster.connected(_local_cluster(options, stack) or options.scheduler))
         try:
             result = distributed.run(plan, workdir=work, resume=options.resume, client=client)
+            print(result)
+            before, after = result.similarity
+            print(f"normalised mutual information of the two images: {before:.3f} before, {after:.3f} now (1 is none)")
+            fill = warp.background(plan) if options.fill is None else options.fill
+            print(f"voxels outside the moving image get the value {fill:g}{' (--fill)' * (options.fill is None)}")
+            field, warped = (volumes.joined(output, name) for name in ("field.zarr", "warped.zarr"))
+            distributed.write_field(plan, result, field, spacing=lattice, client=client)
+            distributed.write_warped(plan, result, warped, fill=fill, client=client)
+            _write(_transform(result, work / "transform.h5"), output, "transform.h5")
+            _write(_table(result), output, "report.csv")
         except KeyboardInterrupt:
             print(f"What is done lies in {work}: start again with --resume to go on from it.", file=sys.stderr)
             raise
-        print(result)
-        before, after = result.similarity
-        print(f"normalised mutual information of the two images: {before:.3f} before, {after:.3f} now (1 is none)")
-        fill = warp.background(plan) if options.fill is None else options.fill
-        print(f"voxels outside the moving image get the value {fill:g}{' (--fill)' * (options.fill is None)}")
-        distributed.write_field(plan, result, volumes.joined(output, "field.zarr"), spacing=lattice, client=client)
-        distributed.write_warped(plan, result, volumes.joined(output, "warped.zarr"), fill=fill, client=client)
-        _write(_transform(result, work / "transform.h5"), output, "transform.h5")
-        _write(_table(result), output, "report.csv")
     print(f"Written to {output}.")
     if not isinstance(output, Path):
         shown = [each for each in (options.fixed, f"{output}/warped.zarr") if volumes.is_address(each)]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Any
 from zipfile import BadZipFile
 
@@ -122,7 +125,8 @@ class Volume:
     def write(self, image: sitk.Image, box: Box) -> None:
         """Put an image into a box. Two writers of one file at the same time would spoil it: keep to shards."""
         values = sitk.GetArrayViewFromImage(image)
-        self.array[(..., *box.slices)] = np.moveaxis(values, -1, 0) if values.ndim > self.grid.dimension else values
+        with _uninterrupted():
+            self.array[(..., *box.slices)] = np.moveaxis(values, -1, 0) if values.ndim > self.grid.dimension else values
 
     def fill(self, box: Box, values: Callable[[Box], np.ndarray], size: Sequence[int] | None = None) -> None:
         """Put into a box what a function gives for each piece of it, (z, y, x) or (component, z, y, x).
@@ -134,7 +138,27 @@ class Volume:
         found = np.empty((*lead, *box.size[::-1]), self.array.dtype)
         for piece in split(box.size, size or self.chunk, (0,) * self.grid.dimension):
             found[(..., *piece.core.slices)] = values(piece.core.move([-first for first in box.start]))
-        self.array[(..., *box.slices)] = found
+        with _uninterrupted():
+            self.array[(..., *box.slices)] = found
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits for the end of this block, in which zarr writes.
+
+    Its own thread would go on meanwhile: with voxels of an image that is gone, and into a folder that is cleaned up.
+    """
+    if current_thread() is not main_thread() or signal.getsignal(signal.SIGINT) is None:
+        yield
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 def open_volume(path: str | Path, level: int = 0, *, channel: int | None = None, time: int | None = None) -> Volume:
