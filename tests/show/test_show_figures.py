@@ -71,6 +71,12 @@ def test_default_window_rule(values, window):
     assert appearance.default_window(image) == window
 
 
+@pytest.mark.parametrize(("grey", "pixel"), [((0.25, 0.75), np.float32), ((0, 1), np.float64), ((0, 255), np.uint8)])
+def test_two_grey_levels_are_black_and_white_in_every_pixel_type(grey, pixel):
+    image = sitk.GetImageFromArray(np.repeat(np.array(grey, pixel), 40).reshape(8, 10))
+    assert appearance.default_window(image) == grey
+
+
 @pytest.mark.parametrize("value", [0.7, -1, np.nan, np.inf])
 @pytest.mark.parametrize("view", [show.slice, show.slices, show.explore])
 def test_labels_that_are_none_are_refused(view, value):

@@ -31,7 +31,7 @@ def default_window(image: sitk.Image) -> tuple[float, float]:
 
     RGB: 0 to the type's maximum. Values below -500: taken for CT, -160 to 240 HU. At most 16 different whole
     values: a mask or label map, minimum to maximum. Otherwise the 1st to 99th percentile of the voxels above the
-    minimum, which is the background.
+    minimum, which is the background; where these two are the same, minimum to maximum.
     """
     values = sitk.GetArrayViewFromImage(image)
     if image.GetNumberOfComponentsPerPixel() > 1:
@@ -44,12 +44,12 @@ def default_window(image: sitk.Image) -> tuple[float, float]:
     if lowest < -500:
         return CT_WINDOW
     whole = np.issubdtype(values.dtype, np.integer)
-    if whole and highest - lowest < 16:
-        low, high = lowest, highest
-    else:
-        foreground = sample[sample > lowest]
-        low, high = map(float, np.percentile(foreground, (1, 99))) if foreground.size else (lowest, highest)
-    return (low, high) if high > low else (low, low + 1.0)
+    foreground = sample[sample > lowest]
+    if foreground.size and not (whole and highest - lowest < 16):
+        low, high = map(float, np.percentile(foreground, (1, 99)))
+        if high > low:
+            return low, high
+    return (lowest, highest) if highest > lowest else (lowest, lowest + 1.0)
 
 
 def check_window(window: tuple[float, float]) -> tuple[float, float]:
