@@ -16,7 +16,7 @@ import SimpleITK as sitk
 
 from lessonkit import kernel, run
 from lessonkit.page import Page
-from regseg import show
+from regseg import evaluate, show
 
 # Two blobs, and the same 3 mm to the right and 2 mm up.
 SETUP = """
@@ -52,6 +52,14 @@ OPTIMISERS = {
     "OnePlusOneEvolutionary": lambda r: r.SetOptimizerAsOnePlusOneEvolutionary(9, seed=1),
     "Exhaustive": lambda r: r.SetOptimizerAsExhaustive([2, 2], 1.0),
 }
+
+
+MARKS = np.array([(10.0, 12), (30, 15), (22, 40)])
+TRUTH = (MARKS, MARKS + (3, -2))  # of which the registration sees nothing
+
+
+def error_of(transform):
+    return evaluate.tre(transform, *TRUTH).mean()
 
 
 @pytest.fixture(autouse=True)
@@ -96,14 +104,103 @@ def test_the_history_is_what_the_optimiser_did():
     assert "Step too small" in history.stops[0] and "Step too small" in repr(history)
 
 
-def test_b_splines_on_several_grids():
+def test_the_error_of_a_translation_is_what_is_missing_of_it():
+    registration, missing = method(), []
+
+    def look() -> None:
+        missing.append(np.linalg.norm(np.subtract(registration.GetOptimizerPosition(), (3, -2))))
+
+    registration.AddCommand(sitk.sitkIterationEvent, look)
+    with show.watch(registration, truth=TRUTH) as history:
+        found = registration.Execute(fixed, moving)
+    assert history.tre == pytest.approx(missing) and history.tre[0] == pytest.approx(np.sqrt(13) - 1, abs=0.1)
+    assert history.tre[-1] == pytest.approx(error_of(found)) and history.tre[-1] < 0.05
+    assert f"mean TRE {error_of(found):.3g} mm" in repr(history)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_the_error_is_known_for_every_optimiser_and_disturbs_none(name):
+    registration, alone = method(), method()
+    OPTIMISERS[name](registration)
+    OPTIMISERS[name](alone)
+    with show.watch(registration, truth=TRUTH) as history:
+        found = registration.Execute(fixed, moving)
+    assert found.GetParameters() == alone.Execute(fixed, moving).GetParameters()
+    assert len(history.tre) == len(history.metric) and np.isfinite(history.tre).all()
+    # Not all end where they were last: the search on a grid and gradient descent return their best, for example.
+    assert np.abs(history.tre - error_of(found)).min() < 0.02
+
+
+def test_the_metric_falls_and_the_error_need_not():
     registration = method()
-    transform = sitk.BSplineTransformInitializer(fixed, [2, 2])
-    registration.SetInitialTransformAsBSpline(transform, inPlace=True, scaleFactors=[1, 2])
-    registration.SetOptimizerAsGradientDescent(1.0, 4, convergenceWindowSize=9)
+    wrong = (MARKS, MARKS - (30, 0))  # landmarks of another motion: the better the images agree, the farther off
+    with show.watch(registration, truth=wrong) as history:
+        registration.Execute(fixed, moving)
+    assert history.metric[-1] < history.metric[0] and history.tre[-1] > history.tre[0] > 30
+
+
+def test_without_a_truth_there_is_no_error():
+    registration = method()
     with show.watch(registration) as history:
         registration.Execute(fixed, moving)
+    assert len(history.tre) == len(history.metric) and np.isnan(history.tre).all()
+    assert "TRE" not in repr(history)
+    history.plot()
+    assert [ax.get_ylabel() for ax in plt.gcf().axes] == ["metric", "step"]
+
+
+def test_transforms_before_and_after_the_one_sought_belong_to_the_way():
+    registration = method()
+    half = sitk.TranslationTransform(2, (1.5, -1))
+    registration.SetMovingInitialTransform(half)
+    registration.SetFixedInitialTransform(half.GetInverse())
+    with show.watch(registration, truth=TRUTH) as history:
+        found = registration.Execute(fixed, moving)
+    assert found.GetParameters() == pytest.approx((0, 0), abs=0.05)
+    assert history.tre[-1] == pytest.approx(np.linalg.norm(found.GetParameters()))
+
+
+@pytest.mark.parametrize(
+    ("truth", "error", "words"),
+    [
+        ((MARKS, MARKS[:2]), ValueError, r"in pairs, as two arrays \(n, 2\).* \(3, 2\) and \(2, 2\)"),
+        ((np.zeros((3, 3)), np.zeros((3, 3))), ValueError, "landmarks are 3-D and the transform is 2-D"),
+        ((MARKS, MARKS * np.nan), ValueError, "not a finite number"),
+        ((MARKS[:0], MARKS[:0]), ValueError, "n ≥ 1"),
+        (MARKS, TypeError, r"truth=\(fixed_points, moving_points\), not ndarray"),
+        (sitk.TranslationTransform(2), TypeError, "not TranslationTransform"),
+    ],
+)
+def test_a_truth_that_is_no_pairs_of_landmarks_is_refused_before_anything_runs(truth, error, words):
+    registration = method()
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(error, match=words), show.watch(registration, truth=truth):
+        pytest.fail("the registration would have run")
+    assert signal.getsignal(signal.SIGINT) is handler and not registration.HasCommand(sitk.sitkIterationEvent)
+
+
+def b_splines(in_place):
+    registration = method()
+    transform = sitk.BSplineTransformInitializer(fixed, [2, 2])
+    registration.SetInitialTransformAsBSpline(transform, inPlace=in_place, scaleFactors=[1, 2])
+    registration.SetOptimizerAsGradientDescent(1.0, 4, convergenceWindowSize=9)
+    return registration
+
+
+def test_b_splines_on_several_grids():
+    registration = b_splines(in_place=True)
+    with show.watch(registration, truth=TRUTH) as history:
+        found = registration.Execute(fixed, moving)
     assert np.bincount(history.level).tolist() == [4, 4]
+    assert found.GetParameters() == b_splines(in_place=True).Execute(fixed, moving).GetParameters()
+    assert np.abs(history.tre[4:] - error_of(found)).min() < 1e-6  # gradient descent returns its best
+
+
+def test_the_error_on_a_grid_that_nobody_can_see_is_said_to_be_unknown():
+    registration = b_splines(in_place=False)
+    with pytest.warns(UserWarning, match="inPlace=True"), show.watch(registration, truth=TRUTH) as history:
+        registration.Execute(fixed, moving)
+    assert np.isfinite(history.metric).all() and np.isnan(history.tre[4:]).all()
 
 
 def test_one_registration_after_another():
@@ -179,6 +276,16 @@ def test_the_figure():
     assert above.lines[1].get_xdata()[0] == below.lines[1].get_xdata()[0] == border
 
 
+def test_the_figure_has_the_error_under_the_metric():
+    registration = method()
+    with show.watch(registration, truth=TRUTH) as history:
+        registration.Execute(fixed, moving)
+    history.plot()
+    above, middle, below = plt.gcf().axes
+    assert np.array_equal(middle.lines[0].get_ydata(), history.tre) and middle.get_ylim()[0] == 0
+    assert "mm" in middle.get_ylabel() and [ax.get_xlabel() for ax in (above, middle, below)] == ["", "", "iteration"]
+
+
 def test_in_an_episode_only_the_figure_is_recorded(tmp_path):
     episode = tmp_path / "01-watch.md"
     watched = "with show.watch(registration) as history:\n    registration.Execute(fixed, moving)\nhistory.plot()"
@@ -189,13 +296,13 @@ def test_in_an_episode_only_the_figure_is_recorded(tmp_path):
 
 
 def test_the_notebook_shows_it_live_and_can_be_interrupted():
-    # What the notebook's stop button sends, at the first live curve. There is none as long as nothing overlaps: the
+    # What the notebook's stop button sends, at the metric's first live curve. None comes while nothing overlaps: the
     # search begins far outside, where the metric is no number, and comes back there at the end of each row.
     stop_button = """
 import signal
 pictures = []
 def look(message):
-    if "<svg" in (html := message["content"]["data"]["text/html"]):
+    if "the metric so far" in (html := message["content"]["data"]["text/html"]):
         pictures.append(html)
         signal.raise_signal(signal.SIGINT)
     return message
@@ -204,7 +311,8 @@ get_ipython().display_pub.register_hook(look)
     slow = (
         "registration = method()\n"
         "registration.SetOptimizerAsExhaustive([400, 40], 1.4)\n"
-        "with show.watch(registration) as history:\n    registration.Execute(fixed, moving)"
+        "marks = [(10.0, 12.0)]\n"
+        "with show.watch(registration, truth=(marks, marks)) as history:\n    registration.Execute(fixed, moving)"
     )
     after = "assert len(history.metric) > 1\nprint(pictures[0])"
     cells = [nbformat.v4.new_code_cell(cell) for cell in (SETUP + stop_button, slow, after)]
@@ -218,5 +326,6 @@ get_ipython().display_pub.register_hook(look)
     assert "<svg" not in last and "iterations on 1 level" in last and "interrupted" in last
     (picture,) = cells[2].outputs
     assert "of at most 64881" in picture.text and "<progress value=" in picture.text
-    curve = picture.text.partition("<polyline")[2]
-    assert curve.count(",") > 1 and "nan" not in curve
+    assert "the mean TRE so far" in picture.text and " mm<" in picture.text
+    for curve in picture.text.split("<polyline")[1:]:
+        assert curve.count(",") > 1 and "nan" not in curve

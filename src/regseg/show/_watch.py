@@ -20,13 +20,18 @@ import numpy as np
 import SimpleITK as sitk
 from IPython import get_ipython
 from IPython.display import HTML, display
+from numpy.typing import ArrayLike
 from tqdm import tqdm
+
+from regseg.evaluate import tre
 
 _PAUSE = 0.25  # seconds between two live pictures
 _LIVE_POINTS = 400  # a live curve has at most about this many
 _NO_OVERLAP = np.finfo(float).max  # ITK's metric where no sample of the fixed image falls into the moving one
 # These optimisers keep their limit elsewhere: the number that ITK prints for them is not the one that counts.
 _OTHER_LIMIT = re.compile("LBFGS2Optimizer|PowellOptimizer|OnePlusOneEvolutionaryOptimizer")
+
+_Record = tuple[float, float, float, int]  # metric, step, mean TRE, level
 
 
 @dataclass(eq=False)
@@ -40,6 +45,9 @@ class History:
     step : float array (n,)
         How far the parameters moved since the iteration before, as a Euclidean length (radians and mm alike); nan in
         the first iteration of a level. For regular step gradient descent: its step length.
+    tre : float array (n,)
+        The mean target registration error in mm over the landmarks of `watch`'s `truth`, where the iteration's step has
+        led to; nan without a truth.
     level : int array (n,)
         The level of the pyramid, from 0, the coarsest.
     stops : list of str
@@ -48,11 +56,12 @@ class History:
 
     metric: np.ndarray = field(default_factory=lambda: np.empty(0))
     step: np.ndarray = field(default_factory=lambda: np.empty(0))
+    tre: np.ndarray = field(default_factory=lambda: np.empty(0))
     level: np.ndarray = field(default_factory=lambda: np.empty(0, int))
     stops: list[str] = field(default_factory=list)
 
     def plot(self) -> None:
-        """Draw metric and step against the iteration, with the levels of the pyramid marked.
+        """Draw metric, mean TRE (if the truth is known) and step against the iteration, and mark the pyramid's levels.
 
         Raises
         ------
@@ -61,14 +70,19 @@ class History:
         """
         if not len(self.metric):
             raise ValueError("Nothing was watched: execute the registration inside `with show.watch(registration)`.")
-        figure = plt.figure(figsize=(7.2, 3.9), dpi=110, layout="constrained")
-        above, below = figure.subplots(2, sharex=True, height_ratios=(2.4, 1))
+        known = bool(np.isfinite(self.tre).any())
+        figure = plt.figure(figsize=(7.2, 5.4 if known else 3.9), dpi=110, layout="constrained")
+        axes = figure.subplots(3 if known else 2, sharex=True, height_ratios=(2.4, 1.6, 1) if known else (2.4, 1))
+        above, below = axes[0], axes[-1]
         iteration = np.arange(1, len(self.metric) + 1)
         above.plot(iteration, self.metric, ".-", color="#0072B2", markersize=4, linewidth=1.4)
         below.plot(iteration, np.where(self.step > 0, self.step, np.nan), ".-", color="#D55E00", markersize=3.5)
+        if known:
+            axes[1].plot(iteration, self.tre, ".-", color="#009E73", markersize=4, linewidth=1.4)
+            axes[1].set(ylabel="mean TRE [mm]", ylim=(0, None))
         above.set_ylabel("metric")
         below.set(ylabel="step", xlabel="iteration", yscale="log")
-        for ax in (above, below):
+        for ax in axes:
             ax.spines[["top", "right"]].set_visible(False)
             for first in _level_starts(self.level)[1:]:
                 ax.axvline(first + 0.5, color="#666666", linewidth=0.9, linestyle=(0, (4, 3)))
@@ -83,11 +97,13 @@ class History:
         levels = len(np.unique(self.level))
         words = f"{len(self.metric)} iterations on {levels} level{'s' if levels > 1 else ''}"
         stop = f". {self.stops[-1]}" if self.stops else ""
-        return f"History: {words}, metric {self.metric[-1]:.6g}{stop}"
+        return f"History: {words}, {_values(self.metric[-1], self.tre[-1])}{stop}"
 
 
 @contextmanager
-def watch(registration: sitk.ImageRegistrationMethod) -> Iterator[History]:
+def watch(
+    registration: sitk.ImageRegistrationMethod, truth: tuple[ArrayLike, ArrayLike] | None = None
+) -> Iterator[History]:
     """Draw metric and level live, with a progress bar, while a registration is executed; keep its history.
 
     In a notebook the picture is text of the page, never a figure, and gives way to one line at the end; in a terminal
@@ -99,18 +115,39 @@ def watch(registration: sitk.ImageRegistrationMethod) -> Iterator[History]:
     ----------
     registration : sitk.ImageRegistrationMethod
         With all its components; nothing of it is changed.
+    truth : (fixed_points, moving_points), optional
+        Matching landmarks as for `evaluate.tre`: two arrays (n, d) in mm, columns x, y(, z), in LPS. The registration
+        does not see them; their mean error is drawn under the metric. B-splines that get finer from level to level are
+        known from outside only with `inPlace=True`.
 
     Yields
     ------
     History
+
+    Raises
+    ------
+    TypeError
+        `truth` is not two things.
+    ValueError
+        The two sets of landmarks do not match, hold no point or a NaN, or have another dimension than the transform.
+
+    Warns
+    -----
+    UserWarning
+        Some iteration could not be kept, or its error is not known; the registration itself is as ever.
 
     Examples
     --------
     >>> with show.watch(registration) as history:
     ...     transform = registration.Execute(fixed, moving)
     >>> history.plot()
+
+    A metric may fall while the error does not. With landmarks, both are seen:
+
+    >>> with show.watch(registration, truth=(pair.fixed_points, pair.moving_points)) as history:
+    ...     transform = registration.Execute(fixed, moving)
     """
-    observer = _Observer(registration)
+    observer = _Observer(registration, truth)
     alone = not any(registration.HasCommand(event) for event in observer.commands)
     for event, command in observer.commands.items():
         registration.AddCommand(event, command)
@@ -137,8 +174,16 @@ def watch(registration: sitk.ImageRegistrationMethod) -> Iterator[History]:
 class _Observer:
     """Fills a history from SimpleITK's events, and shows it now and then."""
 
-    def __init__(self, registration: sitk.ImageRegistrationMethod) -> None:
+    def __init__(self, registration: sitk.ImageRegistrationMethod, truth: tuple[ArrayLike, ArrayLike] | None) -> None:
         self.registration: sitk.ImageRegistrationMethod | None = registration
+        self.truth = truth
+        if truth is not None:
+            if not isinstance(truth, tuple | list) or len(truth) != 2:
+                raise TypeError(
+                    "truth is two arrays as evaluate.tre takes them, truth=(fixed_points, moving_points), "
+                    f"not {type(truth).__name__}"
+                )
+            tre(self._whole_way(registration.GetInitialTransform()), *truth)  # refuses what are no pairs of landmarks
         self.history = History()
         self.interrupted = False
         self.trouble: Exception | None = None
@@ -184,7 +229,7 @@ class _Observer:
         return guarded
 
     def _start(self) -> None:
-        self._records: list[tuple[float, float, int]] = []  # metric, step, level
+        self._records: list[_Record] = []
         self._last: tuple[int, int] | None = None  # level and iteration of the last record
         self._position: np.ndarray | None = None
         self._levels = self._limit = None
@@ -215,11 +260,32 @@ class _Observer:
             before = self._before
         step = np.nan if before is None else float(np.linalg.norm(position - before))
         metric = registration.GetMetricValue()
-        self._records.append((np.nan if metric >= _NO_OVERLAP else metric, step, level))
+        metric = np.nan if metric >= _NO_OVERLAP else metric
+        self._records.append((metric, step, self._mean_tre(position), level))
         self._last, self._before, self._position = (level, now), before, position
         if time.monotonic() - self._shown >= _PAUSE:
             self._show(level, now + 1)
             self._shown = time.monotonic()
+
+    def _mean_tre(self, position: np.ndarray) -> float:
+        if self.truth is None:
+            return np.nan
+        transform = sitk.Transform(self.registration.GetInitialTransform())  # a copy of its own, once it is set
+        try:
+            if len(position) != transform.GetNumberOfParameters():
+                raise ValueError("the error of B-splines on a finer grid is known only with inPlace=True")
+            transform.SetParameters(position)
+            return float(tre(self._whole_way(transform), *self.truth).mean())
+        except (RuntimeError, ValueError) as error:
+            self.trouble = self.trouble or error
+            return np.nan
+
+    def _whole_way(self, transform: sitk.Transform) -> sitk.Transform:
+        """From the fixed image to the moving one: there may be fixed transforms before and after the one sought."""
+        before, after = self.registration.GetFixedInitialTransform(), self.registration.GetMovingInitialTransform()
+        dimension = transform.GetDimension()  # those that nobody set are 3-D
+        parts = [after, transform, before.GetInverse()]  # the last is applied first
+        return sitk.CompositeTransform([part for part in parts if part.GetDimension() == dimension])
 
     def _end(self) -> None:
         self._note_stop()
@@ -231,20 +297,27 @@ class _Observer:
         self.history.stops.append(why.strip())
 
     def _keep(self) -> None:
-        metric, step, level = zip(*self._records, strict=True) if self._records else ((), (), ())
+        metric, step, error, level = zip(*self._records, strict=True) if self._records else ((), (), (), ())
         self.history.metric, self.history.step = np.array(metric, float), np.array(step, float)
-        self.history.level = np.array(level, int)
+        self.history.tre, self.history.level = np.array(error, float), np.array(level, int)
 
     def _show(self, level: int, iteration: int) -> None:
         levels = f" (of {self._levels})" if self._levels else ""
         limit = f" of at most {self._limit}" if self._limit else ""
-        words = f"level {level}{levels}, iteration {iteration}{limit}, metric {self._records[-1][0]:.6g}"
+        metric, _, error, _ = self._records[-1]
+        words = f"level {level}{levels}, iteration {iteration}{limit}, {_values(metric, error)}"
         self._bar.total, self._bar.n = self._limit, iteration
         self._bar.set_description_str(words)
         if self._picture:
             share = f'value="{iteration}" max="{self._limit}"' if self._limit else ""
             bar = f'<progress {share} aria-label="iterations of this level" style="width: 420px"></progress>'
-            self._picture.update(HTML(f"<div>{words}</div>{bar}{_curve(self._records)}"))
+            metric, _, error, level = np.array(self._records[:: -(-len(self._records) // _LIVE_POINTS)]).T
+            curves = _curve(metric, level, "the metric so far") + _curve(error, level, "the mean TRE so far")
+            self._picture.update(HTML(f"<div>{words}</div>{bar}{curves}"))
+
+
+def _values(metric: float, error: float) -> str:
+    return f"metric {metric:.6g}" + (f", mean TRE {error:.3g} mm" if np.isfinite(error) else "")
 
 
 def _number(name: str, text: str) -> int | None:
@@ -257,18 +330,17 @@ def _level_starts(level: np.ndarray) -> np.ndarray:
     return np.flatnonzero(np.diff(level, prepend=-1))
 
 
-def _curve(records: list[tuple[float, float, int]], width: int = 420, height: int = 110) -> str:
-    """The metric as an SVG drawing in the colour of the page's text; the levels are dashed lines."""
-    metric, _, level = np.array(records[:: -(-len(records) // _LIVE_POINTS)]).T
-    finite = metric[np.isfinite(metric)]
+def _curve(values: np.ndarray, level: np.ndarray, label: str, width: int = 420, height: int = 110) -> str:
+    """Values as an SVG drawing in the colour of the page's text; the levels are dashed lines."""
+    finite = values[np.isfinite(values)]
     if not finite.size:
         return ""
-    x = np.arange(len(metric)) * width / max(1, len(metric) - 1)
-    y = height - (metric - finite.min()) * height / (np.ptp(finite) or 1)
+    x = np.arange(len(values)) * width / max(1, len(values) - 1)
+    y = height - (values - finite.min()) * height / (np.ptp(finite) or 1)
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True) if np.isfinite(b))
     borders = "".join(f'<path d="M{a:.1f} 0V{height}" stroke-dasharray="4 3"/>' for a in x[_level_starts(level)[1:]])
     return (
         f'<svg viewBox="-4 -4 {width + 8} {height + 8}" width="{width + 8}" style="display: block" role="img" '
-        f'aria-label="the metric so far" fill="none" stroke="currentColor">{borders}'
+        f'aria-label="{label}" fill="none" stroke="currentColor">{borders}'
         f'<polyline points="{points}" stroke-width="1.6"/></svg>'
     )
