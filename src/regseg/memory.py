@@ -22,8 +22,6 @@ from typing import Any
 import cloudpickle
 import psutil
 
-from regseg.files import written_whole
-
 _LOOK = 0.002  # seconds between two looks at the process
 
 
@@ -137,8 +135,9 @@ def _cause(code: int) -> str:
 
 def _child(task: Path, answer: Path, number: Path) -> None:
     """What the fresh process does."""
-    with written_whole(number) as file:
-        file.write(str(os.getpid()).encode())
+    partial = number.with_suffix(".part")
+    partial.write_text(str(os.getpid()))
+    partial.replace(number)  # whoever finds it can read it
     sys.path, call = cloudpickle.loads(task.read_bytes())
     function, arguments = cloudpickle.loads(call)
     result, error, before, start = None, None, psutil.Process().memory_info().rss, time.perf_counter()
