@@ -39,7 +39,11 @@ def windows_lines(root: Path) -> list[list[str]]:
     text = "\n".join((root / name).read_text(encoding="utf-8") for name in ("learners/setup.md", "CONTRIBUTING.md"))
     programs = ".venv/Scripts/" if sys.platform == "win32" else ".venv/bin/"
     lines = re.findall(r"^(?:py |\.venv\\Scripts\\).*", text, re.M)
-    lines = [line.replace(".venv\\Scripts\\", programs) for line in lines if "--version" not in line]
+    lines = [
+        line.replace(".venv\\Scripts\\", programs)
+        for line in lines
+        if not {"--version", ".venv-label"} & set(line.split())
+    ]
     return [[sys.executable if word == "py" else word.strip('"') for word in line.split()] for line in lines]
 
 
