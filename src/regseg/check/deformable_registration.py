@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import cache
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -113,7 +114,7 @@ def volume_of_the_lesion() -> list[Rule]:
 @lettered("05-stages", orders("ABCDE"))
 def order_of_the_stages(given) -> Verdict:
     order = letters(given, "ABCDE")
-    before = {pair for n, one in enumerate(order) for pair in ((one, later) for later in order[n + 1 :])}
+    before = set(combinations(order, 2))
     if ("E", "B") in before:
         return wrong(
             "A stretch before the turn: the head would stretch where it only has to turn, so turn and shift first."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 import SimpleITK as sitk
@@ -178,7 +179,7 @@ def halfway_from_fluid_to_white_matter() -> list[Rule]:
 @lettered("06-order", orders("ABCDE"))
 def order_of_the_steps(given) -> Verdict:
     order = letters(given, "ABCDE")
-    before = {pair for n, one in enumerate(order) for pair in ((one, later) for later in order[n + 1 :])}
+    before = set(combinations(order, 2))
     if ("A", "B") in before:
         return wrong("You threshold before the bias correction: one number cannot fit the bright and the dark side.")
     if ("A", "D") in before:
