@@ -15,7 +15,9 @@ SOURCE = Path(__file__).parents[1] / "src"
 def doctor(*options: str, **variables: str) -> subprocess.CompletedProcess:
     """Run the command with more variables; `-S` takes all installed packages away."""
     call = [sys.executable, *options, "-m", "regseg", "doctor"]
-    return subprocess.run(call, capture_output=True, text=True, check=False, env=os.environ | variables)
+    # A terminal may know few letters; what is read here has them all.
+    env = os.environ | {"PYTHONUTF8": "1"} | variables
+    return subprocess.run(call, capture_output=True, encoding="utf-8", check=False, env=env)
 
 
 @pytest.fixture
@@ -70,3 +72,9 @@ def test_where_nothing_is_missing_it_says_so():
     assert (found.returncode, found.stderr) == (0, "")
     assert "MISSING" not in found.stdout
     assert found.stdout.endswith("This computer is ready for the lesson.\n")
+
+
+def test_a_terminal_that_lacks_a_letter_gets_another_in_its_place():
+    found = doctor("-S", PYTHONPATH=str(SOURCE), PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    assert (found.returncode, found.stderr) == (1, "")
+    assert "? make course" in found.stdout

@@ -8,9 +8,13 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or another number after a message that says what went wrong."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments is None:
+        arguments = sys.argv[1:]
+        # A terminal that lacks a letter, as some of Windows do, gets a question mark for it and not an error.
+        sys.stdout.reconfigure(errors="replace")
+        sys.stderr.reconfigure(errors="replace")
     try:
-        status = _run(arguments)
+        status = _run(list(arguments))
         sys.stdout.flush()
         return status
     except BrokenPipeError:

@@ -122,7 +122,7 @@ def test_the_search_finds_a_word_in_its_own_view(page, address):
         assert [link.get_attribute("href") for link in links.all()] == ["01-images.html"]
         assert page.locator("#found").inner_text() == "1 page for “platypus”."
         page.locator("#query").fill("platypus word")
-        assert page.url == f"{address}{view}search.html?q=platypus%20word"
+        expect(page).to_have_url(f"{address}{view}search.html?q=platypus%20word")
         links.first.click()
         assert page.locator("h1").inner_text() == "Images & their space"
         assert heard == []
