@@ -5,8 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-OPEN = re.compile(r"^\s*:{3,}\s*\{?\.?([\w-]+)[^:]*:*\s*$")
+from lessonkit.markdown import CODE_SPAN, blank
+
+# One word, or braces, and nothing else on the line.
+OPEN = re.compile(r"^\s*:{3,}\s*(?=[\w-]+\s*:*\s*$|\{[^}]*\}\s*:*\s*$)\{?\.?([\w-]+)")
 CLOSE = re.compile(r"^\s*:{3,}\s*$")
+# Typing slips that every reader of Markdown takes for text, so that a heading or a box is lost without a word.
+SLIPS = {
+    re.compile(r"^\s*:{1,2}\s*#"): "a colon stands before this heading, which makes it plain text: take it out",
+    re.compile(r"^\s*#{2,6}[^\s#]"): "there is no blank after these #, which makes the heading plain text: put one",
+    re.compile(r"^\s*::\s*[\w-]*\s*$"): "a div has three colons or more: these two are plain text",
+    re.compile(r"\S.*:::"): "this ::: stands behind other text, and opens and closes nothing: give it its own line",
+}
 ATTRIBUTES = re.compile(r"\s*\{[^}]*\}\s*$")
 
 
@@ -69,7 +79,7 @@ class Div:
 
 
 def read(lines: list[str], apart: set[int]) -> tuple[list[Div], list[tuple[int, str]]]:
-    """The divs, and what is to be said of fence lines that open or close nothing.
+    """The divs, and what is to be said of fence lines that open or close nothing, and of slips that swallow a heading.
 
     Parameters
     ----------
@@ -78,9 +88,12 @@ def read(lines: list[str], apart: set[int]) -> tuple[list[Div], list[tuple[int, 
     """
     divs, open_, faults = [], [], []
     for line, text in enumerate(lines, start=1):
-        if line in apart or not text.lstrip().startswith(":::"):
+        if line in apart:
             continue
-        if opened := OPEN.match(text):
+        if not text.lstrip().startswith(":::"):
+            prose = CODE_SPAN.sub(blank, text)
+            faults += [(line, what) for slip, what in SLIPS.items() if slip.search(prose)]
+        elif opened := OPEN.match(text):
             heading = next((below for below in lines[line:] if below.strip()), "")
             title = ATTRIBUTES.sub("", heading.lstrip("#")).strip() if heading.startswith("#") else ""
             open_.append(Div(opened[1], title, line, open_[-1] if open_ else None))
