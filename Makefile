@@ -14,10 +14,11 @@ test: .venv/test
 site notebooks run check: .venv/course
 	$(BIN)/python -m lessonkit $@
 
-# Pages for instructors that are computed: after a change of minutes, or of a check's sentences.
+# Pages that are computed: after a change of minutes, of a check's sentences, or of the quizzes.
 kit: .venv/course
 	$(BIN)/python -m lessonkit schedule
 	$(BIN)/python -m regseg.check.catalogue > instructors/misconceptions.md
+	$(BIN)/python -m regseg.check.quiz > learners/quiz.md
 
 # The episodes as other processors run them, half an hour or more. One row: make check-run ROW=Nehalem-1
 check-run: .venv/test

@@ -26,6 +26,7 @@ from lessonkit.divs import Div
 from lessonkit.lesson import Lesson, replace_file
 from lessonkit.page import LessonError, Page
 from lessonkit.predictions import COMPARE, PREDICT, Prediction
+from lessonkit.rules.links import anchors
 
 WELCOME = """# {title}
 
@@ -154,8 +155,27 @@ def _cells(lesson: Lesson, page: Page, code_along: bool) -> list[NotebookNode]:
     first = FIRST_CELL.format(package=package, source=addresses.source, branch=addresses.branch, setup=setup)
     cells = [nbformat.v4.new_markdown_cell(welcome), nbformat.v4.new_code_cell(first, metadata=FOLDED)]
 
+    return [*cells, *_told(page, list(_blocks(page, links)), code_along), *_quiz(lesson, addresses, page)]
+
+
+def _quiz(lesson: Lesson, addresses: Addresses, page: Page) -> list[NotebookNode]:
+    """The questions on the page "quiz" below the heading with the name of the episode's file; or none."""
+    quiz = next((each for each in lesson.pages("learners") if each.name == "quiz"), None)
+    sections = [heading for heading in quiz.headings if heading.level == 2] if quiz else []
+    for at, heading in enumerate(sections):
+        if page.name.split("-", 1)[-1] in anchors(heading):
+            end = sections[at + 1].line if sections[at + 1 :] else len(quiz.lines) + 1
+            blocks = [each for each in _blocks(quiz, _Links(addresses, quiz)) if heading.line < each.line < end]
+            blocks = [each for each in blocks if each.divs]  # without the heading: the episode has its own
+            return _told(quiz, blocks, code_along=False)
+    return []
+
+
+def _told(page: Page, blocks: list[Prose | Cell | Prediction], code_along: bool) -> list[NotebookNode]:
+    """The cells of some blocks of a page."""
+    cells = []
     headed: set[Div] = set()
-    for fold, group in groupby(_blocks(page, links), lambda block: _fold(page, block)):
+    for fold, group in groupby(blocks, lambda block: _fold(page, block)):
         if fold:
             cells.append(nbformat.v4.new_markdown_cell(_details(fold, list(group), headed)))
             continue

@@ -18,6 +18,7 @@ import answers_deformable_registration
 import answers_evaluation
 import answers_images
 import answers_learned_registration
+import answers_quiz
 import answers_registration
 import answers_registration_at_scale
 import answers_segmentation
@@ -44,6 +45,7 @@ ANSWERS = (
     answers_votes,
     answers_registration_at_scale,
     answers_learned_registration,
+    answers_quiz,
 )
 RIGHT = {name: answers for module in ANSWERS for name, answers in module.RIGHT.items()}
 WRONG = {name: answers for module in ANSWERS for name, answers in module.WRONG.items()}

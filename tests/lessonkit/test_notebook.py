@@ -347,6 +347,55 @@ def test_a_notebook_to_type_in_names_the_calls_of_demonstrations_and_keeps_all_t
     }
 
 
+QUIZ = """---
+title: "Quizzes"
+---
+
+All of them.
+
+## Grids
+
+::: challenge
+### Another episode's
+
+Not here.
+:::
+
+## Voxels
+
+About [this one](../episodes/01-voxels.md).
+
+::: challenge
+### How many?
+
+- **A** one
+- **B** two
+
+```python
+check.answer("01-quiz-1", ...)
+```
+
+:::: solution
+**B** is right. See the [place](reference.md#place).
+::::
+:::
+"""
+
+
+def test_the_quiz_of_the_episode_stands_at_the_end_of_its_notebook(lesson):
+    before = made(lesson).cells
+    (lesson.root / "learners" / "quiz.md").write_text(QUIZ, encoding="utf-8")
+    cells = made(Lesson(lesson.root)).cells
+    assert [cell.source for cell in cells[: len(before)]] == [cell.source for cell in before]
+    asked, answered, folded = cells[len(before) :]
+    assert asked.source.startswith("> ### Exercise: How many?") and "**B** two" in asked.source
+    assert answered.source == 'check.answer("01-quiz-1", ...)' and answered.metadata.tags == ["exercise"]
+    assert (
+        folded.source.startswith("<details>")
+        and "https://someone.github.io/images/reference.html#place" in folded.source
+    )
+
+
 def test_notebooks_to_type_in_go_where_they_are_asked_for_and_nowhere_else(lesson):
     folder = lesson.root / "together"
     theirs = folder / "own.ipynb"

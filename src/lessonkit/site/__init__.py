@@ -58,7 +58,7 @@ def build(lesson: Lesson, out: Path) -> None:
         addresses = Addresses(lesson)
         _copy_files(addresses, fresh)
         labs.write(lesson.all_pages(), fresh / "static" / "labs")
-        boxes = answers.write(lesson.episodes, fresh / "static" / "answers.js")
+        boxes = answers.write([*lesson.episodes, *lesson.pages("learners")], fresh / "static" / "answers.js")
         _Site(addresses, fresh, boxes, bundled=_copy_bundles(fresh)).write()
         if out.exists():
             out.rename(old)

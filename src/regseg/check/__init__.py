@@ -59,6 +59,7 @@ def box(name: str) -> dict | None:
 
 
 def _import(name: str) -> None:
-    """Import the checks of an exercise's episode; of all episodes, where the name tells none."""
-    for module in [MODULES[name[:2]]] if name[:2] in MODULES else MODULES.values():
+    """Import the checks of an exercise's episode, of all where the name tells none; and those of the quizzes."""
+    episodes = [MODULES[name[:2]]] if name[:2] in MODULES else MODULES.values()
+    for module in [*episodes, "quiz"]:
         import_module(f"regseg.check.{module}")
