@@ -150,6 +150,47 @@ def test_a_number_of_numpys_where_simpleitk_wants_pythons_is_explained():
     assert "round it or int() it" in judge("02-isotropic", isotropic_with_numpy).sentence
 
 
+def elsewhere(scan: sitk.Image) -> sitk.Image:
+    moved = sitk.Image(scan)
+    moved.SetOrigin([x + 1 for x in scan.GetOrigin()])
+    return moved
+
+
+MIXED = {
+    "another size": lambda scan: sitk.Image(scan).CopyInformation(sitk.Image([3, 4, 5], scan.GetPixelID())),
+    "another dimension": lambda scan: sitk.Image(scan).CopyInformation(sitk.Image([3, 4], scan.GetPixelID())),
+    "two dimensions": lambda scan: scan + sitk.Image([3, 4], scan.GetPixelID()),
+    "another place": lambda scan: scan + elsewhere(scan),
+    "measured elsewhere": lambda scan: sitk.SimilarityIndexImageFilter().Execute(scan, elsewhere(scan)),
+    "a mask of another size": lambda scan: sitk.Mask(scan, sitk.Image([3, 4, 5], sitk.sitkUInt8)),
+    "arrays": lambda scan: sitk.GetArrayFromImage(scan) + np.zeros((3, 4, 5)),
+    "an array as mask": lambda scan: sitk.GetArrayFromImage(scan)[np.zeros((3, 4, 5), bool)],
+    "axes exchanged": lambda scan: sitk.GetImageFromArray(sitk.GetArrayFromImage(scan).T).CopyInformation(scan),
+}
+
+
+@pytest.mark.parametrize("function", MIXED.values(), ids=MIXED)
+@pytest.mark.parametrize("name", ["01-geometry", "02-isotropic", "03-pyramid"])
+def test_a_function_that_puts_unlike_images_together_is_told_so(name, function):
+    sentence = judge(name, lambda scan, *_: function(scan)).sentence
+    assert "differ in size or place" in sentence and "use the scans that it is given" in sentence, sentence
+
+
+def test_what_itk_says_is_told_without_its_addresses():
+    def of_no_label(_scan):
+        shapes = sitk.LabelShapeStatisticsImageFilter()
+        shapes.Execute(sitk.Image([3, 3, 3], sitk.sitkUInt8))
+        return shapes.GetCentroid(7)
+
+    sentence = judge("01-brightest", of_no_label).sentence
+    assert sentence == "Your function stopped with RuntimeError: No label object with label 7."
+
+
+def test_a_wrong_pixel_type_is_not_taken_for_a_wrong_place():
+    sentence = judge("01-geometry", lambda scan: scan + sitk.Cast(scan, sitk.sitkFloat64)).sentence
+    assert "may need casting" in sentence and "differ" not in sentence
+
+
 def test_without_the_image_the_learner_is_not_blamed(monkeypatch, tmp_path):
     monkeypatch.setenv("REGSEG_CACHE", str(tmp_path))
     monkeypatch.setenv("REGSEG_DATA_MIRROR", str(tmp_path / "nothing"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -153,19 +154,38 @@ def call(function: Any, *arguments: Any) -> Any:
     try:
         result = function(*arguments)
     except (Exception, SystemExit) as problem:  # exit() in a function must not end the lesson
-        reason = str(problem).strip().split("\n")[-1]
-        # The wrapper names C++ types; it nearly always met a number of NumPy's, or one that is not whole.
-        if any(kind in str(problem) for kind in ("std::vector", "of type 'uint")):
-            reason = (
-                "SimpleITK wants Python's own numbers here: a size or an index is a whole number, so round it or int() "
-                "it; a length or an angle is a float()."
-            )
+        reason = _reason(str(problem))
         raise CannotRead(f"Your function stopped with {type(problem).__name__}: {reason}") from None
     if result is None:
         raise CannotRead("Your function returned nothing (None) here: did it pass a return statement on its way?")
     if _is_open(result):
         raise _StillOpen
     return result
+
+
+# What is in a message of SimpleITK's or NumPy's, and what a learner can do about it.
+_CAUSES = (
+    (
+        # The wrapper names C++ types; it nearly always met a number of NumPy's, or one that is not whole.
+        r"std::vector|of type 'uint",
+        "SimpleITK wants Python's own numbers here: a size or an index is a whole number, so round it or int() it; a "
+        "length or an angle is a float().",
+    ),
+    (
+        r"(size|dimension|dimensionality|information) .*does not match|same (physical space|dimensionality)"
+        r"|not be broadcast|boolean index did not match",
+        "two of its images, or arrays, differ in size or place. The check calls it with scans of its own, so let it "
+        "use the scans that it is given and no other, and leave the order of the axes as it is.",
+    ),
+)
+
+
+def _reason(message: str) -> str:
+    """What a learner can make of the message of an error."""
+    for pattern, cause in _CAUSES:
+        if re.search(pattern, message):
+            return cause
+    return re.sub(r"^.*ERROR: (\w+\(0x\w+\): )?", "", message.strip().split("\n")[-1])  # ITK's names and addresses
 
 
 def _holds_image(given: Any) -> bool:
