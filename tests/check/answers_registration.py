@@ -122,9 +122,9 @@ WRONG = {
         ("Give an Euler3DTransform", lambda: sitk.BSplineTransformInitializer(plate(), [2, 2, 2])),
     ],
     "04-stop": [
-        ("it is done", lambda: "A"),
+        ("to and fro", lambda: "A"),
         ("half a unit", lambda: "C"),
-        ("gentle slope", lambda: "D"),
+        ("ground is level", lambda: "D"),
     ],
     "04-mask": [
         ("another grid", lambda: data.load("brain_mask")),

@@ -85,7 +85,7 @@ def start_on_the_side(given) -> Verdict:
         if turn_left(turned_back) < 29:
             return wrong("The size of the angle is right and its sign is not.")
     if answer.IsLinear() and turn_left(answer.GetInverse()) < 29 and error_on_the_side(answer.GetInverse()) < 40:
-        return wrong("That is the inverse: the transform takes points of the fixed image to `face_down`.")
+        return wrong("That is the inverse: the transform takes points of the fixed image to `turned_head`.")
     if not hasattr(answer, "GetAngleZ"):
         return wrong("Give an Euler3DTransform, the one with which the registration shall begin.")
     return wrong(f"This start is still {turn:.0f}° and {error:.0f} mm away: did you keep the smallest metric?")
@@ -95,12 +95,12 @@ def start_on_the_side(given) -> Verdict:
 def more_iterations_help(given) -> Verdict:
     answer = choice(given, "A", "B", "C", "D")
     if answer == "B":
-        return right("It ran out of iterations on its way; the others stopped of their own accord.")
+        return right("It ran out of iterations on its way downhill, and the others would make no use of more.")
     if answer == "A":
-        return wrong("A stopped because its step had become tiny, and its error is small: it is done.")
+        return wrong("A jumps to and fro over its valley, and would do so for ever: its steps are too long.")
     if answer == "C":
-        return wrong("C stopped because half a unit was called a small step: it would ignore further iterations.")
-    return wrong("D stopped because it took a gentle slope for level ground: it would ignore further iterations.")
+        return wrong("C has stopped of its own accord, for it calls half a unit a small step: it would ignore them.")
+    return wrong("D has stopped of its own accord, for the ground is level where it stands: it would ignore them.")
 
 
 @lettered("04-parts", map("".join, product("ABC", "DEF", "GH", "IJ")))
