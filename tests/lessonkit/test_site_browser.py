@@ -396,6 +396,54 @@ def test_the_theme_is_kept(page, address):
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 22, 27)"
 
 
+def test_the_timer_of_an_exercise_runs_on_wherever_the_reader_goes_and_is_announced_politely(page, address):
+    page.clock.install(time=0)
+    page.goto(address + "01-images.html")
+    page.clock.pause_at(60)
+    timer = page.get_by_role("region", name="Timer")
+    assert timer.is_hidden()
+    page.get_by_role("button", name="Start timer").press("Enter")
+    clock, said = timer.get_by_role("timer"), page.locator(".unseen")
+    expect(clock).to_have_text("5:00")
+    expect(said).to_have_text("Timer started: 5 minutes.")
+    assert said.get_attribute("role") == "status"  # waits until a screen reader has finished its sentence
+    page.clock.fast_forward(61_000)
+    expect(clock).to_have_text("3:59")
+    timer.get_by_role("button", name="Pause").press("Enter")
+    page.clock.fast_forward(600_000)
+    expect(clock).to_have_text("3:59")
+    page.goto(address + "reference.html")  # without an exercise
+    expect(clock).to_have_text("3:59")
+    timer.get_by_role("button", name="Go on").press("Enter")
+    page.clock.fast_forward(179_500)
+    expect(said).to_have_text("One minute left.")
+    timer.get_by_role("button", name="1 minute more").press("Enter")
+    page.clock.fast_forward(60_000)
+    expect(clock).to_have_text("1:00")
+    page.clock.fast_forward(60_500)
+    expect(clock).to_have_text("Time is up")
+    expect(said).to_have_text("Time is up: Find the voxel.")
+    page.clock.resume()
+    timer.get_by_role("button", name="Large").press("Enter")
+    assert Axe().run(page).response["violations"] == []
+    timer.get_by_role("link", name="Find the voxel").press("Enter")
+    assert page.url.endswith("01-images.html#find-the-voxel")
+    page.get_by_role("button", name="Stop timer").press("Enter")
+    assert timer.is_hidden()
+    page.reload()
+    expect(page.get_by_role("button", name="Start timer")).to_be_visible()
+    assert timer.is_hidden()
+
+
+def test_on_a_phone_the_name_of_a_long_section_makes_no_page_wider(browser, address):
+    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
+        page = context.new_page()
+        page.goto(address + "01-images.html")
+        section = page.locator(".section")
+        section.evaluate("name => { name.textContent = 'A section with a name that no phone can show'; }")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_the_phone_has_a_menu(browser, address):
     with browser.new_context(viewport={"width": 390, "height": 844}) as context:
         page = context.new_page()

@@ -1,4 +1,4 @@
-// Theme, views, tabs, copy buttons, predictions, living figures, labs, accordions. Every page reads well without it.
+// Theme, views, tabs, copy buttons, predictions, living figures, labs, exercises, accordions. Every page reads well without it.
 const scriptAddress = document.currentScript.src;
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
@@ -201,6 +201,10 @@ for (const lab of all("[data-lab]")) {
 
 // Exercises that are answered on the page, also from the disk.
 if (document.querySelector("[data-exercise]")) document.head.append(make("script", { src: new URL("answers.js", scriptAddress) }));
+
+// Exercises that say how long they take, and a timer that was started on another page.
+const runs = () => { try { return "timer" in sessionStorage; } catch { return false; } };
+if (document.querySelector(".challenge > .kind") || runs()) document.head.append(make("script", { src: new URL("timer.js", scriptAddress) }));
 
 // Accordions: open one that an address points to, and all at a press.
 const accordions = all("main details");
