@@ -56,7 +56,8 @@ DIVS = {
 class Div:
     """A fenced div (``::: kind``): its title (the heading that it opens with, or nothing) and its place.
 
-    `line` and `end` are the lines of its two fences, from 1; `end` is 0 where it is never closed.
+    `line` and `end` are the lines of its two fences, from 1; `end` is 0 where it is never closed. `step` is "1 of 3" in
+    the first of three hints of one exercise, and nothing elsewhere.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class Div:
     line: int
     parent: Div | None
     end: int = 0
+    step: str = ""
 
     def holds(self, line: int) -> bool:
         return self.line < line < self.end
@@ -75,7 +77,7 @@ class Div:
 
     @property
     def label(self) -> str:
-        return DIVS[self.kind].label if self.kind in DIVS else self.kind
+        return " ".join(filter(None, [DIVS[self.kind].label if self.kind in DIVS else self.kind, self.step]))
 
 
 def read(lines: list[str], apart: set[int]) -> tuple[list[Div], list[tuple[int, str]]]:
@@ -105,4 +107,8 @@ def read(lines: list[str], apart: set[int]) -> tuple[list[Div], list[tuple[int, 
         else:
             faults.append((line, "this ::: closes a div that was never opened: take it out"))
     faults += [(div.line, f"this '{div.kind}' div is never closed: end it by ':::'") for div in open_]
+    for outer in divs:
+        hints = [div for div in divs if div.parent is outer and div.kind == "hint"]
+        for number, hint in enumerate(hints if len(hints) > 1 else (), start=1):
+            hint.step = f"{number} of {len(hints)}"
     return divs, faults

@@ -16,7 +16,8 @@ from site_lesson import write_lesson
 from lessonkit import site
 from lessonkit.addresses import Addresses
 from lessonkit.lesson import Lesson
-from lessonkit.page import LessonError
+from lessonkit.page import LessonError, Page
+from lessonkit.site import pages
 from lessonkit.site.links import INSTRUCTOR, LEARNER, Links
 from lessonkit.site.pages import STYLES, code_css
 
@@ -170,6 +171,18 @@ def test_boxes_say_their_kind_in_words(built):
     kinds = re.findall(r'<(?:p|span) class="kind">(.*?)<', page)
     assert [kind.partition(" · ")[0] for kind in kinds[:3]] == ["Exercise", "Hint", "Solution"]
     assert kinds[3:] == ["Note", "Caution", "Discussion", "Testimonial", "Checklist", "More"]
+
+
+def test_several_hints_of_an_exercise_say_which_step_they_are(tmp_path):
+    hints = {"alone": "::: hint\nThink.\n:::\n", "steps": "::: hint\nThink.\n:::\n\n::: hint\nCall it.\n:::\n"}
+    challenge = ":::: challenge\n### {0}\n\nFind it.\n\n{1}::::\n\n"
+    source = tmp_path / "01-hints.md"
+    front = '---\ntitle: "Hints"\nteaching: 1\nexercises: 1\n---\n\n'
+    source.write_text(front + "".join(challenge.format(*each) for each in hints.items()), encoding="utf-8")
+    page = Page(source, "episode", tmp_path)
+    said = ["Hint", "Hint 1 of 2", "Hint 2 of 2"]
+    assert re.findall(r'<span class="kind">(.*?)</span>', pages.read(page).html) == said
+    assert [div.label for div in page.divs if div.kind == "hint"] == said  # as a notebook folds them
 
 
 def test_images_become_figures_with_their_size(built):

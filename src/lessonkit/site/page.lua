@@ -83,7 +83,7 @@ local function accordion(kind, div, level)
   local header, content = title(div)
   local outside = instructor
   instructor = instructor or kind == "instructor"
-  local label, id = divs[kind].label, header and header.identifier or div.identifier
+  local label, id = divs[kind].label .. (div.attributes.step or ""), header and header.identifier or div.identifier
   local name = header and write({pandoc.Plain(header.content)}) or ""
   local blocks = pandoc.Blocks{raw(('%s<details class="box %s"%s%s><summary><span class="kind">%s</span>%s</summary><div class="inside">'):format(
     kind == "instructor" and "<!--instructor-->" or "", kind, id ~= "" and ' id="' .. id .. '"' or "", kind == "instructor" and " open" or "", label,
@@ -115,6 +115,19 @@ local function answer_box(content)
   end
 end
 
+-- Several hints of an exercise are steps, and say which of how many they are.
+local function steps(content)
+  local hints = content:filter(function(block) return block.t == "Div" and block.classes[1] == "hint" end)
+  local number = 0
+  return content:map(function(block)
+    if #hints > 1 and block.t == "Div" and block.classes[1] == "hint" then
+      number = number + 1
+      block.attributes.step = (" %d of %d"):format(number, #hints)
+    end
+    return block
+  end)
+end
+
 local function box(kind, div, level)
   local header, content = title(div)
   local blocks = pandoc.Blocks{raw(('<div class="box %s"><p class="kind">%s</p>'):format(kind, divs[kind].label .. minutes(content)))}
@@ -122,7 +135,10 @@ local function box(kind, div, level)
     level = level + 1
     blocks:insert(heading(level, header))
   end
-  if kind == "challenge" then answer_box(content) end
+  if kind == "challenge" then
+    answer_box(content)
+    content = steps(content)
+  end
   blocks:extend(flatten(content, level, level))
   blocks:insert(raw("</div>"))
   if kind == "challenge" then
