@@ -7,6 +7,9 @@ from typing import Any
 
 from regseg.check.boxes import BOXES, told
 from regseg.check.engine import judge
+from regseg.check.record import certificate
+
+__all__ = ["answer", "box", "certificate"]
 
 # The module of each episode's exercises, which registers them when an episode first asks: so an episode depends on its
 # own checks, and not on those of all others.
