@@ -12,6 +12,8 @@ from lessonkit.page import LessonError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 when all is well, 1 when there is something to mend, 130 when it was interrupted."""
+    if arguments is None:  # a terminal that lacks a letter, as some of Windows do, gets a question mark for it
+        sys.stdout.reconfigure(errors="replace")
     options = _parser().parse_args(arguments)
     try:
         return options.command(Lesson(options.lesson.resolve()), options) or 0
@@ -55,6 +57,10 @@ def _parser() -> argparse.ArgumentParser:
 
     schedule = commands.add_parser("schedule", help="lay out the workshops of config.yaml, with breaks and a clock")
     schedule.set_defaults(command=_schedule)
+
+    count = commands.add_parser("count", help="count what a room has answered in a quiz or in the test")
+    count.add_argument("lines", metavar="FILE", type=Path, help="one line for each person, such as 04: 1B 2A")
+    count.set_defaults(command=_count)
 
     check = commands.add_parser("check", help="check the lesson against the rules of the Workbench and of the house")
     check.set_defaults(command=_check)
@@ -105,6 +111,12 @@ def _schedule(lesson: Lesson, _: argparse.Namespace) -> None:
     from lessonkit.schedule import page
 
     replace_file(lesson.root / "instructors" / "schedule.md", page(lesson).encode())
+
+
+def _count(lesson: Lesson, options: argparse.Namespace) -> None:
+    from lessonkit.room import report
+
+    print(report(lesson, options.lines.read_text(encoding="utf-8-sig", errors="replace")))
 
 
 def _check(lesson: Lesson, _: argparse.Namespace) -> int:

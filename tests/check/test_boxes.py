@@ -143,6 +143,17 @@ def test_a_box_is_answered_by_keys_alone_and_what_it_says_is_announced(page):
     assert Axe().run(page).response["violations"] == []
 
 
+def test_the_first_answers_of_a_quiz_stand_below_its_last_question_as_a_line_for_the_room(page):
+    page.reload()
+    page.locator("[data-exercise] [role=status]").last.wait_for(state="attached")
+    line = page.locator(".line code")
+    page.evaluate(SAY, ["03-quiz-4", ["C", "A"]])  # who corrects an answer has still given the first one
+    page.evaluate(SAY, ["03-quiz-2", ["B"]])
+    places = page.locator('[data-exercise^="03-quiz-"]')
+    assert places.last.locator(".line code").inner_text() == "03: 2B 4C"
+    assert line.filter(has_text="03:").count() == 1
+
+
 @pytest.mark.parametrize("answer", ["six", "6 7", "6 ml"])
 def test_what_is_no_number_is_asked_for_again(page, answer):
     (said,) = page.evaluate(SAY, ["05-determinant", [answer]])

@@ -15,6 +15,20 @@ const sentenceOnNumbers = ({ ask, known }, typed) => {
   return known.find(([target, within]) => given.every((value, n) => within[n] === null || Math.abs(value - target[n]) <= within[n]))[2];
 };
 
+// The first answers to the questions of a quiz, as a line that a room can paste, below the last of them.
+const quizOf = (name) => /^(\d\d)-quiz-(\d+)$/.exec(name)?.slice(1) ?? [];
+const firstAnswers = {};
+function noteFirst(name, letter) {
+  const [quiz, number] = quizOf(name);
+  if (!quiz) return;
+  const mine = firstAnswers[quiz] ??= {};
+  mine[number] ??= letter;
+  const place = all("[data-exercise]").findLast((other) => quizOf(other.dataset.exercise)[0] === quiz);
+  const line = place.querySelector(".line") ?? place.appendChild(make("p", { className: "line" }));
+  const code = `${quiz}: ${Object.keys(mine).map((one) => one + mine[one]).join(" ")}`;
+  line.replaceChildren("Your first answers, for a room that counts them: ", make("code", { textContent: code }));
+}
+
 for (const place of all("[data-exercise]")) {
   const box = ANSWERS[place.dataset.exercise], id = `answer-${place.dataset.exercise}`;
   const said = make("p", { className: "verdict", role: "status" });
@@ -30,6 +44,7 @@ for (const place of all("[data-exercise]")) {
     for (const button of buttons) button.addEventListener("click", () => {
       for (const other of buttons) other.setAttribute("aria-pressed", other === button);
       say(box.known[button.textContent], button.textContent);
+      noteFirst(place.dataset.exercise, button.textContent);
     });
     group.append(...buttons);
     place.append(group, said);
