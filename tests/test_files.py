@@ -87,3 +87,8 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert contents(tmp_path) == {"notes.txt": b"old"}
+
+
+def test_an_error_of_another_file_is_no_full_disk(tmp_path):
+    with pytest.raises(OSError, match=r"^the server is gone$"), written_whole(tmp_path / "notes.txt"):
+        raise OSError("the server is gone")

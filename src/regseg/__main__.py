@@ -4,15 +4,28 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
+
+from regseg.noise import kept_apart
+
+_OF_IMAGES = ("register-large", "register", "report", "map-points")  # whose libraries have much to say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or another number after a message that says what went wrong."""
-    if arguments is None:
-        arguments = sys.argv[1:]
-        # A terminal that lacks a letter, as some of Windows do, gets a question mark for it and not an error.
-        sys.stdout.reconfigure(errors="replace")
-        sys.stderr.reconfigure(errors="replace")
+    with ExitStack() as stack:
+        if arguments is None:
+            arguments = sys.argv[1:]
+            # A terminal that lacks a letter, as some of Windows do, gets a question mark for it and not an error.
+            sys.stdout.reconfigure(errors="replace")
+            sys.stderr.reconfigure(errors="replace")
+            if arguments[:1] and arguments[0] in _OF_IMAGES:
+                stack.enter_context(kept_apart())
+        return _guarded(arguments)
+
+
+def _guarded(arguments: Sequence[str]) -> int:
+    """Run the command; what goes wrong is told in a line."""
     try:
         status = _run(list(arguments))
         sys.stdout.flush()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+_SHORT = re.compile(r"\d+ requested and \d+ written")  # NumPy's words for a full disk
 
 
 @contextmanager
@@ -45,7 +48,7 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
             shutil.copymode(path, partial)  # who may read and write it stays as it was
         partial.replace(path)
     except OSError as error:
-        if error.errno is None:  # NumPy says only "400722 requested and 28640 written"
+        if _SHORT.search(str(error)):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         raise
     finally:

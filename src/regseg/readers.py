@@ -240,7 +240,12 @@ def read_transform(file: str | Path, *, fields: bool = False) -> sitk.Transform:
     ValueError
         There is none, it is of another kind, or it holds several, of which SimpleITK would take the first alone.
     """
-    path = Path(file)
+    path = local(file)
+    if is_zarr(path):
+        raise ValueError(
+            f"{file} is OME-Zarr: displacements in chunks carry points, with regseg map-points. Give the file of a "
+            "transform here, such as transform.h5 beside it."
+        )
     if not path.is_file():
         raise ValueError(f"There is no transform at {file}.")
     if path.name.endswith(_IMAGES):

@@ -54,6 +54,9 @@ def test_one_command_from_two_files_to_a_warped_volume(pair, tmp_path, capsys):
     field = volumes.open_volume(output / "field.zarr")
     middle = [n // 2 for n in field.grid.size]
     assert field.read()[middle] == pytest.approx((2, 0, 0), abs=0.15)
+    forward, inverse = volumes.open_displacements(output / "displacements.zarr")
+    assert forward.array[:] == pytest.approx(field.array[:], abs=1e-5)
+    assert inverse.read()[middle] == pytest.approx((-2, 0, 0), abs=0.15)
     fixed, warped = sitk.ReadImage(f"{pair}/fixed.mha"), volumes.open_volume(output / "warped.zarr").read()
     inside = np.s_[16:48, 16:48, 16:48]
     difference = sitk.GetArrayFromImage(fixed)[inside] - sitk.GetArrayFromImage(warped)[inside]
@@ -333,6 +336,9 @@ def test_two_commands_do_not_share_an_output(pair, tmp_path, capsys):
         (["--lattice", "0"], "A lattice of 0.0 mm cannot be"),
         (["--lattice", "inf"], "A lattice of inf mm cannot be"),
         (["--output", "s3://images/out"], "s3://images/out is an address, and votes need a folder that all workers"),
+        (["--work", "s3://images/work"], "s3://images/work is an address, and the work folder must be one that all"),
+        (["--initial", "out/field.zarr"], "out/field.zarr is OME-Zarr: displacements in chunks carry points"),
+        (["--initial", "s3://images/transform.h5"], "is an address: only files on this computer are read here"),
         (["--memory", "50MB"], "A worker with 50MB could not even start: give at least 300 MB"),
         (["--initial", "no.tfm"], "There is no transform at no.tfm"),
         (["--initial", __file__], "cannot be read as a transform: give one that SimpleITK or ANTs has written"),

@@ -31,6 +31,7 @@ from regseg.distributed import (
     plan,
     run,
     votes,
+    write_displacements,
     write_field,
     write_warped,
 )
@@ -156,6 +157,30 @@ def test_the_written_field_is_the_transform(tmp_path):
     np.testing.assert_allclose(found, follow(result.transform, points) - points, atol=1e-4)
     coarse = volumes.levels(written.path)[1]
     np.testing.assert_allclose(coarse.array[:, 2, 1, 3], found[4:6, 2:4, 6:8].mean(axis=(0, 1, 2)), atol=1e-4)
+
+
+def test_displacements_lead_there_and_back(tmp_path):
+    """Between oblique grids, and OME-Zarr 0.6 counts along the axes of each."""
+    planned, result = ready_to_warp(tmp_path, image_of(Pattern(3, 25), MOVING))
+    result.field = some_field(planned.lattice, 0.5)
+    forward, inverse = write_displacements(planned, result, tmp_path / "both.zarr", spacing=4, progress=False)
+    points = points_of(forward.grid)
+    found = sitk.GetArrayFromImage(forward.read())
+    np.testing.assert_allclose(found, follow(result.transform, points) - points, atol=1e-4)
+    assert any(map(inverse.grid.matches, planned.moving.grids))
+    points = points_of(inverse.grid)
+    back = points + sitk.GetArrayFromImage(inverse.read())
+    inside = ((FIXED.indices(back) > 0) & (FIXED.indices(back) < np.array(FIXED.size) - 1)).all(axis=-1)
+    assert inside.mean() > 0.3
+    np.testing.assert_allclose(follow(result.transform, back[inside]), points[inside], atol=1e-3)
+    assert not np.isnan(back).any()
+
+
+def test_where_a_registration_folds_nothing_leads_back(tmp_path):
+    planned, result = ready_to_warp(tmp_path, image_of(Pattern(3, 25), MOVING))
+    result.field = some_field(planned.lattice, 4)
+    _, inverse = write_displacements(planned, result, tmp_path / "both.zarr", spacing=4, progress=False)
+    assert 0 < np.isnan(inverse.array[...]).mean() < 0.9
 
 
 def test_a_chunk_that_fails_leaves_the_old_file_alone(tmp_path):

@@ -1,13 +1,16 @@
 """Points and meshes carried by `regseg map-points`, where the answer is known."""
 
 import csv
+import re
+import shutil
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from regseg import points
+from regseg import points, volumes
 from regseg.__main__ import main
+from regseg.grid import Grid
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,73 @@ def test_a_point_without_a_place_is_none():
     flat = sitk.AffineTransform((1, 0, 0, 0, 1, 0, 0, 0, 0), (0, 0, 0))
     found = points.carry(flat, [(1.0, 2.0, 0.0), (1.0, 2.0, 3.0), (np.nan, 0.0, 0.0)], inverse=True)
     assert np.isnan(found).any(axis=1).tolist() == [False, True, True]
+
+
+@pytest.fixture(scope="module")
+def registration(tmp_path_factory, bent):
+    """The bend and the turn as displacements in chunks, there and back, and there alone; oblique."""
+    folder = tmp_path_factory.mktemp("registration")
+    turned = sitk.Euler3DTransform((0, 0, 0), 0.1, -0.2, 0.3).GetMatrix()
+    grid = Grid.around((80.0, 80.0, 80.0), (60, 55, 50), (4.0, 4.0, 5.0), turned)
+    there = np.moveaxis(sitk.GetArrayFromImage(grid.sample(bent)), -1, 0)
+    every = grid.shrink((4, 4, 4))
+    some = every.points(np.indices(every.size).reshape(3, -1).T)
+    back = (points.carry(bent, some, inverse=True) - some).T.reshape(3, *every.size).transpose(0, 3, 2, 1)
+    with volumes.create_displacements(folder / "both.zarr", {"forward": [grid], "inverse": [every]}, chunk=16) as both:
+        both["forward"][0].array[...] = volumes.along_axes(there, grid)
+        both["inverse"][0].array[...] = volumes.along_axes(back, every)
+    with volumes.create(folder / "field.zarr", [grid], "float32", chunk=16, components=3) as [field]:
+        field.array[...] = there
+    return folder
+
+
+def test_a_field_in_chunks_carries_as_its_transform_does(registration, bent, cloud):
+    there = points.carry(bent, cloud)
+    for name in "both.zarr", "field.zarr", "both.zarr/forward":
+        fields = points.Displacements(*volumes.open_displacements(registration / name))
+        assert fields.carry(cloud) == pytest.approx(there, abs=0.3)
+    field = volumes.open_volume(registration / "field.zarr")
+    sampled = sitk.DisplacementFieldTransform(sitk.Cast(field.read(), sitk.sitkVectorFloat64))
+    alone = points.Displacements(field)
+    assert alone.carry(cloud) == pytest.approx(points.carry(sampled, cloud), abs=1e-4)
+    assert alone.carry(alone.carry(cloud), inverse=True) == pytest.approx(cloud, abs=1e-4)
+
+
+def test_the_way_back_in_chunks_is_taken_where_there_is_one(registration, bent, cloud):
+    fields = points.Displacements(*volumes.open_displacements(registration / "both.zarr"))
+    found = fields.carry(points.carry(bent, cloud), inverse=True)
+    assert found == pytest.approx(cloud, abs=3)  # read between voxels of 16 mm
+    assert np.abs(found - cloud).max() > 1e-3
+
+
+def test_what_lies_beyond_a_field_has_no_place(registration):
+    fields = points.Displacements(*volumes.open_displacements(registration / "field.zarr"))
+    for inverse in False, True:
+        found = fields.carry(np.array([(80.0, 80, 80), (1e4, 0, 0), (np.nan, 0, 0)]), inverse=inverse)
+        assert np.isnan(found).any(axis=1).tolist() == [False, True, True]
+
+
+def test_a_table_of_any_length_follows_a_field_that_stays_on_the_disk(registration, tmp_path, capsys):
+    """The points lie near each other, and few of the 64 chunks are needed: the others are spoiled, which shows."""
+    few = tmp_path / "few.zarr"
+    shutil.copytree(registration / "field.zarr", few)
+    kept = {f"0/c/0/{k}/{j}/{i}" for k in (1, 2) for j in (1, 2) for i in (1, 2)}
+    lost = [file for file in few.rglob("c/*/*/*/*") if file.relative_to(few).as_posix() not in kept]
+    assert len(lost) == 64 - 8
+    for file in lost:
+        file.write_bytes(b"not what a codec wrote")
+    [middle] = volumes.open_volume(few).grid.points([(24, 24, 24)])
+    cloud = np.random.default_rng(0).uniform(-10, 10, (120_000, 3)) + middle
+    np.savetxt(tmp_path / "cells.csv", cloud, fmt="%.6f", delimiter=",", header="x,y,z", comments="")
+    call = ["map-points", str(few), str(tmp_path / "cells.csv"), "--output"]
+    assert main([*call, str(tmp_path / "out.csv")]) == 0
+    whole = points.Displacements(volumes.open_volume(registration / "field.zarr"))
+    found = np.loadtxt(tmp_path / "out.csv", delimiter=",", skiprows=1)
+    assert found == pytest.approx(whole.carry(cloud), abs=1e-3)
+    (tmp_path / "far.csv").write_text("0,0,0\n")
+    assert main(["map-points", str(few), str(tmp_path / "far.csv"), "--output", str(tmp_path / "none.csv")]) == 1
+    assert re.search(r"few.zarr is damaged: its chunk \(0, \d, \d\) cannot be read", capsys.readouterr().err)
+    assert not (tmp_path / "none.csv").exists()
 
 
 def test_a_table_keeps_all_but_its_positions(tmp_path, bent, cloud):

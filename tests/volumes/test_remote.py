@@ -7,9 +7,10 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from urllib.parse import unquote
 from urllib.request import Request, urlopen
 
@@ -190,11 +191,26 @@ class Ill(SimpleHTTPRequestHandler):
     """Serves a folder; each of the `faults`, used up one by one, spoils an answer."""
 
     faults: list[str] = []
+    taken: dict[str, bytes] = {}
+    over = Event()  # when the tests are: until then nothing comes from who is silent
 
     def do_GET(self):
         fault = self.faults.pop() if self.faults else "none"
         if fault == "busy":
             self.send_error(503)
+        elif fault == "silent":
+            self.over.wait()
+            self.close_connection = True
+        elif fault == "slow":
+            self.wfile = Slow(self.wfile)
+            super().do_GET()
+        elif fault == "endless":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            with suppress(ConnectionError):  # who asked has gone
+                while not self.over.wait(0.1):
+                    self.wfile.write(b" ")
         elif fault == "forbidden":
             self.send_error(403)
         elif fault == "lost":
@@ -206,8 +222,39 @@ class Ill(SimpleHTTPRequestHandler):
         else:
             super().do_GET()
 
+    def do_PUT(self):
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        fault = self.faults.pop() if self.faults else "none"
+        if fault == "none":
+            self.taken[self.path] = content
+            self.send_response(200)
+            self.send_header("ETag", '"1"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif fault == "lost":
+            self.close_connection = True
+        else:
+            self.faults.append(fault)
+            self.do_GET()
+
     def log_message(self, *words):
         pass
+
+
+class Slow:
+    """A connection on which each piece of an answer takes a while."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def write(self, content):
+        for start in range(0, len(content), 2000):
+            Ill.over.wait(0.1)
+            self.file.write(content[start : start + 2000])
+        return len(content)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +265,7 @@ def shelf(tmp_path_factory):
     web = ThreadingHTTPServer(("127.0.0.1", 0), partial(Ill, directory=str(folder)))
     Thread(target=web.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{web.server_port}"
+    Ill.over.set()
     web.shutdown()
     web.server_close()
 
@@ -236,6 +284,72 @@ def test_a_server_that_refuses_for_good_is_said(shelf, monkeypatch, fault, why):
     with pytest.raises(volumes.VolumeError, match=f"scan.zarr cannot be read: .*{why}") as error:
         volumes.open_volume(f"{shelf}/scan.zarr")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("fault", ["silent", "endless"])
+def test_a_server_that_is_silent_or_never_ends_is_not_waited_for(shelf, monkeypatch, capsys, tmp_path, fault):
+    monkeypatch.setenv("REGSEG_PATIENCE", "0.3")
+    monkeypatch.setattr(Ill, "faults", [fault] * 40)
+    (tmp_path / "points.csv").write_text("1,2,3\n")
+    call = ["map-points", f"{shelf}/scan.zarr", str(tmp_path / "points.csv"), "--output", str(tmp_path / "out.csv")]
+    began = time.monotonic()
+    assert main(call) == 1
+    assert time.monotonic() - began < 60
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"regseg: http://127\S+scan.zarr cannot be read: The server does not give .*\n", said)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_slow_server_is_waited_for(shelf, monkeypatch):
+    """Longer than it may be silent, for it is not."""
+    monkeypatch.setenv("REGSEG_PATIENCE", "0.5")
+    monkeypatch.setattr(Ill, "faults", ["slow"] * 40)
+    volume = volumes.open_volume(f"{shelf}/scan.zarr")
+    began = time.monotonic()
+    assert np.array_equal(voxels(volume.read()), voxels(scan()))
+    assert time.monotonic() - began > 0.5
+
+
+@pytest.mark.parametrize("patience", ["soon", "0", "-1", "nan", "inf"])
+def test_a_patience_that_is_no_time_is_named(monkeypatch, patience):
+    monkeypatch.setenv("REGSEG_PATIENCE", patience)
+    with pytest.raises(volumes.VolumeError, match=f"REGSEG_PATIENCE is {patience}: give the seconds"):
+        volumes.open_volume("https://example.org/scan.zarr")
+
+
+@pytest.fixture
+def ill_bucket(shelf, monkeypatch):
+    """The address of a bucket in the ill server, which takes objects, and whose keys are in the environment."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_ENDPOINT_URL": shelf,
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+        "REGSEG_PATIENCE": "2",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return "s3://bucket"
+
+
+@pytest.mark.parametrize("faults", [["busy"], ["busy", "busy"], ["lost"], ["lost", "busy"]])
+def test_a_store_that_stumbles_while_it_takes_gets_it_again(ill_bucket, monkeypatch, faults):
+    monkeypatch.setattr(Ill, "faults", [*faults])
+    monkeypatch.setattr(Ill, "taken", {})
+    volumes.put(f"{ill_bucket}/out", "report.csv", b"stage,block")
+    assert Ill.taken == {"/bucket/out/report.csv": b"stage,block"}
+    assert not Ill.faults
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"), [("busy", "503"), ("forbidden", "has this process the keys"), ("silent", "")]
+)
+def test_a_store_that_takes_nothing_is_told_in_a_line(ill_bucket, monkeypatch, fault, why):
+    monkeypatch.setattr(Ill, "faults", [fault] * 40)
+    with pytest.raises(volumes.RemoteError, match=f"The store bucket .*{why}") as error:
+        volumes.put(f"{ill_bucket}/out", "report.csv", b"stage,block")
+    assert "\n" not in str(error.value)
+    assert SECRET not in str(error.value)
 
 
 def test_a_chunk_that_does_not_come_is_an_error_and_no_zeros(shelf, monkeypatch):

@@ -156,6 +156,100 @@ def test_vectors_in_version_06_lie_where_they_lay(tmp_path):
     assert (volume.components, volume.grid.matches(grid)) == (3, True)
 
 
+def written_both_ways(path, direction):
+    """A registration of noise, there and back, on one grid."""
+    grid = Grid.of(scan((0.75, 0.75, 1.5), direction))
+    values = np.random.default_rng(0).normal(size=(3, *SIZE[::-1])).astype(np.float32)
+    with volumes.create_displacements(path, {"forward": [grid], "inverse": [grid]}) as created:
+        for name, sign in ("forward", 1), ("inverse", -1):
+            created[name][0].array[...] = volumes.along_axes(sign * values, grid)
+    return grid, values
+
+
+@pytest.mark.parametrize("direction", [STRAIGHT, SAGITTAL, OBLIQUE, (-1, 0, 0, 0, 1, 0, 0, 0, 1)])
+def test_displacements_come_back_in_the_axes_of_the_patient(tmp_path, direction):
+    grid, values = written_both_ways(tmp_path / "both.zarr", direction)
+    forward, inverse = volumes.open_displacements(tmp_path / "both.zarr")
+    for volume, sign in (forward, 1), (inverse, -1):
+        assert volume.grid.matches(grid)
+        np.testing.assert_allclose(volume.array[...], sign * values, atol=1e-5)
+        np.testing.assert_allclose(volume.array[1, :, 3:5], sign * values[1, :, 3:5], atol=1e-5)
+    alone, none = volumes.open_displacements(tmp_path / "both.zarr" / "inverse")
+    np.testing.assert_array_equal(alone.array[...], inverse.array[...])
+    assert none is None
+
+
+def test_ngff_zarr_carries_a_point_by_our_displacements(tmp_path):
+    """Straight axes: from a voxel of the fixed image by its vector, as SimpleITK counts it."""
+    grid, values = written_both_ways(tmp_path / "both.zarr", STRAIGHT)
+    [registration] = ngff_zarr.NgffScene.from_ome_zarr(tmp_path / "both.zarr").coordinateTransformations
+    assert (registration.type, registration.input.name, registration.output.name) == ("bijection", "fixed", "moving")
+    for way, sign in (registration.forward, 1), (registration.inverse, -1):
+        field = ngff_zarr.from_ome_zarr(tmp_path / "both.zarr" / way.path)
+        [theirs] = ngff_zarr.ngff_displacement_field_to_itk_transform(way, field, ["z", "y", "x"])
+        np.testing.assert_allclose(theirs.fixedParameters[:9], [*SIZE, *grid.origin, *grid.spacing])
+        vectors = np.reshape(theirs.parameters, (*SIZE[::-1], 3))
+        np.testing.assert_allclose(vectors, sign * np.moveaxis(values, 0, -1), atol=1e-6)
+
+
+@pytest.mark.parametrize("direction", [SAGITTAL, OBLIQUE])
+def test_ngff_zarr_reads_the_turns_around_our_displacements(tmp_path, direction):
+    """A point is turned into the axes of the grid, moved, and turned back."""
+    grid, values = written_both_ways(tmp_path / "both.zarr", direction)
+    [registration] = ngff_zarr.NgffScene.from_ome_zarr(tmp_path / "both.zarr").coordinateTransformations
+    before, way, after = registration.forward.transformations
+    field = ngff_zarr.from_ome_zarr(tmp_path / "both.zarr" / way.path).images[0]
+    k, j, i = 7, 5, 3
+    start = np.array(before.rotation) @ grid.points((i, j, k))[::-1]
+    for number, name in enumerate("zyx"):
+        assert start[number] == pytest.approx(field.translation[name] + field.scale[name] * (k, j, i)[number])
+    found = np.array(after.rotation) @ (start + np.asarray(field.data[:, k, j, i]))
+    np.testing.assert_allclose(found[::-1], grid.points((i, j, k)) + values[:, k, j, i], atol=1e-5)
+
+
+def test_displacements_of_a_microscope_are_in_millimetres(tmp_path):
+    """By others: lengths in micrometres, without our notes."""
+    group = zarr.open_group(tmp_path / "other.zarr", mode="w")
+    values = np.random.default_rng(0).normal(size=(2, 6, 5)).astype(np.float32)
+    group.create_array("s0", data=values)
+    axes = [{"name": "c", "type": "displacement", "discrete": True}]
+    axes += [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
+    place = {"type": "scale", "scale": [1, 2, 2], "input": {"path": "s0"}, "output": {"name": "physical"}}
+    image = {"coordinateSystems": [{"name": "physical", "axes": axes}]}
+    image["datasets"] = [{"path": "s0", "coordinateTransformations": [place]}]
+    group.attrs["ome"] = {"version": "0.6rc0", "multiscales": [image]}
+    volume, _ = volumes.open_displacements(tmp_path / "other.zarr")
+    np.testing.assert_allclose(volume.array[...], values[::-1] / 1000)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda way: way["transformations"].pop(0), "by displacements, rotation: read are"),
+        (lambda way: way["transformations"].reverse(), "turned otherwise than their grid"),
+        (lambda way: way["transformations"][1].update(path="../scan.zarr"), "holds no OME-Zarr image"),
+        (lambda way: way.update(type="coordinates"), "by coordinates: read are displacements"),
+    ],
+)
+def test_another_way_than_by_displacements_is_named(tmp_path, change, why):
+    written_both_ways(tmp_path / "both.zarr", OBLIQUE)
+    volumes.save(scan(), tmp_path / "scan.zarr")
+    group = zarr.open_group(tmp_path / "both.zarr", mode="a")
+    ome = group.attrs["ome"]
+    change(ome["scene"]["coordinateTransformations"][0]["forward"])
+    group.attrs["ome"] = ome
+    with pytest.raises(volumes.VolumeError, match=f"both.zarr is .*{why}"):
+        volumes.open_displacements(tmp_path / "both.zarr")
+
+
+def test_an_image_is_no_field_of_displacements(tmp_path):
+    volumes.save(scan(), tmp_path / "scan.zarr")
+    with pytest.raises(
+        volumes.VolumeError, match=r"holds 1 number\(s\) for each voxel: a field of displacements has 3"
+    ):
+        volumes.open_displacements(tmp_path / "scan.zarr")
+
+
 def test_other_versions_are_not_written(tmp_path):
     with pytest.raises(volumes.VolumeError, match=r"OME-Zarr 0.4 is not written here: choose one of 0.5, 0.6"):
         volumes.save(scan(), tmp_path / "scan.zarr", version="0.4")

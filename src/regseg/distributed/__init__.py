@@ -22,7 +22,7 @@ from regseg.distributed.result import BlockReport, RegistrationError, Result
 from regseg.distributed.solve import Solve
 from regseg.distributed.stages import BlockMethod, Reduction, Stage
 from regseg.distributed.votes import Votes, vote
-from regseg.distributed.warp import write_field, write_warped
+from regseg.distributed.warp import write_displacements, write_field, write_warped
 
 __all__ = [
     "RECIPES",
@@ -52,6 +52,7 @@ __all__ = [
     "simpleitk_blocks",
     "streamed_solve",
     "vote",
+    "write_displacements",
     "write_field",
     "write_warped",
 ]

@@ -25,6 +25,7 @@ from regseg.readers import read_transform
 _SMALLEST = 300_000_000  # bytes: what Python and its libraries take in a worker, and a little more
 # A worker gets Ctrl-C like its parent, who ends it in good order: without this each prints a page of its own.
 _HEEDLESS = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)"
+_VOLUMES = ("field.zarr", "displacements.zarr", "warped.zarr")
 _BLOCKS_FAILED = 3  # the exit status of a run whose results are written, but are a guess where blocks failed
 _DOUBTFUL = 4  # of one whose results are written, but do not make the images alike
 
@@ -33,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.description = (
         "Register two images that need not fit in memory. FOLDER gets warped.zarr (the moving image on the fixed "
-        "image's grid), field.zarr (the displacement in mm), transform.h5 (for SimpleITK) and report.csv (what became "
-        "of each block). While it runs FOLDER has work/ too, from which a run that was killed, or in which blocks have "
-        "failed, goes on with --resume. The exit status is 0, 1 where nothing was written, 3 where blocks failed, and "
-        "4 where the images have not become more alike."
+        "image's grid), field.zarr (the displacement in mm), displacements.zarr (there and back, as OME-Zarr 0.6 has "
+        "it), transform.h5 (for SimpleITK) and report.csv (what became of each block). While it runs FOLDER has work/ "
+        "too, from which a run that was killed, or in which blocks have failed, goes on with --resume. The exit status "
+        "is 0, 1 where nothing was written, 3 where blocks failed, and 4 where the images have not become more alike."
     )
     parser.add_argument(
         "fixed", metavar="FIXED", help="OME-Zarr, a folder of DICOM slices, or any file that SimpleITK reads"
@@ -134,7 +135,7 @@ def run(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         if isinstance(output, Path):
             stack.enter_context(store.claim(output))
-            for left in output.glob("[fw]*.partial-????????.zarr"):  # by a run that was killed while it wrote
+            for left in output.glob("[dfw]*.partial-????????.zarr"):  # by a run that was killed while it wrote
                 shutil.rmtree(left)
         client = stack.enter_context(cluster.connected(_local_cluster(options, stack) or options.scheduler))
         try:
@@ -144,8 +145,9 @@ def run(options: argparse.Namespace) -> int:
             print(f"normalised mutual information of the two images: {before:.3f} before, {after:.3f} now (1 is none)")
             fill = warp.background(plan) if options.fill is None else options.fill
             print(f"voxels outside the moving image get the value {fill:g}{' (--fill)' * (options.fill is None)}")
-            field, warped = (volumes.joined(output, name) for name in ("field.zarr", "warped.zarr"))
+            field, both, warped = (volumes.joined(output, name) for name in _VOLUMES)
             distributed.write_field(plan, result, field, spacing=lattice, client=client)
+            distributed.write_displacements(plan, result, both, spacing=lattice, client=client)
             distributed.write_warped(plan, result, warped, fill=fill, client=client)
             _write(_transform(result, work / "transform.h5"), output, "transform.h5")
             _write(_table(result), output, "report.csv")
@@ -178,15 +180,15 @@ def _places(options: argparse.Namespace) -> tuple[Path | str, Path]:
                 f"{options.output} is an address, and votes need a folder that all workers see under one path: give "
                 "--work FOLDER."
             )
-        return options.output.rstrip("/"), Path(options.work)
+        return options.output.rstrip("/"), store.work_folder(options.work)
     output = Path(options.output)
-    return output, output / "work" if options.work is None else Path(options.work)
+    return output, store.work_folder(output / "work" if options.work is None else options.work)
 
 
 def _demand_outputs(plan: Plan, options: argparse.Namespace) -> None:
     """Raise ValueError, before the work, where an output could not be written, or an input would be lost."""
     output, work = _places(options)
-    for name in "warped.zarr", "field.zarr":
+    for name in _VOLUMES:
         warp.demand_writable(plan, volumes.joined(output, name))
     warp.demand_fill(plan, options.fill)
     for name in "transform.h5", "report.csv":

@@ -67,13 +67,14 @@ def run(
     Raises
     ------
     RegistrationError
-        No block could be registered, the cluster cannot be used, or the work folder belongs to another run.
+        No block could be registered, the cluster cannot be used, or the work folder belongs to another run or is an
+        address.
     ValueError
         There is nothing to resume without a work folder.
     """
     if resume and workdir is None:
         raise ValueError("To go on from an earlier run, give its workdir.")
-    folder = Path(workdir or tempfile.mkdtemp(prefix="regseg-")).absolute()
+    folder = store.work_folder(workdir or tempfile.mkdtemp(prefix="regseg-")).absolute()
     result = Result(plan.start, plan.initial, folder)
     if workdir is None:
         weakref.finalize(result, shutil.rmtree, folder, ignore_errors=True)

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 import SimpleITK as sitk
-from scipy.ndimage import spline_filter1d
+from scipy.ndimage import map_coordinates, spline_filter1d
 
 from regseg.grid import Grid
 
@@ -59,6 +59,13 @@ class Field:
             # The axis in work is always the second; done, it becomes the last. After all of them the order is right.
             out = np.tensordot(out, weights, axes=(1, 1))
         return out
+
+    def at(self, points: np.ndarray) -> np.ndarray:
+        """The displacements at points, both of shape (n, dimension), in mm; beyond the lattice those of its border."""
+        indices = self.lattice.indices(points)
+        where = np.clip(indices, -0.5, np.array(self.lattice.size) - 0.5).T[::-1] + _MARGIN
+        moves = [map_coordinates(each, where, float, order=3, prefilter=False) for each in self.coefficients]
+        return np.stack(moves, axis=-1)
 
     @property
     def transform(self) -> sitk.BSplineTransform:

@@ -26,6 +26,21 @@ from regseg.distributed.result import RegistrationError
 from regseg.distributed.votes import Votes
 from regseg.files import written_whole
 from regseg.grid import Box, Grid
+from regseg.readers import is_address
+
+
+def work_folder(place: str | Path) -> Path:
+    """The path of a work folder; RegistrationError for an address.
+
+    Votes are written whole by renaming, and a run is alone by a lock: an object store has neither. They are asked for
+    again at once, too, in thousands of small files.
+    """
+    if is_address(place):
+        raise RegistrationError(
+            f"{place} is an address, and the work folder must be one that all workers see under one path: an object "
+            "store renames no file and keeps no lock, so a run that is killed could not go on from it."
+        )
+    return Path(place)
 
 
 @contextmanager

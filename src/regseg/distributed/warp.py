@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +20,7 @@ from regseg.distributed.planning import Plan
 from regseg.distributed.result import RegistrationError, Result
 from regseg.distributed.store import load_field, save_field
 from regseg.grid import Box, Grid
+from regseg.points import invert
 from regseg.volumes import Volume, as_voxels
 
 
@@ -130,7 +131,48 @@ def write_field(
     return _write(plan, result, path, grid, "float32", grid.dimension, _displace, volumes.means, client, progress)
 
 
-@cluster.one_thread()
+def write_displacements(
+    plan: Plan,
+    result: Result,
+    path: str | Path,
+    *,
+    spacing: float = 4.0,
+    client: Client | str | None = None,
+    progress: bool = True,
+) -> tuple[Volume, Volume | None]:
+    """Write the displacements of both ways as OME-Zarr 0.6 has them, a file that other programs can follow.
+
+    "forward", on the fixed image's grid, leads from points of the fixed image to points of the moving one, as
+    `write_field` has it; "inverse", on the moving image's grid, leads back. It is NaN where the registration folds, so
+    that no point leads there. From beyond the fixed image it leads back by what the field is at its border.
+
+    Parameters
+    ----------
+    plan, result, path, spacing, client, progress
+        As for `write_field`.
+
+    Returns
+    -------
+    tuple[Volume, Volume | None]
+        The two fields, as `volumes.open_displacements` opens them.
+
+    Raises
+    ------
+    RegistrationError
+        A chunk could not be written. What stood at the path before is still there.
+    ValueError
+        The path cannot be written, or is that of an image which is registered.
+    """
+    demand_writable(plan, path)
+    ways = {"forward": (plan.fixed, _displace), "inverse": (plan.moving, _displace_back)}
+    fields = {name: volumes.pyramid(source.grids[nearest(source.grids, spacing)]) for name, (source, _) in ways.items()}
+    with volumes.create_displacements(path, fields) as created:
+        for name, (_, task) in ways.items():
+            label = f"{Path(path).name}, {name}"
+            _fill(plan, result, created[name], partial(_in_axes, task), volumes.means, label, client, progress)
+    return volumes.open_displacements(path)
+
+
 def _write(
     plan: Plan,
     result: Result,
@@ -144,20 +186,33 @@ def _write(
     progress: bool,
 ) -> Volume:
     demand_writable(plan, path)
+    grids = volumes.pyramid(grid)
+    with volumes.create(path, grids, dtype, components=components, sharded=True) as levels:
+        _fill(plan, result, levels, task, pooling, Path(path).name, client, progress)
+    return volumes.open_volume(path)
+
+
+@cluster.one_thread()
+def _fill(
+    plan: Plan,
+    result: Result,
+    levels: Sequence[Volume],
+    task: Callable[[Box, Grid, Field, Linear], np.ndarray],
+    pooling: volumes.Pooling,
+    label: str,
+    client: Client | str | None,
+    progress: bool,
+) -> None:
+    """Fill the finest level by a task, and each other one from the one before."""
     # The field travels by file, as it does between the iterations, and not with each task.
     file = result.workdir / "result.npy"
     save_field(result.field, file)
-    label = Path(path).name
-    with (
-        cluster.connected(client) as client,
-        volumes.create(path, volumes.pyramid(grid), dtype, components=components, sharded=True) as levels,
-    ):
+    with cluster.connected(client) as client:
         common = (task, levels[0], plan.lattice, file, linear(result.initial))
         _each_file(levels[0], partial(_with_field, *common), label, client, progress)
         for number, (finer, coarser) in enumerate(pairwise(levels), 1):
             make = partial(volumes.coarsen, coarser, finer=finer, pooling=pooling)
             _each_file(coarser, make, f"{label}, level {number}", client, progress)
-    return volumes.open_volume(path)
 
 
 def _each_file(out: Volume, write: Callable[[Box], None], label: str, client: Client | None, progress: bool) -> None:
@@ -193,3 +248,17 @@ def _displace(box: Box, grid: Grid, field: Field, initial: Linear) -> np.ndarray
         for axis, size in enumerate(box.size):
             values[component] += (steps[component, axis] * np.arange(size)).reshape([-1] + [1] * axis)
     return values
+
+
+def _displace_back(box: Box, grid: Grid, field: Field, initial: Linear) -> np.ndarray:
+    # A point y of the moving image comes from x = z - u(x), where the linear part alone brings z to y.
+    matrix, shift = initial
+    corner = np.indices(box.size).reshape(grid.dimension, -1).T + box.start
+    points = grid.points(corner)
+    before = (points - shift) @ np.linalg.inv(matrix).T
+    found = invert(before, lambda each: each + field.at(each))
+    return (found - points).T.reshape(-1, *box.size).transpose(0, *range(grid.dimension, 0, -1))
+
+
+def _in_axes(task: Callable, box: Box, grid: Grid, field: Field, initial: Linear) -> np.ndarray:
+    return volumes.along_axes(task(box, grid, field, initial), grid)

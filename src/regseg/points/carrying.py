@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import ArrayLike
@@ -20,8 +22,8 @@ def carry(transform: sitk.Transform, points: ArrayLike, *, inverse: bool = False
     points : array
         Shape (n, dimension), in mm, LPS.
     inverse : bool
-        The points are those of the moving image: find the points of the fixed one which the transform brings there.
-        Newton's method finds them, with differences for derivatives.
+        The points are those of the moving image: find the points of the fixed one which the transform brings there,
+        by `invert`.
 
     Returns
     -------
@@ -37,31 +39,40 @@ def carry(transform: sitk.Transform, points: ArrayLike, *, inverse: bool = False
     dimension = transform.GetDimension()
     if points.ndim != 2 or points.shape[1] != dimension:
         raise ValueError(f"Points of shape {points.shape} for a {dimension}-D transform: (n, {dimension}) are wanted.")
-    return _back(transform, points) if inverse else _there(transform, points)
+
+    def there(points: np.ndarray) -> np.ndarray:
+        return np.reshape([transform.TransformPoint(point) for point in points.tolist()], (-1, dimension))
+
+    return known(invert, points, there) if inverse else known(there, points)
 
 
-def _there(transform: sitk.Transform, points: np.ndarray) -> np.ndarray:
-    moved = np.full(points.shape, np.nan)
-    known = np.isfinite(points).all(axis=1)
-    moved[known] = np.reshape(
-        [transform.TransformPoint(point) for point in points[known].tolist()], (-1, points.shape[1])
-    )
-    return moved
+def invert(wanted: np.ndarray, there: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """The points that a map brings to other points, by Newton's method with differences for derivatives.
 
+    Parameters
+    ----------
+    wanted : array
+        Where the map is to lead, shape (n, dimension); it starts there, too.
+    there : Callable
+        The map, from points (n, dimension) to others; NaN where it leads nowhere.
 
-def _back(transform: sitk.Transform, wanted: np.ndarray) -> np.ndarray:
-    scale = np.abs(wanted[np.isfinite(wanted)]).max(initial=1e-6)
+    Returns
+    -------
+    array
+        Shape (n, dimension); NaN where there is no such point, or the map folds.
+    """
+    scale = np.abs(wanted).max(initial=1e-6)
     found = wanted.copy()
-    missing = wanted - _there(transform, found)
+    missing = wanted - there(found)
     for _ in range(_STEPS):
         far = np.flatnonzero(np.linalg.norm(missing, axis=1) > _NEAR * scale)  # NaN is never far
         if not far.size:
             break
-        slopes = _slopes(transform, found[far], 1e-5 * scale)
+        slopes = _slopes(there, found[far], 1e-5 * scale)
         step = np.einsum("nij,nj->ni", np.linalg.pinv(slopes), missing[far])
         for _ in range(6):  # a step that leads away is halved
             tried = found[far] + step
-            left = wanted[far] - _there(transform, tried)
+            left = wanted[far] - there(tried)
             worse = np.linalg.norm(left, axis=1) > np.linalg.norm(missing[far], axis=1)
             if not worse.any():
                 break
@@ -71,9 +82,15 @@ def _back(transform: sitk.Transform, wanted: np.ndarray) -> np.ndarray:
     return found
 
 
-def _slopes(transform: sitk.Transform, points: np.ndarray, width: float) -> np.ndarray:
+def known(function: Callable[..., np.ndarray], points: np.ndarray, *more: object) -> np.ndarray:
+    """What a function gives for those points that are finite; NaN for the others."""
+    moved = np.full(points.shape, np.nan)
+    finite = np.isfinite(points).all(axis=1)
+    moved[finite] = function(points[finite], *more)
+    return moved
+
+
+def _slopes(there: Callable[[np.ndarray], np.ndarray], points: np.ndarray, width: float) -> np.ndarray:
     """The matrices of derivatives at points, shape (n, dimension, dimension)."""
     axes = np.eye(points.shape[1]) * width
-    return np.stack(
-        [(_there(transform, points + axis) - _there(transform, points - axis)) / (2 * width) for axis in axes], axis=-1
-    )
+    return np.stack([(there(points + axis) - there(points - axis)) / (2 * width) for axis in axes], axis=-1)

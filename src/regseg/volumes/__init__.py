@@ -13,11 +13,20 @@ file says something that is not read here it is refused, and not guessed.
 from regseg.readers import VolumeError, is_address, is_zarr, local
 from regseg.volumes.files import Readable, header
 from regseg.volumes.neuroglancer import neuroglancer_address
-from regseg.volumes.reading import Volume, joined, levels, open_volume
+from regseg.volumes.reading import Volume, joined, levels, open_displacements, open_volume
 from regseg.volumes.remote import RemoteError, fetch, put
 from regseg.volumes.resolution import COARSEST, pyramid, read_level
 from regseg.volumes.voxels import Pooling, as_voxels, exact, means, medians
-from regseg.volumes.writing import coarsen, create, demand_writable, holds, save, save_mask
+from regseg.volumes.writing import (
+    along_axes,
+    coarsen,
+    create,
+    create_displacements,
+    demand_writable,
+    holds,
+    save,
+    save_mask,
+)
 
 __all__ = [
     "COARSEST",
@@ -26,9 +35,11 @@ __all__ = [
     "RemoteError",
     "Volume",
     "VolumeError",
+    "along_axes",
     "as_voxels",
     "coarsen",
     "create",
+    "create_displacements",
     "demand_writable",
     "exact",
     "fetch",
@@ -42,6 +53,7 @@ __all__ = [
     "means",
     "medians",
     "neuroglancer_address",
+    "open_displacements",
     "open_volume",
     "put",
     "pyramid",

@@ -132,6 +132,22 @@ class Multiscale:
         numbers = (tuple(each.ravel().tolist()) for each in (spacing, origin, direction))
         return Grid(size, *numbers)
 
+    def vectors(self, grid: Grid) -> tuple[int, np.ndarray] | None:
+        """Which axis of the arrays counts the components of displacements, and what turns these into x, y, z in mm.
+
+        Version 0.6 gives them in the order and the directions of the axes; None where voxels are no displacements.
+        """
+        found = [number for number, axis in enumerate(self.axes) if axis["type"] == "displacement"]
+        if not found:
+            return None
+        rows = _spatial(self._out)
+        if rows != tuple(sorted(rows)):
+            raise VolumeError(
+                "of displacements whose axes of space are not in the order z, y, x: that is not read here."
+            )
+        factors = [_millimetres(self._out[row]) for row in rows[::-1]]
+        return found[0], (grid.axes * factors)[:, ::-1]
+
     def _given_direction(self, dimension: int) -> np.ndarray | None:
         if self._direction is None:
             return None
@@ -217,7 +233,7 @@ def _systems(image: Mapping[str, Any]) -> tuple[tuple[dict[str, Any], ...], tupl
     axes = systems[own]
     if not further:
         return axes, axes, np.eye(len(axes) + 1)
-    return axes, systems[_name(further[0].get("output"))], _affine(further[0], len(axes))
+    return axes, systems[_name(further[0].get("output"))], linear_map(further[0], len(axes))
 
 
 def _name(end: Mapping[str, str] | str | None) -> str | None:
@@ -241,11 +257,11 @@ def _sequence(steps: Sequence[Mapping[str, Any]], dimension: int) -> np.ndarray:
     """The maps one after the other."""
     whole = np.eye(dimension + 1)
     for step in steps:
-        whole = _affine(step, dimension) @ whole
+        whole = linear_map(step, dimension) @ whole
     return whole
 
 
-def _affine(step: Mapping[str, Any], dimension: int) -> np.ndarray:
+def linear_map(step: Mapping[str, Any], dimension: int) -> np.ndarray:
     """One coordinateTransformation as a matrix of one row and one column more than there are axes."""
     kind = step["type"]
     if kind == "sequence":
@@ -307,8 +323,9 @@ def _map_axis(affine: np.ndarray, numbers: np.ndarray) -> None:
 def _by_dimension(affine: np.ndarray, parts: Sequence[Mapping[str, Any]]) -> None:
     affine[:-1] = 0
     for part in parts:
-        inward, outward = part["input_axes"], part["output_axes"]
-        inner = _affine(part["transformation"], len(inward))
+        # Drafts of version 0.6 had the names with underscores.
+        inward, outward = (part.get(f"{end}Axes", part.get(f"{end}_axes")) for end in ("input", "output"))
+        inner = linear_map(part["transformation"], len(inward))
         affine[np.ix_(outward, inward)] = inner[:-1, :-1]
         affine[outward, -1] = inner[:-1, -1]
 

@@ -22,7 +22,7 @@ from zarr.storage import ZipStore
 from regseg.blocks import split
 from regseg.grid import Box, Grid
 from regseg.readers import VolumeError, is_address, local
-from regseg.volumes.metadata import Multiscale
+from regseg.volumes.metadata import Multiscale, linear_map
 from regseg.volumes.remote import Remote, RemoteError, checked, open_store
 
 _ABSURD = 2**60  # bytes, an exabyte: no array, and no chunk of one, is so large
@@ -36,8 +36,9 @@ class View:
     """
 
     whole: zarr.Array
-    axes: tuple[int, ...]  # of the larger array
+    axes: tuple[int, ...]  # of the larger array; that of the components of vectors comes first
     at: Mapping[int, int]  # the index along each other axis
+    turn: np.ndarray | None = None  # what makes the components x, y, z of the patient, in mm
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,9 +66,15 @@ class View:
             cut = next(n for n, each in enumerate(key) if each is Ellipsis)
             key = (*key[:cut], *[slice(None)] * (self.ndim - len(key) + 1), *key[cut + 1 :])
         along = dict(self.at) | dict(zip(self.axes, (*key, *[slice(None)] * (self.ndim - len(key))), strict=True))
+        components: Any = ...
+        if self.turn is not None:  # all components are needed for each
+            components, along[self.axes[0]] = along[self.axes[0]], slice(None)
         values = np.asarray(self.whole[tuple(along[axis] for axis in range(self.whole.ndim))])
         left = [axis for axis in self.axes if isinstance(along[axis], slice)]
-        return values.transpose([sorted(left).index(axis) for axis in left]).astype(self.dtype, copy=False)
+        values = values.transpose([sorted(left).index(axis) for axis in left])
+        if self.turn is not None:
+            values = np.tensordot(self.turn, values, axes=1)[components]
+        return values.astype(self.dtype, copy=False)
 
 
 @dataclass(frozen=True)
@@ -188,24 +195,84 @@ def levels(path: str | Path, *, channel: int | None = None, time: int | None = N
     return _levels(path, {"channel": channel, "time": time})
 
 
+def open_displacements(path: str | Path) -> tuple[Volume, Volume | None]:
+    """Open the displacements of a registration: from points of the fixed image to the moving one, and back.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of what `create_displacements` has made, as displacements.zarr of `regseg register-large`; or of one field,
+        whose way back is None.
+
+    Raises
+    ------
+    VolumeError
+        There is no such file, or it holds no displacements, or some that are not read here.
+    """
+    path, store = located(path)
+    with _explained(path):
+        ways = _ways(zarr.open_group(store, mode="r"))
+    found = [open_volume(joined(path, inside)) for inside, _ in ways]
+    for volume, (_, turns) in zip(found, ways, strict=True):
+        dimension = volume.grid.dimension
+        if volume.components != dimension:
+            raise VolumeError(
+                f"{volume.path} holds {volume.components} number(s) for each voxel: a field of displacements has "
+                f"{dimension}, in mm, as field.zarr of a registration."
+            )
+        back, there = np.eye(dimension + 1), np.eye(dimension + 1)
+        back[:-1, :-1], there[:-1, :-1] = volume.grid.axes.T[::-1, ::-1], volume.grid.axes[::-1, ::-1]
+        with _explained(path):
+            if turns and not all(map(np.allclose, [linear_map(each, dimension) for each in turns], (back, there))):
+                raise VolumeError("whose displacements are turned otherwise than their grid: that is not read here.")
+    return found[0], found[1] if len(found) > 1 else None
+
+
+def _ways(group: zarr.Group) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """The fields of a registration, there and back: where each lies in the group, and the turns before and after it."""
+    scene = _label(group).get("scene")
+    if scene is None:
+        return [("", [])]
+    [registration] = scene["coordinateTransformations"]
+    both = registration["type"] == "bijection"
+    found = []
+    for way in [registration[name] for name in ("forward", "inverse")] if both else [registration]:
+        steps = way["transformations"] if way["type"] == "sequence" else [way]
+        kinds = [step["type"] for step in steps]
+        if len(steps) not in (1, 3) or kinds[len(steps) // 2] != "displacements" or kinds.count("displacements") > 1:
+            raise VolumeError(f"with a registration by {', '.join(kinds)}: read are displacements, and turned ones.")
+        field = steps.pop(len(steps) // 2)
+        group[field["path"]]  # KeyError where it is not in the file
+        found.append((field["path"], steps))
+    return found
+
+
 def _levels(path: str | Path, chosen: Mapping[str, int | None], only: int | None = None) -> list[Volume]:
     path, store = located(path)
-    try:
+    with _explained(path, only):
         inside, group, image = _image(zarr.open_group(store, mode="r"))
         wanted, ours = range(len(image.paths)), group.attrs.get("regseg")
         wanted = wanted if only is None else [wanted[only]]
         found = []
         for level in wanted:
             whole = group[image.paths[level]]
-            array = _in_space(whole, image, chosen, ours is not None)
-            mask = bool(ours and ours.get("mask"))
-            found.append(Volume(joined(path, inside), level, image.grid(level, whole.shape), array, mask))
+            grid, mask = image.grid(level, whole.shape), bool(ours and ours.get("mask"))
+            array = _in_space(whole, image, chosen, ours is not None, image.vectors(grid))
+            found.append(Volume(joined(path, inside), level, grid, array, mask))
+    return found
+
+
+@contextmanager
+def _explained(path: Path | str, level: int | None = None) -> Iterator[None]:
+    """What goes wrong in this block becomes a VolumeError, one sentence about the file."""
+    try:
+        yield
     except FileNotFoundError:
         raise VolumeError(f"There is no OME-Zarr volume at {path}.") from None
     except RemoteError as error:
         raise VolumeError(f"{path} cannot be read: {error}") from None
     except IndexError:
-        raise VolumeError(f"{path} has no level {only}.") from None
+        raise VolumeError(f"{path} has no level {level}.") from None
     except (json.JSONDecodeError, BadZipFile):
         raise VolumeError(f"{path} is damaged: its metadata cannot be read.") from None
     except ContainsArrayError:
@@ -214,7 +281,6 @@ def _levels(path: str | Path, chosen: Mapping[str, int | None], only: int | None
         raise VolumeError(f"{path} is OME-Zarr {error}") from None
     except (KeyError, TypeError, AttributeError, ValueError):
         raise VolumeError(f"{path} is Zarr, but holds no OME-Zarr image.") from None
-    return found
 
 
 def located(path: str | Path) -> tuple[Path | str, Any]:
@@ -256,8 +322,14 @@ def _label(group: zarr.Group) -> Mapping[str, Any]:
     return group.attrs.get("ome", group.attrs)
 
 
-def _in_space(array: zarr.Array, image: Multiscale, chosen: Mapping[str, int | None], ours: bool) -> zarr.Array | View:
-    """The array as one of (z, y, x), at the chosen channel and moment; our own vectors as (component, z, y, x)."""
+def _in_space(
+    array: zarr.Array,
+    image: Multiscale,
+    chosen: Mapping[str, int | None],
+    ours: bool,
+    vectors: tuple[int, np.ndarray] | None,
+) -> zarr.Array | View:
+    """The array as one of (z, y, x), at the chosen channel and moment; vectors as (component, z, y, x)."""
     if array.dtype.kind not in "iuf" or array.dtype == np.float16:
         raise VolumeError(
             f"with voxels of type {array.dtype}: whole numbers, float32 and float64 are read here. Convert it."
@@ -269,8 +341,10 @@ def _in_space(array: zarr.Array, image: Multiscale, chosen: Mapping[str, int | N
                 f"whose metadata claim a {what} of {sizes} voxels, more than there can be: fetch the file again."
             )
     spatial, at = image.spatial(), {}
+    if vectors and array.shape[vectors[0]] != len(spatial):
+        raise VolumeError(f"of displacements with {array.shape[vectors[0]]} components in {len(spatial)} dimensions.")
     for number, axis in enumerate(image.axes):
-        if number in spatial:
+        if number in spatial or vectors and number == vectors[0]:
             continue
         count, wanted = array.shape[number], chosen.get(axis["type"])
         if ours and axis["type"] == "channel" and wanted is None and number == 0:
@@ -292,6 +366,8 @@ def _in_space(array: zarr.Array, image: Multiscale, chosen: Mapping[str, int | N
     for kind, wanted in chosen.items():
         if wanted and kind not in {axis["type"] for axis in image.axes}:
             raise VolumeError(f"without an axis of type {kind}: there is no {kind} {wanted}.")
+    if vectors:
+        return View(array, (vectors[0], *spatial), at, vectors[1])
     if not at and spatial == tuple(range(array.ndim)) and array.dtype.isnative:
         return array
     return View(array, spatial, at)

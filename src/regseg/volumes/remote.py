@@ -113,11 +113,30 @@ def open_store(address: str, *, written: bool = False) -> Remote:
         from obstore.store import from_url
     except ImportError:
         raise VolumeError(f"{address} is an address: install obstore to read it, the extra `cloud`.") from None
-    client: dict[str, Any] = {"connect_timeout": "10s", "timeout": "60s"}
+    patience = _patience()
+    client: dict[str, Any] = {
+        "connect_timeout": timedelta(seconds=min(patience, 10)),
+        "read_timeout": timedelta(seconds=patience),  # between two pieces: slow is not silent
+        "timeout": timedelta(seconds=10 * patience),  # of one object
+    }
     if address.startswith("http://") or os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true":
         client["allow_http"] = True
-    patience = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
-    return Remote(from_url(address, client_options=client, retry_config=patience), read_only=not written)
+    again = {"max_retries": 4, "retry_timeout": timedelta(seconds=patience)}
+    return Remote(from_url(address, client_options=client, retry_config=again), read_only=not written)
+
+
+def _patience() -> float:
+    """For how many seconds a store may say nothing: REGSEG_PATIENCE, or a minute."""
+    given = os.environ.get("REGSEG_PATIENCE", "60")
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < 1e6:
+        raise VolumeError(
+            f"REGSEG_PATIENCE is {given}: give the seconds for which a store may say nothing, such as 60."
+        )
+    return seconds
 
 
 def put(address: str, name: str, content: bytes) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -19,9 +20,9 @@ import zarr
 from regseg.blocks import split
 from regseg.grid import Box, Grid
 from regseg.readers import VolumeError, is_address
-from regseg.volumes.description import describe
+from regseg.volumes.description import describe, describe_displacements
 from regseg.volumes.files import Readable, header, pieces
-from regseg.volumes.reading import Volume, open_volume
+from regseg.volumes.reading import Volume, joined, open_volume
 from regseg.volumes.remote import Remote, checked, fetch, open_store, put, remove
 from regseg.volumes.resolution import COARSEST, pyramid
 from regseg.volumes.voxels import Pooling, anywhere, means, medians
@@ -77,45 +78,98 @@ def create(
     VolumeError
         The path is not one of a Zarr file, or something else stands there; or the version is not written here.
     """
-    demand_writable(path)
-    tag = uuid.uuid4().hex[:8]  # two writers of one file write beside each other, and the last one to end stays
     vector = components > 1
     kinds = {"dtype": dtype, "vector": vector, "components": components, "chunk": chunk, "sharded": sharded}
+    with _whole(path, partial(describe, Path(path).stem, grids, vector, version, mask)) as (store, place, below):
+        yield _arrays(store, place, below, grids, **kinds)
+
+
+@contextmanager
+def create_displacements(
+    path: str | Path, fields: Mapping[str, Sequence[Grid]], *, chunk: int = 64
+) -> Iterator[dict[str, list[Volume]]]:
+    """Create a registration to be filled: displacement fields as OME-Zarr 0.6 has them, in shards.
+
+    Their vectors are those of `along_axes`. As for `create`, the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where to write, ending in .zarr; or an address.
+    fields : Mapping[str, Sequence[Grid]]
+        The levels of "forward", on the fixed image, and of "inverse", on the moving one.
+    chunk : int
+        Width of a chunk, in voxels.
+
+    Raises
+    ------
+    VolumeError
+        As for `create`.
+    """
+    finest = {name: grids[0] for name, grids in fields.items()}
+    with _whole(path, partial(describe_displacements, finest)) as (store, place, below):
+        created = {}
+        for name, grids in fields.items():
+            kinds = {"dtype": "float32", "vector": True, "components": grids[0].dimension, "chunk": chunk}
+            attributes = describe(name, grids, True, "0.6", False)
+            zarr.create_group(store, path=f"{below}{name}", attributes=attributes)
+            created[name] = _arrays(store, joined(place, name), f"{below}{name}/", grids, **kinds, sharded=True)
+        yield created
+
+
+def along_axes(vectors: np.ndarray, grid: Grid) -> np.ndarray:
+    """Vectors x, y, z of the patient, shape (component, z, y, x), as OME-Zarr 0.6 counts them: z, y, x of the grid."""
+    return np.tensordot(np.linalg.inv(grid.axes)[::-1], vectors, axes=1)
+
+
+@contextmanager
+def _whole(path: str | Path, attributes: Callable[..., dict[str, Any]]) -> Iterator[tuple[Any, Path | str, str]]:
+    """A place to fill, which becomes the file when the block ends well: a store, its path, and the folder in it."""
+    demand_writable(path)
+    tag = uuid.uuid4().hex[:8]  # two writers of one file write beside each other, and the last one to end stays
     if is_address(path):
-        yield from _create_remotely(str(path), tag, grids, kinds, (vector, version, mask))
+        yield from _whole_remotely(checked(str(path), written=True), tag, attributes)
         return
     path = Path(path).absolute()
-    partial, old = (path.with_name(f"{path.stem}.{what}-{tag}.zarr") for what in ("partial", "old"))
-    zarr.create_group(partial, attributes=describe(path.stem, grids, vector, version, mask))
+    unfinished, old = (path.with_name(f"{path.stem}.{what}-{tag}.zarr") for what in ("partial", "old"))
+    zarr.create_group(unfinished, attributes=attributes())
     try:
-        yield _arrays(partial, partial, "", grids, **kinds)
+        yield unfinished, unfinished, ""
         # The old file is removed under another name: whenever we are killed, no half of a file has the name of a whole.
         with suppress(FileNotFoundError):
             path.rename(old)
-        partial.rename(path)
+        unfinished.rename(path)
         shutil.rmtree(old, ignore_errors=True)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _create_remotely(
-    path: str, tag: str, grids: Sequence[Grid], kinds: dict[str, Any], described: tuple[bool, str, bool]
-) -> Iterator[list[Volume]]:
-    """The same in an object store: the metadata, one object, are the manifest that makes a file of the levels."""
-    address = checked(path, written=True)
-    attributes = describe(Path(address).stem, grids, *described, below=f"{tag}/")
-    manifest = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+def _whole_remotely(
+    address: str, tag: str, attributes: Callable[..., dict[str, Any]]
+) -> Iterator[tuple[Any, Path | str, str]]:
+    """The same in an object store: the metadata, one object, are the manifest that makes a file of what they name."""
+    manifest = {"zarr_format": 3, "node_type": "group", "attributes": attributes(below=f"{tag}/")}
     before = json.loads(fetch(address, "zarr.json") or b"{}").get("attributes", {}).get("ome", {})
     whole = False
     try:
-        yield _arrays(open_store(address, written=True), address, f"{tag}/", grids, **kinds)
+        yield open_store(address, written=True), address, f"{tag}/"
         put(address, "zarr.json", json.dumps(manifest).encode())
         whole = True
     finally:
-        levels = [each["path"] for image in before.get("multiscales", []) for each in image.get("datasets", [])]
-        lost = {str(each).partition("/")[0] for each in levels} if whole else {tag}
+        lost = {path.partition("/")[0] for path in _paths(before)} if whole else {tag}
         for folder in lost - ({tag} if whole else set()):
             remove(address, folder)
+
+
+def _paths(metadata: Any) -> Iterator[str]:
+    """All that metadata name: the levels of an image, or the fields of a registration."""
+    if isinstance(metadata, dict):
+        if isinstance(metadata.get("path"), str):
+            yield metadata["path"]
+        metadata = list(metadata.values())
+    if isinstance(metadata, list):
+        for each in metadata:
+            yield from _paths(each)
 
 
 def _arrays(
