@@ -1,8 +1,10 @@
 """OME-Zarr behind an address: an object store (moto's server) and a web server on loopback, well and ill."""
 
 import json
+import os
 import pickle
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -193,8 +195,13 @@ class Ill(SimpleHTTPRequestHandler):
     faults: list[str] = []
     taken: dict[str, bytes] = {}
     over = Event()  # when the tests are: until then nothing comes from who is silent
+    mute = False  # no chunk comes
+    asked = Event()  # for a chunk
 
     def do_GET(self):
+        if self.mute and "/c/" in self.path:
+            self.asked.set()
+            self.faults.append("silent")
         fault = self.faults.pop() if self.faults else "none"
         if fault == "busy":
             self.send_error(503)
@@ -262,6 +269,8 @@ def shelf(tmp_path_factory):
     """A folder with an image, and the address that serves it."""
     folder = tmp_path_factory.mktemp("shelf")
     volumes.save(scan(), folder / "scan.zarr", chunk=32)
+    with volumes.create(folder / "field.zarr", [volumes.header(scan())[0]], "float32", components=3) as [field]:
+        field.array[...] = 0
     web = ThreadingHTTPServer(("127.0.0.1", 0), partial(Ill, directory=str(folder)))
     Thread(target=web.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{web.server_port}"
@@ -308,6 +317,27 @@ def test_a_slow_server_is_waited_for(shelf, monkeypatch):
     began = time.monotonic()
     assert np.array_equal(voxels(volume.read()), voxels(scan()))
     assert time.monotonic() - began > 0.5
+
+
+@pytest.mark.skipif(os.name == "nt", reason="on Windows Ctrl-C goes to all programs of a terminal")
+def test_ctrl_c_while_a_chunk_is_waited_for_is_a_line(shelf, monkeypatch, tmp_path):
+    monkeypatch.setattr(Ill, "faults", [])
+    monkeypatch.setattr(Ill, "mute", True)
+    (tmp_path / "points.csv").write_text("1,2,3\n")
+    call = [sys.executable, "-m", "regseg", "map-points", f"{shelf}/field.zarr", str(tmp_path / "points.csv")]
+    call += ["--output", str(tmp_path / "out.csv")]
+    # As a terminal starts it: a suite in the background of a shell hands down that Ctrl-C is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(call, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        assert Ill.asked.wait(100)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=50)[1] == "regseg: interrupted\n"
+    assert process.returncode == 130
+    assert [file.name for file in tmp_path.iterdir()] == ["points.csv"]
 
 
 @pytest.mark.parametrize("patience", ["soon", "0", "-1", "nan", "inf"])

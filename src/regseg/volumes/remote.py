@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -40,11 +41,16 @@ class Remote(ObjectStore):
     """obstore's store for zarr, whose failures are an OSError of one line: so a task that meets one is repeated."""
 
     async def get(self, key: str, prototype: BufferPrototype, byte_range: Any = None) -> Buffer | None:
-        for _ in range(_LOST):
-            with suppress(_Broken), _told(self.store, key):
-                return await super().get(key, prototype, byte_range)
-        with _told(self.store, key):
-            return await super().get(key, prototype, byte_range)
+        left = _LOST
+        while True:
+            began = monotonic()
+            try:
+                with _told(self.store, key):
+                    return await super().get(key, prototype, byte_range)
+            except _Broken:
+                left -= 1
+                if left < 0 or monotonic() - began > _patience():
+                    raise
 
     async def get_partial_values(self, prototype: BufferPrototype, key_ranges: Iterable[Any]) -> list[Buffer | None]:
         with _told(self.store, "chunks"):
