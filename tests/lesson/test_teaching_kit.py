@@ -8,6 +8,7 @@ import pytest
 import SimpleITK as sitk
 import yaml
 
+from lessonkit.lesson import Lesson
 from regseg import data, evaluate
 from regseg.check import catalogue
 from regseg.synth import pairs
@@ -76,6 +77,21 @@ def test_the_test_asks_about_every_episode(root):
     page = (root / "instructors" / "pre-post-test.md").read_text(encoding="utf-8")
     asked = set(re.findall(r"is right\. Episode \[\d+\]\(\.\./episodes/([\w-]+)\.md\)", page))
     assert asked == {episode.stem for episode in (root / "episodes").glob("*.md")}
+
+
+def test_the_minutes_in_the_notes_add_up_to_those_of_the_episode_and_name_its_exercises(root):
+    notes = (root / "instructors" / "instructor-notes.md").read_text(encoding="utf-8")
+    episodes = {page.number: page for page in Lesson(root).episodes}
+    tables = 0
+    for number, section in re.findall(r"^## Episode 0*(\d+)\b.*?$(.*?)(?=^## |\Z)", notes, re.M | re.S):
+        rows = re.findall(r"^\| (\d+) \| (.+) \|$", section, re.M)
+        if rows:
+            tables += 1
+            page = episodes[number]
+            assert abs(sum(int(minutes) for minutes, _ in rows) - page.teaching - page.exercises) <= 5, page.name
+            named = {name for _, what in rows for name in re.findall(r"\*(.+?)\*", what)}
+            assert named <= {heading.text.split(" {")[0] for heading in page.headings}, page.name
+    assert tables >= 8
 
 
 def test_the_riddle_of_the_project_hides_a_motion_without_a_fold(root, tmp_path, monkeypatch):

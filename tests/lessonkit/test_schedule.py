@@ -52,6 +52,11 @@ def test_the_page_of_the_lesson_is_up_to_date_and_lets_everybody_eat(root):
         assert found[-1][1] <= 13 * 60 or any(what == "Lunch" for _, _, what in found)
 
 
+def test_every_episode_has_its_place_in_a_timetable_of_the_lesson(root):
+    page = schedule.page(Lesson(root))
+    assert set(re.findall(r"\(\.\./episodes/([\w-]+)\.md\)", page)) == {each.name for each in Lesson(root).episodes}
+
+
 @pytest.mark.parametrize(
     ("workshops", "says"),
     [
