@@ -161,6 +161,17 @@ def test_bad_input_leaves_no_figure(call, error):
     assert not plt.get_fignums()
 
 
+@pytest.mark.parametrize("size", [(115, 157, 320), (60, 60, 900), (300, 300, 40)])
+def test_captions_of_neighbours_never_touch(size):
+    image = sitk.Image(size, sitk.sitkUInt8)
+    image.SetOrigin((-1153.8, -1150.4, -1434.5))
+    show.slices(image)
+    figure = plt.gcf()
+    boxes = [ax.title.get_window_extent(figure.canvas.get_renderer()) for ax in figure.axes]
+    apart = [right.x0 - left.x1 for left, right in zip(boxes, boxes[1:], strict=False)]
+    assert min(apart) > 0.1 * figure.dpi, apart
+
+
 def test_numbered_points_count_on_through_all_groups_and_stay_in_their_planes():
     image = sitk.Image((20, 20, 20), sitk.sitkUInt8)
     points = {"": np.array([[5.0, 5, 10], [6, 6, 3]]), "others": np.array([[7.0, 7, 10]])}

@@ -20,6 +20,7 @@ _DPI = 110
 _WIDTH = 7.2  # inches of all pictures in a row: the lesson's text column
 _TALLEST = 3.9  # inches, of one picture
 _GAP, _CAPTION, _TITLE, _ROW_TITLE = 0.08, 0.24, 0.22, 0.28  # inches
+_CAPTION_SIZE, _APART = 8.5, 0.25  # points; inches between two captions
 
 
 def slices(
@@ -178,7 +179,7 @@ def lay_out(
         figure.text(0, 1, title, ha="left", va="top", fontsize=10.5, fontweight="bold")
 
     bottom = height - bool(title) * _TITLE
-    keys = {}
+    keys, captions = {}, []
     for n, (row, row_height) in enumerate(zip(rows, heights, strict=True)):
         bottom -= _CAPTION + row_height * inches
         left = margin
@@ -190,9 +191,14 @@ def lay_out(
             ax = figure.add_axes(box)
             picture.draw(ax, plane, Room(column_width, row_height, bar))
             caption = " · ".join(filter(None, (name, picture.caption(plane))))
-            ax.set_title(caption, fontsize=8.5, color="#222222", pad=4)
+            ax.set_title(caption, fontsize=_CAPTION_SIZE, color="#222222", pad=4)
+            captions.append((ax.title, column_width * inches + _GAP - _APART))
             left += column_width * inches + _GAP
             keys |= picture.keys
+    if len(widths) > 1:
+        fitting = min(room * figure.dpi / caption.get_window_extent().width for caption, room in captions)
+        for caption, _ in captions:
+            caption.set_fontsize(_CAPTION_SIZE * min(fitting, 1))
     if keys:
         figure.legend(
             handles=list(keys.values()),
