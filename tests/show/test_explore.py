@@ -28,6 +28,46 @@ def test_the_page_gets_the_true_voxels(image):
     assert layer["overlay"]["type"] == "float64"  # pages have no 64-bit whole numbers in their arrays
 
 
+LARGE = """
+import SimpleITK as sitk, numpy as np
+from regseg import show
+large = sitk.GetImageFromArray(np.zeros((300, 300, 320), np.uint16))
+large.SetSpacing((0.5, 0.5, 1))
+large[40:60, 40:60, 40:60] = 700
+"""
+
+
+def test_of_a_large_image_the_page_gets_a_sketch_of_the_same_place_and_then_every_voxel():
+    names: dict = {}
+    exec(LARGE, names)
+    explorer = show.explore(names["large"], labels=names["large"] > 0, at=(24.0, 25.0, 50.0))
+    scene, layers = explorer.canvas.scene, explorer.canvas.layers
+    assert np.prod(scene["size"]) <= 1_000_000 and layers.keys() == {"image", "labels"}
+    assert np.all(np.multiply(scene["size"], scene["spacing"]) >= (160, 150, 300))
+    explorer._ipython_display_()  # what a notebook calls
+    scene, layers = explorer.canvas.scene, explorer.canvas.layers
+    assert scene["size"] == (320, 300, 300) and "sketch" not in scene
+    values = np.frombuffer(zlib.decompress(layers["image"]["voxels"]), layers["image"]["type"])
+    assert np.array_equal(values, sitk.GetArrayViewFromImage(names["large"]).ravel())
+
+
+def test_noise_that_no_compression_makes_smaller_is_sent_as_it_is():
+    noise = sitk.GetImageFromArray(np.random.default_rng(0).random((60, 60, 60)).astype(np.float32))
+    (layer,) = show.explore(noise).canvas.layers.values()
+    assert zlib.decompress(layer["voxels"]) == sitk.GetArrayFromImage(noise).tobytes()
+    assert len(layer["voxels"]) == pytest.approx(4 * 60**3, rel=0.001)
+
+
+def test_a_large_image_is_all_there_in_a_notebook_in_the_end(run):
+    page = run(LARGE, "show.explore(large, at=(24.0, 25.0, 50.0))")
+    viewer = page.locator(".regseg-explore")
+    readout, caption = viewer.locator(".readout"), viewer.locator(".caption").first
+    expect(readout).to_have_text("x 24.0, y 25.0, z 50.0 mm · voxel (48, 50, 50) · value 700", timeout=testing.PATIENCE)
+    expect(caption).to_have_text("axial · k = 50 · z = 50 mm")
+    viewer.locator("canvas").first.press("ArrowLeft")
+    expect(readout).to_contain_text("voxel (47, 50, 50)")
+
+
 def test_position_is_physical(image):
     explorer = show.explore(image)
     assert np.allclose(explorer.position, image.TransformIndexToPhysicalPoint((10, 8, 3)))

@@ -1,7 +1,8 @@
 """The interactive viewer: linked planes on a canvas of the page, so that a key press never waits for the kernel.
 
 Python sends the images once. The page slices, colours and draws them (explore.js), and has the controls (controls.js).
-A static picture follows, for pages without a kernel.
+A static picture follows, for pages without a kernel. Before a large image comes a sketch of it, so that there is
+something to see at once.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from regseg.show.geometry import Plane
 from regseg.show.picture import Picture, Points, Position, Window
 
 _LARGEST = 400_000_000  # bytes that a page can hold and a slow line can carry
+_AT_ONCE = 50_000_000  # bytes that a page gets before it draws; of more it gets a sketch first
+_SKETCH = 1_000_000  # voxels of a sketch, at most
+_PROBE = 1_000_000  # bytes that tell whether compression pays
 
 
 class Canvas(anywidget.AnyWidget):
@@ -60,9 +64,13 @@ class Explorer(ipywidgets.VBox):
 
     def __init__(self, picture: Picture, mode: str = "look", **state) -> None:
         self.picture = picture
+        amount = _bytes(picture)
+        # Where one paints or clicks, each voxel counts from the beginning.
+        first = _sketch(picture) if amount > _AT_ONCE and mode == "look" else picture
+        self._all_sent = first is picture
         self.canvas = Canvas(
-            scene=living.scene(picture),
-            layers=_layers(picture),
+            scene=living.scene(first) | ({} if self._all_sent else {"sketch": f"a sketch of {amount / 1e6:.0f} MB"}),
+            layers=_layers(first),
             position=[*picture.at, 0.0][:3],
             window=list(picture.window),
             opacity=picture.opacity,
@@ -130,6 +138,11 @@ class Explorer(ipywidgets.VBox):
         words = "; ".join([*parts, *(f"with {name}" for name, extra in extras.items() if extra is not None)])
         state = living.bundle("explore", [self.view()]) if living.recording() and self.lives_alone else {}
         self._still.show(self, still_picture([self.row()], words, repr(self)) | state, words)
+        if not self._all_sent:
+            layers = _layers(self.picture)
+            with self.canvas.hold_sync():
+                self.canvas.scene, self.canvas.layers = living.scene(self.picture), layers
+            self._all_sent = True
 
     @property
     def lives_alone(self) -> bool:
@@ -179,23 +192,39 @@ def explore(
     return Explorer(picture)
 
 
+def _bytes(picture: Picture) -> int:
+    """How much the page gets; ValueError where that is more than it can hold."""
+    total = sum(sitk.GetArrayViewFromImage(image).nbytes for image in living.layers(picture).values())
+    if total > _LARGEST:
+        raise ValueError(
+            f"These images take {total / 1e6:.0f} MB, more than a page can hold ({_LARGEST / 1e6:.0f} MB). "
+            "Shrink them, for example sitk.Shrink(image, (2, 2, 2)), or cut out a region."
+        )
+    return total
+
+
+def _sketch(picture: Picture) -> Picture:
+    """The picture of every second, third, … voxel: quickly made, and quickly sent."""
+    step = int(np.ceil((picture.image.GetNumberOfPixels() / _SKETCH) ** (1 / 3)))
+    every = tuple(slice(None, None, min(step, size)) for size in picture.image.GetSize())
+    images = {name: image[every] for name, image in living.layers(picture).items()}
+    return Picture(at=picture.at, window=picture.window, label_names=picture.label_names, **images)
+
+
 def _layers(picture: Picture) -> dict:
-    layers, total = {}, 0
+    layers = {}
     for name, image in living.layers(picture).items():
         values = sitk.GetArrayViewFromImage(image)
         if values.dtype.itemsize == 8:
             values = values.astype(np.float64)  # the widest numbers that a page computes with
-        total += values.nbytes
-        if total > _LARGEST:
-            raise ValueError(
-                f"These images take {total / 1e6:.0f} MB, more than a page can hold ({_LARGEST / 1e6:.0f} MB). "
-                "Shrink them, for example sitk.Shrink(image, (2, 2, 2)), or cut out a region."
-            )
         more = {"components": image.GetNumberOfComponentsPerPixel(), "window": appearance.default_window(image)}
         layers[name] = packed(values) | more
     return layers
 
 
 def packed(values: np.ndarray) -> dict:
-    """An array as a page takes it: its type, and its bytes in one compressed piece."""
-    return {"type": values.dtype.name, "voxels": zlib.compress(values.tobytes(), 1)}
+    """An array as a page takes it: its type, and its bytes in one piece, compressed where that makes them fewer."""
+    content = values.tobytes()
+    probe = content[len(content) // 2 :][:_PROBE]
+    pays = len(zlib.compress(probe, 1)) < 0.7 * len(probe)
+    return {"type": values.dtype.name, "voxels": zlib.compress(content, 1 if pays else 0)}

@@ -111,6 +111,7 @@ function describe(scene, layers, index) {
   const voxel = index[0] + scene.size[0] * (index[1] + scene.size[1] * index[2]);
   const digits = Math.max(1, Math.ceil(-Math.log10(Math.min(...scene.spacing))));  // enough to tell neighbours apart
   const place = toPosition(scene, index).slice(0, scene.dimension).map((p, n) => `${"xyz"[n]} ${minus((p + 0).toFixed(digits))}`);
+  if (scene.sketch) return `${place.join(", ")} mm · ${scene.sketch}: all voxels are on their way`;
   const { image, overlay, labels } = layers, words = [`${place.join(", ")} mm`, `voxel (${index.slice(0, scene.dimension).join(", ")})`];
   const values = Array.from({ length: image.components }, (_, n) => short(image.values[voxel * image.components + n]));
   words.push(`value ${values.join(", ")}`);
@@ -393,6 +394,7 @@ function makeViewer(model, el, layers, record) {
       readout.textContent = describe(scene, layers, index ?? viewer.index());
     },
     caption(plane, index) {
+      if (scene.sketch) return plane.name;
       const axis = [0, 1, 2].find(p => Math.abs(scene.direction[3 * p + plane.normal]) > 0.9999);
       const place = axis === undefined ? "oblique" : `${"xyz"[axis]} = ${short(+toPosition(scene, index)[axis].toFixed(3) + 0)} mm`;
       return `${plane.name} · ${"ijk"[plane.normal]} = ${index[plane.normal]} · ${place}`;
@@ -452,17 +454,32 @@ export default () => {
   let ready;
   return {
     initialize({ model }) {
-      const sent = Object.entries({ ...model.get("layers"), ...model.get("painted") });
-      ready = Promise.all(sent.map(async ([name, layer]) => [name, await unpack(layer)])).then(unpacked => {
-        const layers = Object.fromEntries(unpacked);
-        return { layers, record: model.get("mode") === "brush" ? keepRecord(model, layers.labels.values) : null };
-      });
+      const unpackAll = () => {
+        const sent = Object.entries({ ...model.get("layers"), ...model.get("painted") });
+        ready = Promise.all(sent.map(async ([name, layer]) => [name, await unpack(layer)])).then(unpacked => {
+          const layers = Object.fromEntries(unpacked);
+          return { layers, record: model.get("mode") === "brush" ? keepRecord(model, layers.labels.values) : null };
+        });
+      };
+      unpackAll();
+      model.on("change:layers", unpackAll);  // after a sketch
     },
     async render({ model, el }) {
       el.classList.add("regseg-explore");
       el.textContent = "The images are on their way …";
-      const { layers, record } = await ready;
-      return makeViewer(model, el, layers, record);
+      const make = ({ layers, record }) => makeViewer(model, el, layers, record);
+      let close = make(await ready);
+      const renew = async () => {
+        const all = await ready, focused = [...el.querySelectorAll("canvas")].indexOf(document.activeElement);
+        close();
+        close = make(all);
+        el.querySelectorAll("canvas")[focused]?.focus();
+      };
+      model.on("change:layers", renew);
+      return () => {
+        model.off("change:layers", renew);
+        close();
+      };
     },
   };
 };
