@@ -1,13 +1,16 @@
 """Transforms and images from files: read as they are, or named in one sentence."""
 
 import re
+import struct
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from regseg import readers, volumes
+from regseg.grid import Grid
 
 
 @pytest.fixture
@@ -131,3 +134,144 @@ def test_slices_of_two_planes_are_no_stack(tmp_path):
     sitk.WriteImage(image, str(tmp_path / "both" / "more.dcm"))
     with pytest.raises(readers.VolumeError, match="2 DICOM series|different planes"):
         readers.read_image(tmp_path / "both")
+
+
+# --- what a header says, held against the file
+
+
+def small(spacing=(2.0, 2.0, 3.0)) -> sitk.Image:
+    image = sitk.GetImageFromArray(np.arange(120, dtype=np.int16).reshape(4, 5, 6))
+    image.SetSpacing(spacing)
+    image.SetOrigin((7.0, 8.0, 9.0))
+    return image
+
+
+def nifti(path: Path, **numbers) -> Path:
+    """The small image as NIfTI, with other numbers at some bytes of its header: f80=(0,) is a float at byte 80."""
+    sitk.WriteImage(small(), str(path))
+    content = bytearray(path.read_bytes())
+    for place, values in numbers.items():
+        struct.pack_into(f"<{len(values)}{place[0]}", content, int(place[1:]), *values)
+    path.write_bytes(content)
+    return path
+
+
+TURNED = (0, -2, 0, 5, 2, 0, 0, 6, 0, 0, 3, 9)
+WIDER = (-4, 0, 0, -7, 0, -4, 0, -8, 0, 0, 6, 9)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "why"),
+    [
+        ({"f80": (0,)}, "has voxels of the width 0 x 2 x 3, which cannot be"),
+        ({"f80": (-2,)}, "has voxels of the width -2 x 2 x 3, which cannot be"),
+        ({"f84": (np.nan,)}, "has voxels of the width 2 x nan x 3, which cannot be"),
+        ({"f88": (np.inf,)}, "has voxels of the width 2 x 2 x inf, which cannot be"),
+        ({"h252": (1, 1), "f280": WIDER}, "says two things about where it lies"),
+        ({"h252": (1, 2), "f280": (*TURNED[:3], np.nan, *TURNED[4:])}, "says two things|cannot be read as an image"),
+    ],
+)
+def test_a_nifti_file_says_one_place_or_is_refused(tmp_path, numbers, why):
+    path = nifti(tmp_path / "scan.nii", **numbers)
+    for read in readers.read_image, volumes.header:
+        with pytest.raises(volumes.VolumeError, match=why):
+            read(path)
+
+
+@pytest.mark.parametrize("code", [1, 2, 4])
+@pytest.mark.parametrize("other", [0, 1])
+def test_the_place_of_a_nifti_file_is_its_sform_or_it_is_refused(tmp_path, code, other):
+    """As nibabel has it: where ITK takes the qform, although the sform says something else, nothing is read."""
+    path = nifti(tmp_path / "scan.nii", h252=(other, code), f280=TURNED)
+    try:
+        grid, _ = volumes.header(path)
+    except volumes.VolumeError as error:
+        assert "says two things about where it lies" in str(error)
+        assert other
+        return
+    affine = nibabel.load(path).affine
+    found = np.diag((-1, -1, 1, 1)) @ affine @ (3, 2, 1, 1)
+    assert grid.points((3, 2, 1)) == pytest.approx(found[:3], abs=1e-4)
+
+
+@pytest.mark.parametrize("values", ["-2 2 3", "0 2 3", "nan 2 3"])
+def test_voxels_without_a_width_are_refused(tmp_path, values):
+    sitk.WriteImage(small(), str(tmp_path / "scan.mha"))
+    content = (tmp_path / "scan.mha").read_bytes()
+    (tmp_path / "scan.mha").write_bytes(
+        content.replace(b"ElementSpacing = 2 2 3", f"ElementSpacing = {values}".encode())
+    )
+    with pytest.raises(volumes.VolumeError, match="has voxels of the width .*, which cannot be: correct its header"):
+        readers.read_image(tmp_path / "scan.mha")
+
+
+@pytest.mark.parametrize(
+    ("unit", "wanted"), [("um", 1e-3), ("microns", 1e-3), ("nm", 1e-6), ("mm", 1), ("m", 1000), ("", 1), (None, 1)]
+)
+def test_the_unit_of_an_nrrd_file_is_looked_at(tmp_path, unit, wanted):
+    """ITK passes over it."""
+    path = tmp_path / "scan.nrrd"
+    sitk.WriteImage(small(), str(path))
+    line = b"" if unit is None else b"space units: " + b" ".join([f'"{unit}"'.encode()] * 3) + b"\n"
+    path.write_bytes(path.read_bytes().replace(b"endian:", line + b"endian:", 1))
+    for grid in volumes.header(path)[0], Grid.of(readers.read_image(path)):
+        assert grid.spacing == pytest.approx(np.multiply((2, 2, 3), wanted))
+        assert grid.origin == pytest.approx(np.multiply((7, 8, 9), wanted))
+    saved = volumes.save(path, tmp_path / "scan.zarr")
+    assert saved.grid.spacing == pytest.approx(np.multiply((2, 2, 3), wanted))
+    np.testing.assert_array_equal(saved.array[:], sitk.GetArrayFromImage(small()))
+
+
+@pytest.mark.parametrize("units", ['"parsec" "parsec" "parsec"', '"mm" "mm" "um"'])
+def test_a_unit_of_nrrd_that_is_no_length_here_is_named(tmp_path, units):
+    path = tmp_path / "scan.nrrd"
+    sitk.WriteImage(small(), str(path))
+    path.write_bytes(path.read_bytes().replace(b"endian:", f"space units: {units}\nendian:".encode(), 1))
+    with pytest.raises(volumes.VolumeError, match="has lengths in (parsec|mm, mm, um).*: write it in mm"):
+        readers.read_image(path)
+
+
+def test_mrc_counts_in_angstrom(tmp_path):
+    sitk.WriteImage(small(), str(tmp_path / "scan.mrc"))
+    assert volumes.header(tmp_path / "scan.mrc")[0].spacing == pytest.approx((2e-7, 2e-7, 3e-7))
+
+
+@pytest.mark.parametrize("name", ["scan.img", "scan.hdr", "scan.gipl", "scan.mrc", "scan.vtk", "scan.tif", "scan.mhd"])
+@pytest.mark.parametrize("part", [0.5, 0.99])
+def test_half_of_a_file_of_any_kind_is_not_read(tmp_path, name, part):
+    image = sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 1000, (20, 20, 20)).astype(np.int16))
+    sitk.WriteImage(image, str(tmp_path / name))
+    np.testing.assert_array_equal(
+        sitk.GetArrayFromImage(readers.read_image(tmp_path / name)), sitk.GetArrayFromImage(image)
+    )
+    [data] = [file for file in tmp_path.iterdir() if file.stat().st_size > 8000]
+    data.write_bytes(data.read_bytes()[: int(part * data.stat().st_size)])
+    with pytest.raises(volumes.VolumeError, match="cannot be read as an image"):
+        readers.read_image(tmp_path / name)
+
+
+def test_frames_whose_places_nobody_has_compared_are_refused(tmp_path):
+    """An enhanced CT with a tilted gantry: ITK reads its frames as a straight stack, and says nothing."""
+    pydicom = pytest.importorskip("pydicom")
+    frames = []
+    for number in range(5):
+        frame, place = pydicom.Dataset(), pydicom.Dataset()
+        place.ImagePositionPatient = [1, 2 + 0.7 * number, 3 + 2 * number]
+        frame.PlanePositionSequence = [place]
+        frames.append(frame)
+    shared, width, plane = (pydicom.Dataset() for _ in range(3))
+    width.PixelSpacing, width.SliceThickness, plane.ImageOrientationPatient = [0.5, 0.5], 2, [1, 0, 0, 0, 1, 0]
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [width], [plane]
+    scan = pydicom.Dataset()
+    scan.file_meta = pydicom.dataset.FileMetaDataset()
+    scan.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    scan.file_meta.MediaStorageSOPClassUID = scan.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2.1"
+    scan.file_meta.MediaStorageSOPInstanceUID = scan.SOPInstanceUID = "1.2.3"
+    scan.Rows, scan.Columns, scan.NumberOfFrames, scan.SamplesPerPixel = 8, 10, 5, 1
+    scan.PhotometricInterpretation, scan.BitsAllocated, scan.BitsStored, scan.HighBit = "MONOCHROME2", 16, 16, 15
+    scan.PixelRepresentation, scan.PixelData = 1, np.arange(400, dtype="<i2").tobytes()
+    scan.SharedFunctionalGroupsSequence, scan.PerFrameFunctionalGroupsSequence = [shared], frames
+    scan.save_as(tmp_path / "scan.dcm", enforce_file_format=True)
+    for source in tmp_path / "scan.dcm", tmp_path:
+        with pytest.raises(volumes.VolumeError, match="scan.dcm is a DICOM file of 5 frames, which ITK stacks"):
+            readers.read_image(source)

@@ -9,7 +9,17 @@ import SimpleITK as sitk
 
 from regseg.blocks import split
 from regseg.grid import Box, Grid
-from regseg.readers import VolumeError, demand_file, demand_scalar, demand_whole, is_zarr, local, read_series, readable
+from regseg.readers import (
+    VolumeError,
+    demand_file,
+    demand_scalar,
+    demand_whole,
+    is_zarr,
+    local,
+    read_header,
+    read_series,
+    readable,
+)
 from regseg.volumes.reading import Volume, open_volume
 
 # Formats of which SimpleITK reads a region without the rest (measured in episode 03). A NIfTI file of vectors is not
@@ -54,13 +64,10 @@ def header(source: Readable) -> tuple[Grid, str]:
                 f"A voxel of {source.path} holds {source.components} numbers; save one component at a time."
             )
         return source.grid, source.array.dtype.name
-    name, told = "this image", source
     if isinstance(source, Path):
-        name, told = str(source), sitk.ImageFileReader()
-        told.SetFileName(str(source))
-        with readable(source):
-            told.ReadImageInformation()
-    return Grid.of(told), demand_scalar(told, name)
+        _, grid, dtype = read_header(source)
+        return grid, dtype
+    return Grid.of(source), demand_scalar(source, "this image")
 
 
 def pieces(source: Readable, grid: Grid, size: Sequence[int]) -> Iterator[tuple[Box, sitk.Image]]:

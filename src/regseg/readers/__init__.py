@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import prod
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
 from regseg.grid import Grid, perpendicular
+from regseg.readers.headers import VolumeError, demand_whole, grid_of
 
-_PIECE = 1 << 20  # bytes of a compressed file at once
+__all__ = [
+    "VolumeError",
+    "demand_file",
+    "demand_scalar",
+    "demand_whole",
+    "is_address",
+    "is_zarr",
+    "local",
+    "read_header",
+    "read_image",
+    "read_series",
+    "read_transform",
+    "readable",
+]
+
 _ZIPPED = (".zarr.zip", ".ozx")
 _MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")  # one of them lies in every folder of a Zarr file
 _IMAGES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".img", ".hdr")
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _MATRIX = re.compile(rf"\s*(?:{_NUMBER}\s+){{15}}{_NUMBER}\s*")
-
-
-class VolumeError(ValueError):
-    """An image that cannot be read or written; the message says what to do."""
 
 
 # ---- images
@@ -89,27 +96,22 @@ def readable(source: sitk.Image | Path) -> Iterator[None]:
         raise VolumeError(f"{source} cannot be read as an image: {' '.join(reason.split())}") from error
 
 
-def demand_whole(path: Path) -> None:
-    """Raise VolumeError where a NIfTI file was cut off: ITK reads what is left, and takes the rest for 0."""
-    if not path.name.endswith((".nii", ".nii.gz")):
-        return
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-            start = file.read(348)
-            found = len(start) + sum(len(piece) for piece in iter(lambda: file.read(_PIECE), b""))
-            whole = found >= _nifti_bytes(start)
-    except (EOFError, zlib.error, gzip.BadGzipFile, struct.error):
-        whole = False
-    if not whole:
-        raise VolumeError(f"{path} cannot be read as an image: a part of the file is missing. Fetch it again.")
+def read_header(path: Path) -> tuple[sitk.ImageFileReader, Grid, str]:
+    """What the header of a scalar image says: a reader that has read it, where its voxels lie, and their type.
 
+    The grid is in mm, also where the reader takes lengths of another unit for mm.
 
-def _nifti_bytes(start: bytes) -> int:
-    """How many bytes a NIfTI-1 file should have, as its header says; ITK reads no other version."""
-    order = "<" if start[0] else ">"  # the last byte of the header's own size, 348, comes first or at the end
-    count, *sizes = struct.unpack_from(f"{order}8h", start, 40)
-    (bits,), (first,) = struct.unpack_from(f"{order}h", start, 72), struct.unpack_from(f"{order}f", start, 108)
-    return int(first) + prod(sizes[:count]) * bits // 8
+    Raises
+    ------
+    VolumeError
+        It cannot be read, it holds something else, or it does not say where its voxels lie.
+    """
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    with readable(path):
+        reader.ReadImageInformation()
+    dtype = demand_scalar(reader, str(path))
+    return reader, grid_of(path, reader), dtype
 
 
 def read_image(path: str | Path) -> sitk.Image:
@@ -121,17 +123,17 @@ def read_image(path: str | Path) -> sitk.Image:
         There is no such file, a part of it is missing, or it holds something else; the message says what. Of a folder
         as for `read_series`.
     """
-    path, reader = local(path), sitk.ImageFileReader()
+    path = local(path)
     if path.is_dir():
         return read_series(path)
     demand_file(path)
-    reader.SetFileName(str(path))
-    with readable(path):
-        reader.ReadImageInformation()
-    demand_scalar(reader, str(path))
+    reader, grid, _ = read_header(path)
     demand_whole(path)
     with readable(path):
-        return reader.Execute()
+        image = reader.Execute()
+    image.SetSpacing(grid.spacing)
+    image.SetOrigin(grid.origin)
+    return image
 
 
 def read_series(folder: Path) -> sitk.Image:
