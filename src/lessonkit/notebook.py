@@ -38,20 +38,24 @@ A cell with the comment *Together* is typed **together**: it names the functions
 stands in the complete notebook of this episode."""
 FIRST_CELL = """\
 # @title Find the package of the course
-# On Colab and Binder it is installed first, beside the NumPy that runs already.
-import importlib.metadata
+# On Colab and Binder it is installed first. What runs there already stays, as far as it suits the course.
 import importlib.util
 import os
+import sys
+from importlib.metadata import distributions, packages_distributions
 
 if importlib.util.find_spec("regseg") is None:
     if not {{"COLAB_RELEASE_TAG", "BINDER_LAUNCH_HOST"}} & os.environ.keys():
         raise ImportError("This kernel does not have the course. How to set it up: "
                           "{setup}")
+    before = {{each.name: each.version for each in distributions()}}
+    owners = packages_distributions()
+    running = {{name for module in set(sys.modules) for name in owners.get(module, [])}}
     %pip install --quiet "{package} @ git+{source}@{branch}"
-    import numpy
-
-    if numpy.__version__ != importlib.metadata.version("numpy"):
-        raise ImportError("The course needs a newer NumPy than the one that runs. It is installed now: "
+    after = {{each.name: each.version for each in distributions()}}
+    replaced = sorted(name for name in running if before.get(name) != after.get(name))
+    if replaced:
+        raise ImportError(f"The course is installed, with a newer {{', '.join(replaced)}} than the one that runs: "
                           "restart the session (menu Runtime), and begin again with this cell.")"""
 
 EXPLAINED = "What happened, and why"

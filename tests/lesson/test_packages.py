@@ -136,3 +136,48 @@ def test_one_version_stands_everywhere(root, project):
     newest = re.search(r"^## (\S+)$", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)[1]
     cited = re.search(r"^version: (\S+)$", (root / "CITATION.cff").read_text(encoding="utf-8"), re.M)[1]
     assert newest == cited == project["project"]["version"]
+
+
+# What Colab's image held on 19 August 2026, with Python 3.13, of all that the course asks for: pip-freeze.txt of
+# googlecolab/backend-info at a724079.
+COLAB = {
+    "anywidget": "0.9.21",
+    "bokeh": "3.8.2",
+    "cloudpickle": "3.1.2",
+    "dask": "2026.7.1",
+    "ipython": "7.34.0",
+    "ipywidgets": "7.7.1",
+    "jinja2": "3.1.6",
+    "locket": "1.0.0",
+    "matplotlib": "3.10.0",
+    "numpy": "2.1.3",
+    "packaging": "26.3",
+    "pooch": "1.9.0",
+    "psutil": "5.9.5",
+    "requests": "2.32.4",
+    "safetensors": "0.8.0",
+    "scikit-image": "0.25.2",
+    "scipy": "1.16.3",
+    "threadpoolctl": "3.6.0",
+    "torch": "2.11.0",
+    "tqdm": "4.67.3",
+    "traitlets": "5.7.1",
+    "urllib3": "2.5.0",
+}
+
+
+def test_on_colab_what_runs_already_stays(project):
+    """A kernel there begins with NumPy, IPython, traitlets, anywidget, packaging and psutil, and cannot change them.
+
+    Two are replaced, which no kernel has loaded when it begins: nilearn, which brings the template, asks for a newer
+    `requests`, and the lesson's numbers hang on the version of PyTorch.
+    """
+    groups = asked(project, "bigdata", "elastix", "learning")
+    replaced = {
+        canonicalize_name(each.name)
+        for each in groups
+        if not each.specifier.contains(
+            COLAB.get(canonicalize_name(each.name), "") or next(iter(each.specifier)).version
+        )
+    }
+    assert replaced == {"requests", "torch"}
