@@ -9,6 +9,7 @@ from site_lesson import png
 
 from lessonkit.lesson import Lesson
 from lessonkit.rules import check, not_run
+from lessonkit.rules.repository import IGNORED
 
 CHALLENGE = """\
 ::: challenge
@@ -164,6 +165,10 @@ profiles:
 """,
     "pyproject.toml": "[project]\nname = 'lesson'\noptional-dependencies = {bigdata = ['zarr']}\n",
     "index.md": "---\nsite: sandpaper::sandpaper_site\n---\n\nStart with [the first episode](episodes/01-images.md).\n",
+    ".gitignore": "\n".join(IGNORED),
+    "CITATION.cff": "authors:\n- {family-names: Doe}\n- {name: The others}\n",
+    "CONTRIBUTING.md": "## Contributing\n\nThank you.\n",
+    ".github/workflows/check.yml": "run: |\n  said <- validate_lesson()\n  quit(status = 1)\n",
     "links.md": "[notes]: https://example.org/notes\n",
     "README.md": "See [how to set up](learners/setup.md) and [the settings](config.yaml).\n",
     "episodes/01-images.md": EPISODE,
@@ -192,7 +197,7 @@ accDescr: Install, then start.
 graph LR
 ```
 """,
-    "learners/reference.md": '---\ntitle: "Glossary"\n---\n\n[Voxel]{#voxel}\n:   An element of an image.\n',
+    "learners/reference.md": '---\ntitle: "Words"\n---\n\n## Glossary\n\n[Voxel]{#voxel}\n:   An element of it.\n',
     "instructors/instructor-notes.md": '---\ntitle: "Notes"\n---\n\nBe kind.\n',
     "profiles/people.md": '---\ntitle: "People"\n---\n\nAnna is a physicist.\n',
     "fig/01-head.png": png(),
@@ -303,6 +308,13 @@ BROKEN = [
     (PEOPLE, "Anna", "<video src='fig/a.mp4'></video>\n\nAnna", "<video", "instructor pages"),
     (E01, "#voxel", "#pixel", "#pixel", "no place named {#pixel}"),
     ("README.md", "learners/setup.md", "learners/install.md", 1, "does not exist"),
+    # the repository
+    (".gitignore", "site/*\n", "", 1, "add site/*"),
+    ("CITATION.cff", "family-names: Doe", "name: Doe", 1, "'family-names' only"),
+    ("CITATION.cff", "authors:", "authors: [", 2, "not valid YAML"),
+    ("CONTRIBUTING.md", "## Contributing", "# Contributing", 1, "level"),
+    ("learners/reference.md", "## Glossary", "## Words", 1, "add the heading '## Glossary'"),
+    (".github/workflows/check.yml", "  quit(status = 1)\n", "", 2, "validate_lesson() fails at nothing"),
     # images
     (E01, "](fig/axes.svg)", "](fig/axis.svg)", "axis.svg", "does not exist"),
     (E01, "](fig/axes.svg)", "](../fig/axes.svg)", "axes.svg", "does not find"),
@@ -435,6 +447,8 @@ def test_the_rules_of_the_house_are_for_a_lesson_that_wants_them(tmp_path):
 # A file that is there and should not be, or the reverse (None); what is said of it.
 MISPLACED = [
     ("config.yaml", None, "is missing"),
+    (".gitignore", None, "sandpaper::reset_site() stops without these lines: add episodes/*html, site/*"),
+    (".github/workflows/ci.yaml", "on: push\n", "deletes every .yaml here: name it .yml"),
     ("index.md", None, "missing or empty"),
     ("learners/setup.md", "\n", "missing or empty"),
     ("notes.md", "", "make a page"),

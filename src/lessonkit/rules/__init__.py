@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from lessonkit.addresses import Addresses
 from lessonkit.lesson import Lesson
 from lessonkit.page import Finding, LessonError, Page
-from lessonkit.rules import files, house, links, pace, page, predictions, spelling
+from lessonkit.rules import files, house, links, pace, page, predictions, repository, spelling
 from lessonkit.rules.files import Problem
 
 __all__ = ["Problem", "check", "not_run"]
@@ -24,6 +24,7 @@ def check(lesson: Lesson) -> list[Problem]:
     if problems := list(files.config(lesson)):
         return problems
     problems += files.files(lesson)
+    problems += repository.repository(lesson)
     addresses = Addresses(lesson)
     try:
         addresses.assets  # noqa: B018  (looks at every file)
@@ -42,6 +43,8 @@ def _findings(each: Page, addresses: Addresses) -> Iterator[Finding]:
     yield from links.links(each, addresses)
     yield from spelling.prose(each)
     if each.kind == "repository":
+        if each.path.name == "CONTRIBUTING.md":  # whose headings the Workbench judges as those of a page
+            yield from page.headings(each)
         return
     for rule in (page.front_matter, page.divs, page.headings, page.fences):
         yield from rule(each)
