@@ -17,6 +17,18 @@ def test_each_idea_shows_in_several_exercises():
         assert len({key for mistake in known for key in mistake.exercises}) >= 2, idea.belief
 
 
+def test_each_idea_has_a_place_of_its_own_to_which_the_map_leads():
+    page, known = catalogue.page(), catalogue.ideas()
+    assert len({idea.name for idea in known}) == len(known)
+    for idea in known:
+        _, _, part = page.partition(f"## “{idea.belief}” {{#{idea.name}}}\n")
+        part = part.partition("\n## ")[0]
+        assert all(
+            f"**{what}**" in part for what in ("Why it tempts.", "How it shows.", "What to say.", "What finds it:")
+        )
+        assert f"[{idea.belief}](#{idea.name})" in page and idea.shows in part
+
+
 def test_a_sentence_is_found_under_its_exercise_and_its_idea():
     backwards = "That moves points to the left, and the picture to the right: resampling asks backwards."
     by_sentence = {

@@ -27,9 +27,14 @@ class Mistake(NamedTuple):
 
 @dataclass(frozen=True)
 class Idea:
-    """What people believe, why, what to say to them, and the words by which the sentences about it are known."""
+    """What people believe, how it shows, why, what to say to them, and the words by which its sentences are known.
 
+    `name` is the anchor of its place on the page, and stays when the belief is said in other words.
+    """
+
+    name: str
     belief: str
+    shows: str
     why: str
     say: str
     words: tuple[str, ...]
@@ -46,14 +51,30 @@ The checks of the exercises know {count} wrong answers by name. Behind most of t
 reasonable, and wrong. They return in another episode in other clothes: who has met one of them twice recognises
 it the third time. Use this page to prepare, and when you hear a sentence in the room that you have read here.
 
-Each idea has what makes it tempting, what to say, and how it shows: the sentences of the checks, with the exercises
-that find it. {rest} further sentences belong to one exercise only, and stand in its check.
+Each idea has four parts: what makes it tempting, how it shows in the room, what to say, and which exercises find it,
+with the sentence that their check says then. An exercise is called as in the last line of its cell. {rest} further
+sentences belong to one exercise only, and stand in its check.
 
 ## A map
 
-Which ideas meet in which episode:
+Which ideas meet in which episode. Each leads to its place below:
 
 {table}
+"""
+
+
+PART = """\
+## “{idea.belief}” {{#{idea.name}}}
+
+**Why it tempts.** {idea.why}
+
+**How it shows.** {idea.shows}
+
+**What to say.** {idea.say}
+
+**What finds it:**
+
+{found}
 """
 
 
@@ -106,7 +127,7 @@ def _text(node: ast.expr) -> str:
 def ideas() -> list[Idea]:
     """The ideas of `ideas.toml`; where a sentence fits two of them, the first one has it."""
     known = tomllib.loads(Path(__file__).with_name("ideas.toml").read_text(encoding="utf-8"))["idea"]
-    return [Idea(each["belief"], each["why"], each["say"], tuple(each["words"])) for each in known]
+    return [Idea(**each | {"words": tuple(each["words"])}) for each in known]
 
 
 def sorted_by_idea() -> dict[Idea | None, list[Mistake]]:
@@ -127,12 +148,14 @@ def page() -> str:
     table = [f"| idea | {' | '.join(episodes)} |", "|---|" + "---|" * len(episodes)]
     for idea, known in by_idea.items():
         met = {key[:2] for mistake in known for key in mistake.exercises}
-        table.append(f"| {idea.belief} | {' | '.join('•' if each in met else '' for each in episodes)} |")
+        table.append(
+            f"| [{idea.belief}](#{idea.name}) | {' | '.join('•' if each in met else '' for each in episodes)} |"
+        )
     count = len(rest) + sum(map(len, by_idea.values()))
     parts = [INTRODUCTION.format(count=count, rest=len(rest), table="\n".join(table))]
     for idea, known in by_idea.items():
-        lines = [f"- {mistake.sentence} *({', '.join(mistake.exercises)})*" for mistake in known]
-        parts.append(f"## “{idea.belief}”\n\n{idea.why}\n\n**Say:** {idea.say}\n\n" + "\n".join(lines) + "\n")
+        found = "\n".join(f"- {mistake.sentence} *({', '.join(mistake.exercises)})*" for mistake in known)
+        parts.append(PART.format(idea=idea, found=found))
     return "\n".join(parts)
 
 
