@@ -11,16 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from lessonkit.paper import find_browser
 from regseg import data
 
 ROOT = Path(__file__).resolve().parents[1]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
-INSTALLED_APART = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
-    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
-    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
-)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -75,12 +69,6 @@ def pytest_terminal_summary(terminalreporter):
         files = ", ".join(f"{file} ({count})" for file, count in sorted(lacking.items()))
         what = "set REGSEG_DATA_MIRROR, or go where there is a network, for the tests that need the public images"
         terminalreporter.write_line(f"{what}: {files}", yellow=True)
-
-
-def find_browser() -> str | None:
-    """The path of an installed Chromium, Chrome or Edge."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    return found or next((path for path in INSTALLED_APART if Path(path).is_file()), None)
 
 
 def install_browser() -> None:

@@ -65,11 +65,26 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check the lesson against the rules of the Workbench and of the house")
     check.set_defaults(command=_check)
 
+    paper = commands.add_parser("paper", help="print episodes as PDFs, with hints and solutions and without")
+    paper.add_argument("folder", metavar="FOLDER", type=Path, help="where the PDFs go")
+    paper.add_argument("episodes", nargs="*", metavar="EPISODE", help="such as 01-images (default: the whole lesson)")
+    paper.set_defaults(command=_paper)
+
+    bundle = commands.add_parser("bundle", help="write all that a learner without a network needs into one folder")
+    bundle.add_argument("folder", metavar="FOLDER", type=Path, help="a new one, of half a gigabyte")
+    bundle.set_defaults(command=_bundle)
+
     course = commands.add_parser("course", help="build everything, then serve the website and JupyterLab")
-    course.add_argument("--no-browser", action="store_true", help="print the addresses only")
-    course.add_argument("--port", type=int, default=8000, help="of the website (default: %(default)s)")
-    course.add_argument("--lab-port", type=int, default=8888, help="of JupyterLab (default: %(default)s)")
     course.set_defaults(command=_course)
+
+    opened = commands.add_parser("open", help="serve the folder that `bundle` has written")
+    opened.add_argument("folder", nargs="?", metavar="FOLDER", type=Path, default=Path(), help="(default: this one)")
+    opened.set_defaults(command=_open)
+
+    for served in (course, opened):
+        served.add_argument("--no-browser", action="store_true", help="print the addresses only")
+        served.add_argument("--port", type=int, default=8000, help="of the website (default: %(default)s)")
+        served.add_argument("--lab-port", type=int, default=8888, help="of JupyterLab (default: %(default)s)")
     return parser
 
 
@@ -132,6 +147,24 @@ def _course(lesson: Lesson, options: argparse.Namespace) -> None:
     from lessonkit.course import serve
 
     serve(lesson, open_browser=not options.no_browser, port=options.port, lab_port=options.lab_port)
+
+
+def _paper(lesson: Lesson, options: argparse.Namespace) -> None:
+    from lessonkit.paper import write
+
+    write(lesson, options.folder, options.episodes)
+
+
+def _bundle(lesson: Lesson, options: argparse.Namespace) -> None:
+    from lessonkit.offline import write
+
+    write(lesson, options.folder)
+
+
+def _open(_: Lesson, options: argparse.Namespace) -> None:
+    from lessonkit.course import serve_bundle
+
+    serve_bundle(options.folder, open_browser=not options.no_browser, port=options.port, lab_port=options.lab_port)
 
 
 if __name__ == "__main__":

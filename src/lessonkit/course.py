@@ -33,27 +33,56 @@ def serve(lesson: Lesson, *, open_browser: bool, port: int, lab_port: int) -> No
     """
     from regseg import data
 
-    _stop_in_order()
-    try:
-        for wanted, free in [(wanted, free_port(wanted)) for wanted in (port, lab_port)]:
-            if free != wanted:
-                print(f"Port {wanted} is taken, perhaps because the course is running already; another one is used.")
+    build = lesson.root / "build"
+    with _until_stopped(port, lab_port):
         data.prepare(progress=True)
         for path in notebook.write(lesson):
             print(f"Kept with your changes: {path}. For a fresh copy, rename or delete it and start again.")
-        build = lesson.root / "build"
         site.build(lesson, build / "site")
-        print("Starting JupyterLab …", file=sys.stderr)
-        with website(build / "site", port) as pages, jupyterlab(lesson.root / "notebooks", lab_port) as (lab, process):
-            print(f"\n  The lesson:     {pages}\n  The notebooks:  {lab}\n\nCtrl-C stops both.", flush=True)
-            with door(build / "notebooks.html", lab) as way:
-                if open_browser and has_display():
-                    webbrowser.open(pages)
-                    webbrowser.open(way)
-                process.wait()
-            raise LessonError("JupyterLab has stopped; start it again with `make course`")
+        _serve(build / "site", lesson.root / "notebooks", build, open_browser, port, lab_port)
+
+
+def serve_bundle(folder: Path, *, open_browser: bool, port: int, lab_port: int) -> None:
+    """Serve what `lessonkit.offline` has written, with the images that lie in it.
+
+    Raises
+    ------
+    LessonError
+        The folder holds no lesson, there is no such port, or JupyterLab does not start.
+    """
+    folder = folder.resolve()
+    for name in ("site", "notebooks", "images"):
+        if not (folder / name).is_dir():
+            raise LessonError(f"{folder} has no folder {name}: give this command in the folder that holds the lesson")
+    os.environ["REGSEG_CACHE"] = str(folder / "images")
+    with _until_stopped(port, lab_port):
+        _serve(folder / "site", folder / "notebooks", folder, open_browser, port, lab_port)
+
+
+@contextmanager
+def _until_stopped(*ports: int) -> Iterator[None]:
+    """Say which ports are taken, and end in order on Ctrl-C or SIGTERM."""
+    _stop_in_order()
+    try:
+        for wanted, free in [(wanted, free_port(wanted)) for wanted in ports]:
+            if free != wanted:
+                print(f"Port {wanted} is taken, perhaps because the course is running already; another one is used.")
+        yield
     except KeyboardInterrupt:
         print("\nStopped.")
+
+
+def _serve(pages: Path, notebooks: Path, doors: Path, open_browser: bool, port: int, lab_port: int) -> None:
+    """Serve a built website and a folder of notebooks; in the folder `doors` lies the way to the notebooks."""
+    print("Starting JupyterLab …", file=sys.stderr)
+    with website(pages, port) as address, jupyterlab(notebooks, lab_port) as (lab, process):
+        print(f"\n  The lesson:     {address}\n  The notebooks:  {lab}\n\nCtrl-C stops both.", flush=True)
+        with door(doors / "notebooks.html", lab) as way:
+            if open_browser and has_display():
+                webbrowser.open(address)
+                webbrowser.open(way)
+            process.wait()
+        raise LessonError("JupyterLab has stopped; start it again with the same command")
 
 
 @contextmanager

@@ -65,6 +65,11 @@ class Card:
         """Whether the dataset is made on this machine, without a network."""
         return self.make is not None
 
+    @property
+    def may_be_handed_on(self) -> bool:
+        """Whether the terms of the image itself, and not of what it lies beside, say that anyone may copy it."""
+        return self.licence.startswith(("MNI permission notice", "CC0", "CC BY"))
+
 
 def _rater(number: int, habit: str) -> Card:
     def make(labels):
