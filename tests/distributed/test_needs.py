@@ -5,10 +5,12 @@ import re
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import zarr
 
 from regseg import distributed, volumes
 from regseg.__main__ import main
 from regseg.distributed import MockMethod, MockReduction, Stage
+from regseg.distributed.images import Source
 from regseg.grid import Grid
 
 
@@ -102,3 +104,26 @@ def test_more_blocks_than_anybody_can_do_are_not_even_listed(tmp_path):
         pass  # nobody looks into it
     with pytest.raises(ValueError, match="Stage 2 would have 2,778,889 blocks, and dask's scheduler holds about 1,0"):
         distributed.plan(*[tmp_path / "wide.zarr"] * 2, distributed.streamed_solve(block_size=16))
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_a_pyramid_of_others_is_used_as_far_as_it_goes(tmp_path, kept):
+    """Most end at a few hundred voxels: what is missing is made of the coarsest level, and no copy of the image."""
+    stored(tmp_path)
+    whole = [level.array[:] for level in volumes.levels(tmp_path / "fixed.zarr")]
+    group = zarr.open_group(tmp_path / "fixed.zarr", mode="a")
+    ome = group.attrs["ome"]
+    del ome["multiscales"][0]["datasets"][kept:]
+    group.attrs["ome"] = ome
+    source = Source.of(tmp_path / "fixed.zarr")
+    assert len(source.grids) == len(whole) > 3
+    for level, values in enumerate(whole):
+        np.testing.assert_array_equal(source.values(level), values)
+    work = tmp_path / "work"
+    work.mkdir()
+    for volume, values, grid in zip(source.open(work), whole, source.grids, strict=True):
+        np.testing.assert_array_equal(volume.array[:], values)
+        assert volume.grid.matches(grid)
+    [copy] = work.iterdir()
+    assert len(volumes.levels(copy)) == len(whole) - max(kept - 1, 0)
+    assert source.made == sum(level.nbytes for level in volumes.levels(copy))

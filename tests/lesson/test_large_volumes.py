@@ -7,39 +7,16 @@ import shlex
 
 import numpy as np
 import pytest
-import zarr
+from microscope import LENGTH, write_microscope
 
 from regseg import volumes
 from regseg.__main__ import main
 from regseg.distributed import command
 
-LENGTH = 10.0  # µm, of a voxel
-
 
 @pytest.fixture(scope="module")
 def page(root) -> str:
     return (root / "learners" / "large-volumes.md").read_text(encoding="utf-8")
-
-
-def write_microscope(path, shift: float) -> None:
-    """Rods of various brightness in two channels, shifted along x by so many voxels, in micrometres, with levels."""
-    z, y, x = np.meshgrid(*[np.arange(n, dtype=float) for n in (64, 96, 96)], indexing="ij")
-    values = 100 * (np.sin((x - shift) / 4) + np.cos(y / 5) + np.sin(z / 6)) + 400
-    values[(abs(x - 48 - shift) > 36) | (abs(y - 48) > 36) | (abs(z - 32) > 24)] = 0
-    values, datasets = np.stack([values, values[::-1]]), []
-    group = zarr.create_group(path, zarr_format=2)
-    for level in range(4):
-        scale, middle = LENGTH * 2**level, LENGTH * (2**level - 1) / 2
-        group.create_array(str(level), data=values.astype(np.uint16), chunks=(1, 32, 32, 32))
-        steps = [
-            {"type": "scale", "scale": [1] + [scale] * 3},
-            {"type": "translation", "translation": [0] + [middle] * 3},
-        ]
-        datasets.append({"path": str(level), "coordinateTransformations": steps})
-        values = sum(values[:, i::2, j::2, k::2] for i in (0, 1) for j in (0, 1) for k in (0, 1)) / 8
-    axes = [{"name": "c", "type": "channel"}]
-    axes += [{"name": name, "type": "space", "unit": "micrometer"} for name in "zyx"]
-    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
 
 
 def test_the_page_can_be_walked(page, tmp_path, monkeypatch):

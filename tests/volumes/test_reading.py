@@ -86,6 +86,9 @@ def grid_of(path, **chosen):
         ("centimeter", 100),
         ("meter", 10_000),
         ("inch", 254),
+        ("Å", 1e-6),
+        ("hectometer", 1e6),
+        ("femtometer", 1e-11),
     ],
 )
 def test_lengths_are_brought_to_millimetres(store, unit, wanted):
@@ -120,6 +123,36 @@ def test_axes_go_by_their_names(store, names):
     np.testing.assert_array_equal(volume.array[2], VALUES[2])
     np.testing.assert_array_equal(volume.array[..., 1], VALUES[..., 1])
     assert (volume.array.shape, volume.array.ndim, volume.nbytes) == (SHAPE, 3, VALUES.nbytes)
+
+
+@pytest.mark.parametrize("names", ["ctzyx", "tczyx", "zyxc", "zyxtc", "ztyxc", "xyzct", "cxtyz"])
+def test_a_moment_and_a_channel_may_stand_anywhere(store, names):
+    space_only = [name for name in names if name in "xyz"]
+    values = VALUES.transpose(["zyx".index(name) for name in space_only])
+    values = np.expand_dims(values, tuple(n for n, name in enumerate(names) if name in "tc"))
+    axes = [{"t": TIME, "c": CHANNEL}.get(name) or space(name)[0] for name in names]
+    steps = [scale(*("zyx".index(name) + 2.0 if name in "xyz" else 0.5 for name in names))]
+    volume = volumes.open_volume(store(axes, steps, values=values))
+    assert volume.grid.spacing == (4, 3, 2)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(volume.read()), VALUES)
+
+
+@pytest.mark.parametrize(
+    ("levels", "why"),
+    [
+        ([("s0", 1), ("s1", 2)], "without the array s1 that its metadata name"),
+        ([("s0", 2), ("s0", 1)], "whose levels do not go from fine to coarse"),
+    ],
+)
+def test_levels_that_are_lost_or_out_of_order_are_named(store, levels, why):
+    path = store()
+    group = zarr.open_group(path, mode="a")
+    ome = group.attrs["ome"]
+    found = [{"path": name, "coordinateTransformations": [scale(n, n, n)]} for name, n in levels]
+    ome["multiscales"][0]["datasets"] = found
+    group.attrs["ome"] = ome
+    with pytest.raises(volumes.VolumeError, match=why):
+        volumes.levels(path)
 
 
 def test_two_dimensions_are_enough(store):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +32,9 @@ class Source:
         Numpy's name for the type of its voxels.
     grids : tuple[Grid, ...]
         Those of its levels of resolution, the finest first.
-    chunked : bool
-        Whether the file itself has these levels, as `volumes.save` makes them. Otherwise a copy must be made.
+    own : int
+        How many of them, from the finest, the file itself has: some may have to be made of its coarsest one, or, where
+        it is 0, all of a chunked copy.
     """
 
     path: Path | str
@@ -39,7 +42,7 @@ class Source:
     mask: bool
     dtype: str
     grids: tuple[Grid, ...]
-    chunked: bool
+    own: int
 
     @classmethod
     def of(cls, path: str | Path, *, channel: int | None = None, time: int | None = None, mask: bool = False) -> Source:
@@ -54,35 +57,53 @@ class Source:
         wanted, grids = volumes.pyramid(grid), [level.grid for level in found]
         # The levels of a mask may be means, rounded, in which what is thin is lost.
         suits = not mask or bool(found and found[0].mask)
-        chunked = suits and len(grids) >= len(wanted) and all(map(Grid.matches, grids, wanted))
-        return cls(path, at, mask, dtype, tuple(grids[: len(wanted)] if chunked else wanted), chunked)
+        matching = [
+            grid for grid, *_ in takewhile(lambda pair: pair[0].matches(pair[1]), zip(grids, wanted, strict=False))
+        ]
+        # A level alone may be cut in slices, or in one piece: then a copy in small chunks is worth its place.
+        own = len(matching) if suits and len(matching) > min(1, len(wanted) - 1) else 0
+        return cls(path, at, mask, dtype, (*matching[:own], *wanted[own:]), own)
 
     @property
-    def _whole(self) -> Path | Volume:
-        """What `volumes` reads it from."""
-        return volumes.open_volume(self.path, **self.at) if volumes.is_zarr(self.path) else self.path
+    def chunked(self) -> bool:
+        """Whether the file itself has all levels."""
+        return self.own == len(self.grids)
+
+    @property
+    def made(self) -> int:
+        """How many bytes must be written before the image can be read at every level, before compression."""
+        first = self.own - 1 if self.own else 0
+        voxels = 0 if self.chunked else sum(prod(grid.size) for grid in self.grids[first:])
+        return voxels * np.dtype(self.dtype).itemsize
+
+    @property
+    def _coarsest(self) -> Path | Volume:
+        """What `volumes` makes the levels from that the file has not."""
+        level = max(self.own - 1, 0)
+        return volumes.open_volume(self.path, level, **self.at) if volumes.is_zarr(self.path) else self.path
 
     def values(self, level: int) -> np.ndarray:
         """The voxels (z, y, x) of a coarse level, whole; a file without levels is read once, and nothing is written."""
-        if self.chunked:
+        if level < self.own:
             return volumes.open_volume(self.path, level, **self.at).array[:]
-        return volumes.read_level(self._whole, level, mask=self.mask)
+        return volumes.read_level(self._coarsest, level - max(self.own - 1, 0), mask=self.mask)
 
     def open(self, folder: Path) -> list[Volume]:
-        """The levels: those of the file, or of a chunked copy in a folder, which is made where it is not there yet."""
+        """The levels: those of the file, and what it lacks of a chunked copy in a folder, made where it is not yet."""
+        found = volumes.levels(self.path, **self.at)[: self.own] if self.own else []
         if self.chunked:
-            return volumes.levels(self.path, **self.at)[: len(self.grids)]
+            return found
         chosen = "".join(f"-{kind}-{number}" for kind, number in self.at.items() if number is not None)
         copy = folder / f"{Path(self.path).stem}{chosen}-{'mask-' * self.mask}{self.stamp[:12]}.zarr"
         if not copy.exists():
-            (volumes.save_mask if self.mask else volumes.save)(self._whole, copy)
-        return volumes.levels(copy)
+            (volumes.save_mask if self.mask else volumes.save)(self._coarsest, copy)
+        return [*found[:-1], *volumes.levels(copy)]
 
     def stored(self, levels: Iterable[int]) -> list[Volume]:
         """What these levels are read from in the image's own file, where that is OME-Zarr; else nothing."""
         if not volumes.is_zarr(self.path):
             return []
-        own = sorted(set(levels)) if self.chunked else [0]
+        own = sorted({min(level, max(self.own - 1, 0)) for level in levels})
         return [volumes.open_volume(self.path, level, **self.at) for level in own]
 
     @property

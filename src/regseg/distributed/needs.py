@@ -94,11 +94,7 @@ def needs(plan: Plan, *, trial: bool = True) -> Needs:
     return Needs(
         count,
         read,
-        sum(
-            int(1.2 * np.prod(each.grids[0].size) * np.dtype(each.dtype).itemsize)
-            for each in sources
-            if not each.chunked
-        ),
+        sum(each.made for each in sources),
         cells * (a_vote + 12) * sum(stage.iterations for stage in plan.stages),
         _PROCESS + _A_VOXEL * largest,
         _PROCESS + A_CELL * cells,

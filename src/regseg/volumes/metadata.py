@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ from regseg.grid import Grid, perpendicular
 from regseg.readers import VolumeError
 
 _VERSIONS = re.compile(r"0\.[456](\D.*)?")
-_METRES = {"": 1e3, "deci": 1e2, "centi": 10.0, "milli": 1.0, "micro": 1e-3, "nano": 1e-6, "pico": 1e-9, "kilo": 1e6}
+_METRES = {"kilo": 1e6, "hecto": 1e5, "": 1e3, "deci": 1e2, "centi": 10.0, "milli": 1.0, "micro": 1e-3, "nano": 1e-6}
+_METRES |= {"pico": 1e-9, "femto": 1e-12}
 _SYMBOLS = {
     "m": 1e3,
     "cm": 10.0,
@@ -43,6 +45,7 @@ _MILLIMETRES = {
     **_SYMBOLS,
     "micron": 1e-3,
     "angstrom": 1e-7,
+    "Å": 1e-7,
     "inch": 25.4,
     "foot": 304.8,
     "yard": 914.4,
@@ -100,6 +103,9 @@ class Multiscale:
             axes = out = _described(image["axes"])
             whole = _sequence(image.get("coordinateTransformations", []), len(axes))
         affines = tuple(whole @ _level(each["coordinateTransformations"], len(axes)) for each in datasets)
+        sizes = [np.abs(np.linalg.det(affine)) for affine in affines]
+        if not all(fine <= 1.001 * coarse for fine, coarse in pairwise(sizes)):
+            raise VolumeError("whose levels do not go from fine to coarse: correct their order in its metadata.")
         direction = attributes.get("regseg", {}).get("direction")
         return cls(axes, tuple(each["path"] for each in datasets), affines, out, direction)
 
@@ -207,7 +213,7 @@ def _millimetres(axis: Mapping[str, Any]) -> float:
     if unit is None and _orientation(axis):
         return 1.0  # an image of a patient, as ngff-zarr writes it: ITK's unit is the mm
     if unit not in _MILLIMETRES:
-        found = "without a unit of length" if unit is None else f"with lengths in {unit}, which is not known here"
+        found = "without a unit of length" if not unit else f"with lengths in {unit}, which is not known here"
         raise VolumeError(f'{found}: say it in its metadata, such as "unit": "micrometer" for each axis of space.')
     return _MILLIMETRES[unit]
 

@@ -255,7 +255,9 @@ def _levels(path: str | Path, chosen: Mapping[str, int | None], only: int | None
         wanted = wanted if only is None else [wanted[only]]
         found = []
         for level in wanted:
-            whole = group[image.paths[level]]
+            whole = group.get(image.paths[level])
+            if whole is None:
+                raise VolumeError(f"without the array {image.paths[level]} that its metadata name: fetch it again.")
             grid, mask = image.grid(level, whole.shape), bool(ours and ours.get("mask"))
             array = _in_space(whole, image, chosen, ours is not None, image.vectors(grid))
             found.append(Volume(joined(path, inside), level, grid, array, mask))
