@@ -61,8 +61,8 @@ clean:
 
 # Installed again only when a version changes. pip refuses a file whose hash is not in the lock.
 .venv/course: pyproject.toml requirements-course.lock
-	@$(PYTHON) -c "import sys; found = sys.version.split()[0]; (3, 11) <= sys.version_info[:2] <= (3, 14) or sys.exit( \
-		'The course needs Python 3.11 to 3.14, and this is ' + found + ': try make course PYTHON=python3.13')"
+	@$(PYTHON) -c "import sys; found = sys.version.split()[0]; (3, 11, 4) <= sys.version_info[:3] < (3, 15) or sys.exit( \
+		'The course needs Python 3.11.4 to 3.14, and this is ' + found + ': try make course PYTHON=python3.13')"
 	@echo "Installing into .venv; the first time this takes a few minutes."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --requirement requirements-course.lock

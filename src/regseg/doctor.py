@@ -83,7 +83,7 @@ def _python() -> Finding:
     says = f"{found}, {sys.executable}"
     if (3, 11, 4) <= sys.version_info[:3] < (3, 15):
         return Finding("Python", True, says)
-    return Finding("Python", False, f"{says}: the lesson needs 3.11 to 3.14", "make course PYTHON=python3.13")
+    return Finding("Python", False, f"{says}: the lesson needs 3.11.4 to 3.14", "make course PYTHON=python3.13")
 
 
 def _packages(what: str, extra: str, wanted: list[str], purpose: str, *, needed: bool) -> Finding:

@@ -96,7 +96,7 @@ def test_make_course_starts_and_starts_again(clone, environment):
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-@pytest.mark.parametrize("version", ["3.10.2", "3.15.0"])
+@pytest.mark.parametrize("version", ["3.10.2", "3.11.3", "3.15.0"])
 def test_a_python_that_is_too_old_or_too_new_is_one_sentence(root, tmp_path, version):
     for name in ("Makefile", "pyproject.toml", "requirements-course.lock"):
         shutil.copy(root / name, tmp_path)
@@ -107,7 +107,7 @@ def test_a_python_that_is_too_old_or_too_new_is_one_sentence(root, tmp_path, ver
     (tmp_path / "python").chmod(0o755)
     done = subprocess.run(["make", "course", "PYTHON=./python"], cwd=tmp_path, capture_output=True, text=True)
     assert done.stderr.startswith(
-        f"The course needs Python 3.11 to 3.14, and this is {version}: try make course PYTHON="
+        f"The course needs Python 3.11.4 to 3.14, and this is {version}: try make course PYTHON="
     )
     assert done.returncode == 2 and not (tmp_path / ".venv").exists()
 
