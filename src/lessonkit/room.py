@@ -10,9 +10,9 @@ from lessonkit.page import LessonError
 from regseg.check import quiz
 
 TEST = "pre-post-test"
-# "04: 1B 2A" is of the quiz of episode 04, and "1B 2A" of the test.
-LINE = re.compile(r"\s*(?:(?P<episode>\d\d)\s*:)?\s*(?P<choices>\d+\s*[A-Da-d](?:[\s,;]+\d+\s*[A-Da-d])*)[\s,;.]*")
-CHOICE = re.compile(r"(\d+)\s*([A-Da-d])")
+CHOICE = re.compile(r"(\d{1,2})\s*[-.):]?\s*([A-Da-d])")  # "1B", and "1-B" or "1. B"
+CHOICES = re.compile(rf"(?<!\w)(?:{CHOICE.pattern}[-\s,;./]*)+(?!\w)")  # "1B2A" too, and nothing within a word
+EPISODE = re.compile(rf"(?<!\w)(\d{{1,2}})\s*:\s*(?={CHOICES.pattern})")  # "04: 1B" is of its quiz, "1B" of the test
 IDEA = re.compile(r"^\| ([^|]+) \| ((?:\d+[A-D] ?)+) \|$", re.M)  # as the page of the test lists them
 
 
@@ -22,8 +22,8 @@ def report(lesson: Lesson, text: str) -> str:
     Parameters
     ----------
     text : str
-        One line for each person, such as `04: 1B 2A` for a quiz and `1B 2A` for the test. What else a line
-        says is passed by, and such lines are counted.
+        One line for each person, such as `04: 1B 2A` for a quiz and `1B 2A` for the test. What else a line says,
+        such as a code word, is passed by. Lines without a choice are repeated at the end.
 
     Raises
     ------
@@ -31,22 +31,29 @@ def report(lesson: Lesson, text: str) -> str:
         No line can be read.
     """
     lines = [line for line in text.splitlines() if line.strip()]
-    found = [read for line in lines if (read := LINE.fullmatch(line))]
-    if not found:
+    read, refused = [], []
+    for line in lines:
+        # A question that stands twice in a line counts once, with the first letter.
+        chosen = CHOICE.findall(" ".join(match[0] for match in CHOICES.finditer(line)))
+        first = {int(number): letter.upper() for number, letter in reversed(chosen)}
+        if first:
+            episode = EPISODE.search(line)
+            read.append((episode[1].zfill(2) if episode else TEST, first))
+        else:
+            refused.append(line.strip())
+    if not read:
         raise LessonError(
             "no line can be read: write one for each person, such as 04: 1B 2A for the quiz of episode 04"
         )
     taken: dict[str, Counter[str]] = defaultdict(Counter)
-    for read in found:
-        # A question that stands twice in a line counts once, with the first letter.
-        first = {number: letter.upper() for number, letter in reversed(CHOICE.findall(read["choices"]))}
-        taken[read["episode"] or TEST].update(f"{number}{letter}" for number, letter in first.items())
-    people = Counter(read["episode"] or TEST for read in found)
+    for key, first in read:
+        taken[key].update(f"{number}{letter}" for number, letter in first.items())
+    people = Counter(key for key, _ in read)
     parts = [_quiz(key, people[key], taken[key]) for key in sorted(taken) if key != TEST]
     parts += [_test(people[TEST], taken[TEST])] if TEST in taken else []
     parts += _ideas(lesson, taken)
-    if len(found) < len(lines):
-        parts.append(f"{len(lines) - len(found)} of {len(lines)} lines could not be read.")
+    if refused:
+        parts.append("\n  ".join([f"{len(refused)} of {len(lines)} lines could not be read:", *refused]))
     return "\n\n".join(parts)
 
 

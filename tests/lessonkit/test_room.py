@@ -33,8 +33,24 @@ def test_a_question_that_stands_twice_in_a_line_counts_once_with_its_first_lette
     assert "1. A negative metric: 1 of 1 right" in report(ours, "04: 1A 1B 1C")
 
 
-def test_lines_that_say_something_else_are_passed_by_and_counted(ours):
-    assert "2 of 3 lines could not be read." in report(ours, "04: 1A\nI do not know\n04: 1E\n")
+@pytest.mark.parametrize(
+    "line", ["banana 1B 2A", "1B 2A, banana", "1-B 2-A", "1. B 2. A", "1) b, 2) a", "1: B 2: A", "1B2A", "01B / 2A"]
+)
+def test_a_line_of_the_test_may_hold_a_code_word_and_any_marks(ours, line):
+    assert report(ours, line).startswith("Test before and after, one line\n1 × 1B, 1 × 2A")
+
+
+def test_a_quiz_may_be_named_by_one_digit_and_after_a_name(ours):
+    assert report(ours, "1: 1B\n10:12 Anna: 01: 1B").startswith("Quiz of episode 01, 2 lines")
+
+
+def test_a_word_is_no_choice(ours):
+    assert "1 × 3C\n" in report(ours, "m1b table2a, 4 apples 3C") + "\n"
+
+
+def test_lines_that_say_something_else_are_passed_by_and_shown(ours):
+    said = report(ours, "04: 1A\nI do not know\n04: 1E\n")
+    assert said.endswith("2 of 3 lines could not be read:\n  I do not know\n  04: 1E")
     with pytest.raises(LessonError, match="write one for each person"):
         report(ours, "hello\n")
 
