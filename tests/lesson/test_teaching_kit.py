@@ -94,6 +94,19 @@ def test_the_minutes_in_the_notes_add_up_to_those_of_the_episode_and_name_its_ex
     assert planned == episodes.keys()
 
 
+def test_the_half_day_of_the_notes_has_the_clock_of_the_timetable(root):
+    notes, timetables = (
+        (root / "instructors" / name).read_text(encoding="utf-8") for name in ("instructor-notes.md", "schedule.md")
+    )
+    plan = re.findall(r"^\| (\d+):(\d\d) \| (\d+):(\d\d) \|", notes, re.M)
+    half = re.findall(r"^\| (\d+):(\d\d) \| (\d+):(\d\d) \|", timetables.split("\n## ")[1], re.M)
+    planned, computed = ([(60 * int(a) + int(b), 60 * int(c) + int(d)) for a, b, c, d in rows] for rows in (plan, half))
+    assert all(before[1] == after[0] for before, after in zip(planned, planned[1:], strict=False))
+    nine = 9 * 60
+    assert {begin - nine for begin, _ in computed} <= {begin for begin, _ in planned}
+    assert planned[-1][1] == computed[-1][1] - nine
+
+
 def test_the_riddle_of_the_project_hides_a_motion_without_a_fold(root, tmp_path, monkeypatch):
     page = (root / "learners" / "capstone.md").read_text(encoding="utf-8")
     (recipe,) = re.findall(r"```py\n(.*?)```", page, re.S)
