@@ -46,6 +46,11 @@ def test_the_version_is_the_same_wherever_it_stands(root):
     assert citation["version"] == archive["version"] == newest == project
 
 
+def test_the_citation_names_the_repository_from_which_the_site_links_its_source(root):
+    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["repository-code"] == Lesson(root).config["source"]
+
+
 def test_the_paper_cites_what_it_lists_and_lists_what_it_cites(root):
     cited = set(re.findall(r"@(\w+\d{4})", (root / "instructors" / "jose" / "paper.md").read_text(encoding="utf-8")))
     listed = set(
