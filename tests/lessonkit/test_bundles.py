@@ -47,12 +47,12 @@ def source(tmp_path):
 
 def test_each_library_is_one_module_with_all_that_it_loads_and_every_licence():
     made = bundles.find()
-    for library in ("elastix", "niivue", "onnxruntime"):
+    for library in ("elastix", "niivue", "onnxruntime", "reveal"):
         assert (made / f"{library}.js").stat().st_size > 10_000
     for name in ("elastix/elastix.wasm.zst", "onnxruntime/ort-wasm-simd-threaded.wasm"):
         assert (made / name).stat().st_size > 1_000_000
     licences = (made / "licences.txt").read_text(encoding="utf-8")
-    for package in ("@itk-wasm/elastix", "@niivue/niivue", "onnxruntime-web"):
+    for package in ("@itk-wasm/elastix", "@niivue/niivue", "onnxruntime-web", "reveal.js"):
         assert f"\n{package} " in "\n" + licences
     assert licences.count("Permission is hereby granted") > 3, "the texts of the licences are missing"
 
@@ -82,7 +82,10 @@ def test_a_bundle_that_breaks_half_way_leaves_nothing(source, empty_cache):
 @pytest.mark.usefixtures("empty_cache", "no_network")
 def test_without_a_network_the_site_is_whole_and_says_what_is_missing(tmp_path, capsys):
     site.build(Lesson(write_lesson(tmp_path / "lesson")), tmp_path / "site")
-    assert "no 3-D views and no labs: npm cannot fetch them" in capsys.readouterr().err
+    assert (
+        "no 3-D views and no labs, and its slides stand one below the other: npm cannot fetch them"
+        in capsys.readouterr().err
+    )
     assert not (tmp_path / "site" / "static" / "bundles").exists()
     home = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
     assert "data-bundles" not in home and "licences.txt" not in home
@@ -109,5 +112,6 @@ def test_nothing_of_third_parties_is_committed(root):
     folder = bundles.SOURCE.relative_to(root).as_posix()
     listed = subprocess.run(["git", "-C", root, "ls-files", folder], capture_output=True, text=True, check=True)
     files = [Path(line).name for line in listed.stdout.splitlines()]
-    ours = [".npmrc", "build.mjs", "elastix.js", "niivue.js", "onnxruntime.js", "package-lock.json", "package.json"]
+    ours = [".npmrc", "build.mjs", "elastix.js", "niivue.js", "onnxruntime.js"]
+    ours += ["package-lock.json", "package.json", "reveal.js"]
     assert sorted(files) == ours

@@ -471,6 +471,90 @@ def test_without_scripts_everything_is_there(browser, address):
         assert page.get_by_text("The search needs JavaScript").is_visible()
 
 
+SLIDE = {"width": 1280, "height": 720}
+
+
+def start_slides(page, path: Path, query: str = "") -> list[str]:
+    """Open slides from the disk, and wait until reveal.js shows them; what goes wrong from now on."""
+    heard = listen(page, path.parents[1].as_uri())
+    page.goto(path.as_uri() + query)
+    page.locator(".pdf-page" if query else ".reveal.ready").first.wait_for(state="attached")
+    return heard
+
+
+# What is wrong with each slide: letters below 16 pixels, text beyond an edge, a small picture.
+MISFITS = """slides => slides.flatMap(slide => {
+  const body = slide.querySelector(".body"), inside = (what) => [...(body?.querySelectorAll(what) ?? [])];
+  const wrong = {
+    small: inside("pre, p, li, td").some(one => parseFloat(getComputedStyle(one).fontSize) < 16),
+    high: [slide, body].some(one => one && one.scrollHeight > one.clientHeight + 1),
+    wide: inside("pre, .table").some(one => one.scrollWidth > one.clientWidth + 1),
+    picture: inside("img").some(one => one.offsetHeight < 300),
+  };
+  const names = Object.keys(wrong).filter(name => wrong[name]);
+  return names.length ? [`${slide.querySelector("h2").textContent}: ${names}`] : [];
+})"""
+
+
+def test_every_slide_of_the_course_fits_and_can_be_read(browser, whole):
+    wrong = []
+    with browser.new_context(viewport=SLIDE, reduced_motion="reduce") as context:
+        page = context.new_page()
+        for path in sorted(whole.rglob("*-slides.html")):
+            heard = start_slides(page, path)
+            page.add_style_tag(content=".slides section { display: flex !important }")  # all at once
+            page.wait_for_function("[...document.images].every(image => image.complete)")
+            slides = page.locator(".slides section:not(.stack)")
+            wrong += [f"{path.name}: {one}" for one in [*slides.evaluate_all(MISFITS), *heard]]
+            assert 30 < slides.count() < 80
+    assert wrong == []
+
+
+def test_slides_on_paper_are_one_page_each(page, small):
+    assert start_slides(page, small / "instructor" / "01-images-slides.html", "?view=print") == []
+    pages = page.locator(".pdf-page")
+    assert pages.evaluate_all("all => Math.max(...all.map(one => one.offsetHeight))") <= 720
+    assert page.locator("html").get_attribute("data-theme") == "light"
+    page.emulate_media(media="print")
+    assert page.locator(".solution .code").first.is_visible()
+
+
+def test_keys_go_through_slides_and_a_solution_waits_until_it_is_asked_for(browser, small):
+    with browser.new_context(viewport=SLIDE, reduced_motion="reduce") as context:
+        page = context.new_page()
+        heard = start_slides(page, small / "instructor" / "01-images-slides.html")
+        assert "none" in page.locator(".reveal").get_attribute("class").split()  # nothing moves by itself
+        now = page.locator(".slides section.present:not(.stack)")
+        while "challenge" not in now.get_attribute("class").split():
+            page.keyboard.press("ArrowRight")
+        assert now.get_by_role("heading").inner_text() == "Find the voxel" and now.get_by_text("5 minutes").is_visible()
+        page.keyboard.press("ArrowDown")
+        answer = now.locator(".fragment .code").first
+        assert "solution" in now.get_attribute("class") and answer.is_hidden()
+        page.keyboard.press("ArrowDown")
+        expect(answer).to_be_visible()
+        assert heard == []
+        page.keyboard.press("Home")
+        seen = set()
+        while (title := (page.url, now.inner_text())) not in seen:
+            seen.add(title)
+            found = Axe().run(page).response["violations"]
+            assert [f"{one['id']} at {title}: {[node['target'] for node in one['nodes']]}" for one in found] == []
+            page.keyboard.press("Space")
+        assert len(seen) > 10
+
+
+def test_the_window_of_the_speaker_has_the_notes_to_instructors_also_from_the_disk(page, small):
+    start_slides(page, small / "instructor" / "01-images-slides.html")
+    told = page.locator(".slides section.present:not(.stack) > .notes", has_text="SECRET-OF-INSTRUCTORS")
+    while told.count() == 0:
+        page.keyboard.press("Space")
+    assert page.get_by_text("SECRET-OF-INSTRUCTORS").is_hidden()
+    with page.expect_popup() as opened:
+        page.keyboard.press("s")
+    expect(opened.value.locator(".speaker-controls-notes")).to_contain_text("SECRET-OF-INSTRUCTORS")
+
+
 def test_a_wrong_address_leads_home(page, address):
     assert page.goto(address + "no/such/page.html").status == 404
     page.get_by_role("link", name="Home and schedule").click()

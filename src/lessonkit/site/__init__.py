@@ -20,7 +20,7 @@ from lessonkit import notebook
 from lessonkit.addresses import Addresses, site_name
 from lessonkit.lesson import Lesson
 from lessonkit.page import Page
-from lessonkit.site import answers, bundles, labs, pictures, words
+from lessonkit.site import answers, bundles, labs, pictures, slides, words
 from lessonkit.site.links import INSTRUCTOR, LEARNER, Links, View
 from lessonkit.site.pages import Body, code_css, read
 from regseg.show import living
@@ -127,7 +127,8 @@ def _copy_bundles(out: Path) -> bool:
     try:
         shutil.copytree(bundles.find(), out / "static" / "bundles")
     except bundles.NoBundles as problem:
-        print(f"The site has no 3-D views and no labs: {problem}. With a network, build it again.", file=sys.stderr)
+        missing = "The site has no 3-D views and no labs, and its slides stand one below the other"
+        print(f"{missing}: {problem}. With a network, build it again.", file=sys.stderr)
         return False
     return True
 
@@ -190,6 +191,9 @@ class _Site:
         if not learner:
             challenges = {body.page.name: _challenges(body.html) for body in episodes}
             self.render("exercises.html", view, "exercises", "All exercises", episodes=episodes, challenges=challenges)
+            for body in episodes:
+                given = {"page": body.page, "stacks": slides.cut(body)}
+                self.render("slides.html", view, f"{body.page.name}-slides", body.page.title, **given)
 
     def seen(self, body: Body, view: View) -> Body:
         """A body as one view shows it: the instructors' parts in or out, every link in its place."""

@@ -35,7 +35,8 @@ class NoBundles(Exception):
 def find(source: Path = SOURCE) -> Path:
     """The folder that holds every bundle, made now or earlier.
 
-    It has NAME.js for each library, an ES module; what that loads, in NAME/; and licences.txt, for all of them.
+    It has NAME.js for each library, an ES module (for the slides a plain script); what that loads, in NAME/; and
+    licences.txt, for all of them.
 
     Parameters
     ----------

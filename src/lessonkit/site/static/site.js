@@ -20,7 +20,7 @@ showTheme();
 
 // The menu of the phone closes when a place on this page is chosen.
 const contents = document.getElementById("contents");
-contents.addEventListener("click", (event) => { if (event.target.closest("a") && contents.matches(":popover-open")) contents.hidePopover(); });
+contents?.addEventListener("click", (event) => { if (event.target.closest("a") && contents.matches(":popover-open")) contents.hidePopover(); });
 
 // The other view opens at the same place.
 for (const link of all(".views a")) link.addEventListener("click", () => { link.hash = location.hash; });
@@ -30,7 +30,7 @@ addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [role=application]")) return;
   event.preventDefault();
   const field = all("[type=search]").find((one) => one.offsetParent);
-  if (field) field.focus(); else document.querySelector(".find").click();
+  if (field) field.focus(); else document.querySelector(".find")?.click();
 });
 
 // Tabs, after the pattern of the ARIA Authoring Practices. Groups switch together and are remembered.
@@ -87,7 +87,7 @@ for (const code of all("figure.code:not(.output, .error, .warning)")) {
     catch { button.textContent = "Not allowed"; }
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });
-  code.querySelector("figcaption").append(button);
+  code.querySelector("figcaption")?.append(button);
 }
 
 // Predictions: the choices are buttons, and what answers stays veiled until one is pressed. Instructors see all.

@@ -21,19 +21,24 @@ const LOADED = {
   ],
 };
 
-const { metafile } = await build({
-  entryPoints: LIBRARIES.map((name) => `${name}.js`),
+const bundle = (names, how) => build({
+  entryPoints: names.map((name) => `${name}.js`),
   outdir: out,
   bundle: true,
-  format: "esm",
   target: "es2022",
   conditions: ["onnxruntime-web-use-extern-wasm"],
   minify: true,
   legalComments: "none",  // all licences stand in one file
   metafile: true,
   logLevel: "warning",
+  ...how,
 });
-const used = new Set(Object.keys(metafile.inputs).filter((path) => path.startsWith("node_modules/")));
+const made = [
+  await bundle(LIBRARIES, { format: "esm" }),
+  // Slides are shown from the disk too, where a browser loads no modules.
+  await bundle(["reveal"], { format: "iife", globalName: "slideShow" }),
+];
+const used = new Set(made.flatMap(({ metafile }) => Object.keys(metafile.inputs)).filter((path) => path.startsWith("node_modules/")));
 for (const [folder, files] of Object.entries(LOADED)) {
   await mkdir(join(out, folder), { recursive: true });
   for (const file of files) {
