@@ -9,6 +9,7 @@ import SimpleITK as sitk
 import yaml
 
 from lessonkit.lesson import Lesson
+from lessonkit.rules.pace import Core
 from regseg import data, evaluate
 from regseg.check import catalogue
 from regseg.synth import pairs
@@ -110,6 +111,18 @@ def test_the_half_day_of_the_notes_has_the_clock_of_the_timetable(root):
     nine = 9 * 60
     assert {begin - nine for begin, _ in computed} <= {begin for begin, _ in planned}
     assert planned[-1][1] == computed[-1][1] - nine
+
+
+def test_the_notes_fetch_what_the_core_of_each_episode_names(root):
+    notes = (root / "instructors" / "instructor-notes.md").read_text(encoding="utf-8")
+    fetched = {
+        number: set(names.split()) for names, number in re.findall(r"^regseg data fetch (.+?) +# (\d\d)$", notes, re.M)
+    }
+    public = {name for name in data.names() if not data.card(name).embedded}
+    assert set().union(*fetched.values()) <= public
+    for core in map(Core, Lesson(root).episodes):
+        named = {word for cell in core.page.cells if core.holds(cell.line) for word in re.findall(r"\w+", cell.source)}
+        assert named & public <= fetched.get(core.page.name[:2], set()), core.page.name
 
 
 def test_the_riddle_of_the_project_hides_a_motion_without_a_fold(root, tmp_path, monkeypatch):
