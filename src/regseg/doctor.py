@@ -21,7 +21,7 @@ from pathlib import Path
 PACKAGE = "regseg-course"
 INSTALL = 'python -m pip install --editable ".[{}]"'
 EXTRAS = {  # those that a learner may want, and what for
-    "bigdata": "episodes 03, 06, 10 and 11",
+    "bigdata": "episodes 03, 06, 10, 11 and 12",
     "learner": "JupyterLab, for all notebooks",
     "elastix": "elastix beside SimpleITK, from episode 09 on",
     "learning": "networks, episodes 09 and 12",

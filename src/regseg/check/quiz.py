@@ -100,11 +100,11 @@ for _question in questions():
 
 
 def page() -> str:
-    """The page learners/quiz.md: a section for each episode, named as its file."""
+    """The page learners/quiz.md: a section for each episode, whose anchor is the name of its file."""
     parts = [PAGE]
     for episode, asked in groupby(questions(), lambda question: question.episode):
-        parts.append(f"## {episode[3:].replace('-', ' ').capitalize()}\n")
-        parts.append(f"About [episode {episode[:2]}](../episodes/{episode}.md).\n")
+        parts.append(f"## Episode {episode[:2]} {{#{episode[3:]}}}\n")
+        parts.append(f"To read it again: [episode {episode[:2]}](../episodes/{episode}.md).\n")
         parts += map(_markdown, asked)
     return "\n".join(parts)
 
