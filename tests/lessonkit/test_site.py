@@ -129,7 +129,8 @@ def test_both_views_hold_the_pages_of_the_workbench(built):
     both = {"index", "01-images", "02-transforms", "setup", "reference", "LICENSE"}
     both |= {"key-points", "profiles", "images", "aio", "search", "own-image"}
     assert {path.stem for path in built.glob("*.html")} == both | {"404"}
-    assert {path.stem for path in built.glob("instructor/*.html")} == both | {"exercises", "instructor-notes"}
+    theirs = {"exercises", "instructor-notes", "01-images-slides", "02-transforms-slides"}
+    assert {path.stem for path in built.glob("instructor/*.html")} == both | theirs
 
 
 def test_only_instructors_see_what_is_for_them(built):

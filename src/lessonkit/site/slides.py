@@ -77,6 +77,8 @@ def cut(body: Body) -> list[list[Slide]]:
         del picture["loading"]  # a slide that comes up, or goes to paper, has its picture
     for section in soup.find_all("section"):
         section.name = "div"  # reveal.js takes every section for a slide
+    for heading in soup.find_all(HEADINGS[2:]):
+        heading.name = "h3"  # whatever lies between it and the title of its slide is not there
     cutter = _Cutter(body)
     for node in soup.find_all(recursive=False):
         if node.name == "h2" and node.get_text() == FURTHER:
