@@ -167,6 +167,16 @@ def test_solutions_and_hints_are_closed_and_instructors_notes_open(built):
     assert opened == {"hint": False, "solution": False, "spoiler": False, "instructor": True}
 
 
+def test_every_page_with_solutions_can_be_printed_without_them(tmp_path):
+    root = write_lesson(tmp_path / "lesson")
+    sheet = root / "instructors" / "instructor-notes.md"
+    sheet.write_text(sheet.read_text(encoding="utf-8") + "\n::: solution\n\nB is right.\n\n:::\n", encoding="utf-8")
+    site.build(Lesson(root), tmp_path / "site")
+    choice = '<button type="button" data-paper="plain">without them</button>'
+    assert choice in text(tmp_path / "site", "instructor/instructor-notes.html")
+    assert choice not in text(tmp_path / "site", "instructor/reference.html")
+
+
 def test_boxes_say_their_kind_in_words(built):
     page = text(built, "01-images.html")
     kinds = re.findall(r'<(?:p|span) class="kind">(.*?)<', page)
