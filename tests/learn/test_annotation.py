@@ -160,7 +160,7 @@ def test_what_cannot_be_learned_from_is_said_before_the_training(scan, labels, s
 
 def test_a_rehearsal_corrects_each_scan_once_and_counts_the_voxels(scan, labels):
     torch.manual_seed(1)
-    network = segment.UNet((4, 4, 4, 4))
+    network = segment.UNet((4, 4, 4, 4, 4))
     names = ["a", "b", "c"]
     before = annotation.effort(annotation.segmented(scan, network), labels)
     rounds = list(

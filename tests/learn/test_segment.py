@@ -165,7 +165,7 @@ def test_what_is_no_scan_is_told_in_one_sentence(image, message):
 
 def test_weights_of_another_network_are_told(tmp_path):
     file = tmp_path / "weights.safetensors"
-    train.save_weights(file, segment.UNet((4, 4, 4, 4)))
+    train.save_weights(file, segment.UNet((4, 4, 4, 4, 4)))
     with pytest.raises(ValueError, match="weights of another network than UNet"):
         segment.load(file)
 

@@ -4,7 +4,9 @@
 
 The file's input `image` is a scan, float32 (1, 1, z, y, x), in voxels of 2 mm along L, P and S; each side is a multiple
 of 16, and the grey values are as they come. Its output `labels` has the same shape (int32): the number of each voxel's
-structure. The names stand under `labels` in the file's metadata, in their order, separated by commas.
+structure. The names stand under `labels` in the file's metadata, in their order, separated by commas. Under `box` is
+the size along x, y and z of what the network has learned from: whoever uses it should look twice, as `segment` does, at
+all of the scan and then at such a box around the brain that was found.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from regseg.files import written_whole
-from regseg.learn.segment import MULTIPLE, SPACING, UNet
+from regseg.learn.segment import BRAIN, MULTIPLE, SPACING, UNet
 from regseg.synth.scans import NAMES
 
 
@@ -67,7 +69,8 @@ def to_onnx(network: UNet, path: Path) -> None:
     for name in kept:
         cast = onnx.helper.make_node("Cast", [name], [name.removesuffix("_half")], to=onnx.TensorProto.FLOAT)
         model.graph.node.insert(0, cast)
-    onnx.helper.set_model_props(model, {"labels": ",".join(NAMES), "spacing in mm": str(SPACING)})
+    about = {"labels": ",".join(NAMES), "spacing in mm": str(SPACING), "box": ",".join(map(str, BRAIN))}
+    onnx.helper.set_model_props(model, about)
     onnx.checker.check_model(model)
     with written_whole(path) as file:
         file.write(model.SerializeToString())
