@@ -35,6 +35,49 @@ function metadata(bytes) {
   return found;
 }
 
+async function look(session, values, size) {
+  const { labels } = await session.run({ image: new Tensor("float32", values, [1, 1, ...size.toReversed()]) });
+  if (labels.data.length !== values.length) throw new Error("The network answered with another number of voxels than it was given.");
+  return Uint8Array.from(labels.data, Number);
+}
+
+// The first voxel of a box of so many around the middle of what is labelled, or nothing where nothing is.
+function around(labels, size, box) {
+  const counts = size.map(n => new Uint32Array(n));
+  let all = 0;
+  labels.forEach((label, at) => {
+    if (!label) return;
+    all++;
+    for (let axis = 0, rest = at; axis < 3; rest = Math.floor(rest / size[axis++])) counts[axis][rest % size[axis]]++;
+  });
+  const middle = along => {
+    let below = 0;
+    return along.findIndex(count => (below += count) >= all / 2);
+  };
+  return all ? counts.map((along, axis) => middle(along) - box[axis] / 2) : undefined;
+}
+
+// Calls with the places of each voxel of a box in it and in an image, where it lies in the image.
+function each(first, box, size, call) {
+  for (let z = 0, to = 0; z < box[2]; z++) for (let y = 0; y < box[1]; y++) for (let x = 0; x < box[0]; x++, to++) {
+    const [i, j, k] = [first[0] + x, first[1] + y, first[2] + z];
+    if (i >= 0 && j >= 0 && k >= 0 && i < size[0] && j < size[1] && k < size[2]) call(to, i + size[0] * (j + size[1] * k));
+  }
+}
+
+// A network whose file names a box has learned from scans of that size: it looks at all, and then at a box around what it
+// has found, as in Python. How much air and neck the scan shows is so of no account.
+async function looked(session, { values, size }, box) {
+  const labels = await look(session, values, size), first = box && around(labels, size, box);
+  if (!first) return labels;
+  const part = new Float32Array(box[0] * box[1] * box[2]).fill(values.reduce((a, b) => Math.min(a, b)));
+  each(first, box, size, (to, from) => { part[to] = values[from]; });
+  const better = await look(session, part, box);
+  labels.fill(0);
+  each(first, box, size, (from, to) => { labels[to] = better[from]; });
+  return labels;
+}
+
 async function segment({ scan, network }) {
   postMessage({ busy: "Reading the scan.", share: 0.2 });
   const image = await readNifti(scan);
@@ -47,10 +90,9 @@ async function segment({ scan, network }) {
     throw new Error(`The network must take "image" and answer "labels"; this one takes "${session.inputNames}" and answers "${session.outputNames}".`);
   }
   postMessage({ busy: "Labelling.", share: 0.8 });
-  const { labels } = await session.run({ image: new Tensor("float32", seen.values, [1, 1, ...seen.size.toReversed()]) });
-  if (labels.data.length !== seen.values.length) throw new Error("The network answered with another number of voxels than it was given.");
-  const names = metadata(network).labels?.split(",") ?? [];
-  return { seen, labels: Uint8Array.from(labels.data, Number), names };
+  const about = metadata(network);
+  const labels = await looked(session, seen, about.box?.split(",").map(Number));
+  return { seen, labels, names: about.labels?.split(",") ?? [] };
 }
 
 onmessage = ({ data }) => segment(data).then(answer => postMessage(answer), problem => postMessage({ problem: problem.message }));
