@@ -8,6 +8,7 @@ import SimpleITK as sitk
 from regseg import data, elastix
 from regseg.check import align_annotate_learn as episode
 from regseg.grid import Grid
+from regseg.learn import segment
 
 
 def placed(*, values=lambda tensor: tensor[0].T, like=True, origin=None) -> sitk.Image:
@@ -66,6 +67,7 @@ RIGHT = {
     "09-points": [lambda: lambda points, lies: pushed(points, lies.GetInverse())],
     "09-randomise": [lambda: "C"],
     "09-doubt": [lambda: entropy, lambda: lambda p: float((p[1:].sum() - p[1:].max(axis=0).sum()) / p[1:].sum())],
+    "09-train": [lambda: segment.SHIPPED, lambda: str(segment.SHIPPED), segment.load],
     "09-leak": [lambda: "b"],
     "09-brush": [repaired, lambda: episode.broken()[0]],
 }
@@ -118,6 +120,12 @@ WRONG = {
         ("A large head wins", lambda: lambda p: entropy(p, over=lambda _: 1)),
         ("A large head wins", lambda: lambda p: entropy(p, over=lambda p: p.sum())),
         ("The order should be", lambda: lambda p: entropy(p, over=lambda p: p[1:].sum() ** 2)),
+    ],
+    "09-train": [
+        ("expected the network", lambda: 0.8),
+        ("expected the network", lambda: "mine.safetensors"),
+        ("hardly beats the affine atlas", segment.UNet),
+        ("knows T1 only", lambda: segment.SHIPPED.with_stem("segment-t1")),
     ],
     "09-leak": [("shape by heart", lambda: "A"), ("best step", lambda: "C"), ("led by", lambda: "D")],
     "09-brush": [

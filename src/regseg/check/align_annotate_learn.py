@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
@@ -21,9 +22,10 @@ from regseg.check.engine import (
     wrong,
 )
 from regseg.grid import Grid
-from regseg.synth import warps
+from regseg.synth import scans, warps
 
 LEFT_OVER = 1.0  # mm of mean TRE that 09-map allows
+LEARNED = 0.65  # mean Dice of grey and white matter that 09-train wants of both contrasts
 WITHIN = 2.0  # mm between the surfaces in 09-brush
 FOR_LABELS = (sitk.sitkNearestNeighbor, sitk.sitkLabelLinear, sitk.sitkLabelGaussian)
 
@@ -207,6 +209,50 @@ def doubt_of_a_network(given) -> Verdict:
             "A large head wins because it is large: divide by how much foreground there is, and not by all voxels."
         )
     return wrong(f"The order should be: {', '.join(names)}.")
+
+
+@cache
+def unseen() -> dict[str, tuple[sitk.Image, np.ndarray]]:
+    """A T1 and a T2 of a head that nobody may train on, and where grey and white matter are: (2, z, y, x)."""
+    still = {each: 0 for each in ("degrees", "scale", "shear", "shift", "warp", "thickness", "slices")}
+    head = scans.head(data.load(data.anatomies("testing")[0]))
+    found = {}
+    for contrast in ("T1", "T2"):
+        scan, shares = scans.draw(
+            head, head.grid(2.0, (96, 112, 96)), 5, scans.Variety((contrast,), stripped=1, **still)
+        )
+        found[contrast] = scan, _matter(sitk.GetArrayFromImage(shares).argmax(axis=-1))
+    return found
+
+
+def _matter(labels: np.ndarray) -> np.ndarray:
+    return np.stack([np.isin(labels, numbers) for numbers in ((2, 3), (4,))])
+
+
+@exercise("09-train")
+def trained_on_many_heads(given) -> Verdict:
+    from regseg.learn import segment  # torch is an extra
+
+    try:
+        network = segment.load(Path(given)) if isinstance(given, str | Path) else given
+    except (OSError, ValueError):
+        network = None
+    if not isinstance(network, segment.UNet):
+        raise CannotRead("I expected the network, or the file with its weights that train.save_weights wrote.")
+    dice = {}
+    for contrast, (scan, truth) in unseen().items():
+        found = _matter(sitk.GetArrayFromImage(segment.segment(scan, network)))
+        dice[contrast] = 2 * (found & truth).sum((1, 2, 3)) / (found.sum((1, 2, 3)) + truth.sum((1, 2, 3)))
+    said = ", ".join(f"{contrast} {grey:.2f} and {white:.2f}" for contrast, (grey, white) in dice.items())
+    table = f"Dice of grey and white matter on a testing head: {said}."
+    t1, t2 = (each.mean() for each in dice.values())
+    if t1 < LEARNED and t2 < LEARNED:
+        return wrong(f"{table} It hardly beats the affine atlas yet: train it on all the heads that may teach.")
+    if t2 < LEARNED:
+        return wrong(f"{table} It knows T1 only: the second training, on every contrast, is still to come.")
+    if t1 < LEARNED:
+        return wrong(f"{table} It has forgotten T1: the second training must show that contrast, too.")
+    return right(table)
 
 
 @exercise("09-leak")
