@@ -119,9 +119,7 @@ def learn_to_register(weights: Path, folder: Path, dimension: int) -> None:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m regseg.learn", description="Make the weights of the course.")
     commands = parser.add_subparsers(dest="command", required=True)
-    training = commands.add_parser(
-        "segment", help="train the network that labels a brain: about an hour on one core"
-    )
+    training = commands.add_parser("segment", help="train the network that labels a brain: about an hour on one core")
     training.add_argument("weights", type=Path, nargs="?", default=segment.SHIPPED, help="where they are written")
     training.add_argument("--folder", type=Path, default=Path("build/learn"), help="of the checkpoints")
     moving = commands.add_parser("regnet", help="train the network that predicts a displacement field: 25 minutes")
