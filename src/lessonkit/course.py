@@ -43,18 +43,21 @@ def serve(lesson: Lesson, *, open_browser: bool, port: int, lab_port: int) -> No
 
 
 def serve_bundle(folder: Path, *, open_browser: bool, port: int, lab_port: int) -> None:
-    """Serve what `lessonkit.offline` has written, with the images that lie in it.
+    """Serve what `lessonkit.offline` has written, with the images that lie in it or, where it is set, of REGSEG_CACHE.
 
     Raises
     ------
     LessonError
         The folder holds no lesson, there is no such port, or JupyterLab does not start.
     """
+    from regseg.data import store
+
     folder = folder.resolve()
     for name in ("site", "notebooks", "images"):
         if not (folder / name).is_dir():
             raise LessonError(f"{folder} has no folder {name}: give this command in the folder that holds the lesson")
-    os.environ["REGSEG_CACHE"] = str(folder / "images")
+    os.environ["REGSEG_CACHE"] = os.environ.get("REGSEG_CACHE") or str(folder / "images")
+    print(f"The images come from {store.folder()}")
     with _until_stopped(port, lab_port):
         _serve(folder / "site", folder / "notebooks", folder, open_browser, port, lab_port)
 

@@ -85,7 +85,7 @@ def test_its_own_lines_install_and_open_it_without_a_network(lesson, tmp_path, w
         monkeypatch.delenv(name)
     readme = (folder / "README.md").read_text(encoding="utf-8")
     install, start = (block.strip().splitlines() for block in re.findall(r"^```\n(.*?)^```", readme, re.M | re.S))
-    alone = os.environ | REFUSED
+    alone = {name: value for name, value in os.environ.items() if name != "REGSEG_CACHE"} | REFUSED
     for line in install:
         subprocess.run([*without_network, "sh", "-c", line], cwd=folder, env=alone, check=True, capture_output=True)
     subprocess.run([folder / ".venv" / "bin" / "python", "-c", "import small"], cwd=tmp_path, check=True)
@@ -101,7 +101,8 @@ def test_its_own_lines_install_and_open_it_without_a_network(lesson, tmp_path, w
         encoding="utf-8",
     )
     try:
-        pages, lab, _ = addresses(process)
+        pages, lab, before = addresses(process)
+        assert f"The images come from {folder.resolve() / 'images'}\n" in before
         assert pages.startswith("http://127.0.0.1:") and lab.startswith("http://127.0.0.1:")
         assert "<h1>A small lesson of images</h1>" in get(pages)[0]
     finally:
@@ -146,3 +147,19 @@ def test_a_lesson_without_a_lock_says_how_to_make_one(lesson, tmp_path):
 def test_a_folder_without_a_lesson_is_not_opened(tmp_path):
     done = subprocess.run([sys.executable, "-m", "lessonkit", "open", tmp_path], capture_output=True, text=True)
     assert done.returncode == 1 and "has no folder site: give this command in the folder" in done.stderr
+
+
+def test_what_is_opened_takes_the_images_of_a_cache_that_is_named(tmp_path):
+    for name in ("site", "notebooks", "images", "a stick"):
+        (tmp_path / name).mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lessonkit", "open", tmp_path, "--no-browser"],
+        env=os.environ | {"REGSEG_CACHE": str(tmp_path / "a stick"), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    try:
+        assert f"The images come from {tmp_path / 'a stick'}\n" in addresses(process)[2]
+    finally:
+        assert stop(process) == 0
