@@ -51,6 +51,8 @@ def page(lesson: Lesson) -> str:
     lines = [PAGE]
     for workshop in lesson.config.get("workshops") or ():
         lines.append(f"## {workshop['name']}\n")
+        if "before" in workshop:
+            lines.append(f"{workshop['before']}\n")
         days = _days(_episodes(lesson, workshop), workshop)
         for number, rows in enumerate(days, start=1):
             if len(days) > 1:

@@ -41,6 +41,12 @@ def test_a_day_by_hand(tmp_path):
     assert rows(page)[-1][1] == 13 * 60 + 50
 
 
+def test_what_a_workshop_rests_on_stands_above_its_table(tmp_path):
+    workshop = "- {name: W, before: It begins later., days: 1, episodes: [01-a]}\n"
+    page = schedule.page(lesson(tmp_path, {"01-a": 30}, workshop))
+    assert "## W\n\nIt begins later.\n\n| from | to | what |" in page
+
+
 def test_the_page_of_the_lesson_is_up_to_date_and_lets_everybody_eat(root):
     page = schedule.page(Lesson(root))
     assert (root / "instructors" / "schedule.md").read_text(encoding="utf-8") == page
