@@ -5,7 +5,7 @@ from regseg.check import catalogue
 
 def test_the_page_is_up_to_date(root):
     """`make kit` makes it anew."""
-    assert (root / "instructors" / "misconceptions.md").read_text(encoding="utf-8") == catalogue.page()
+    assert (root / "instructors" / "misconceptions.md").read_text(encoding="utf-8") == catalogue.page(root / "episodes")
 
 
 def test_each_idea_shows_in_several_exercises():
@@ -17,8 +17,8 @@ def test_each_idea_shows_in_several_exercises():
         assert len({key for mistake in known for key in mistake.exercises}) >= 2, idea.belief
 
 
-def test_each_idea_has_a_place_of_its_own_to_which_the_map_leads():
-    page, known = catalogue.page(), catalogue.ideas()
+def test_each_idea_has_a_place_of_its_own_to_which_the_map_leads(root):
+    page, known = catalogue.page(root / "episodes"), catalogue.ideas()
     assert len({idea.name for idea in known}) == len(known)
     for idea in known:
         _, _, part = page.partition(f"## “{idea.belief}” {{#{idea.name}}}\n")
@@ -38,6 +38,13 @@ def test_a_sentence_is_found_under_its_exercise_and_its_idea():
         if idea
     }
     assert by_sentence[backwards] == ("A transform moves the picture", ("02-shift",))
+    midline = "A negative x is on the right only where zero lies on the midline: where is the midline here?"
+    assert by_sentence[midline] == ("The left of the screen is the left of the patient", ("01-side",))
+
+
+def test_an_exercise_is_called_by_its_title_and_leads_to_it(root):
+    shift = "02 [Move the head to the left](../episodes/02-transforms.md#move-the-head-to-the-left)"
+    assert catalogue.exercises(root / "episodes")["02-shift"] == shift
 
 
 def test_what_a_shared_function_says_belongs_to_each_exercise_that_asks_it():

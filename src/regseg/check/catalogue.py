@@ -2,7 +2,8 @@
 
     python -m regseg.check.catalogue > instructors/misconceptions.md
 
-The sentences are read from the source of the checks, so that none can be forgotten.
+The sentences are read from the source of the checks, so that none can be forgotten; give the command in the lesson's
+folder, from whose episodes come the titles of the exercises.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+ASKS = re.compile(
+    r'^### (?P<title>.+)|^check\.answer\("(?P<key>[^"]+)"', re.M
+)  # an exercise begins, and ends in its check
 REGISTER = ("exercise", "listed", "lettered", "numeric")  # the decorators that name an exercise
 
 
@@ -52,7 +56,7 @@ reasonable, and wrong. They return in another episode in other clothes: who has 
 it the third time. Use this page to prepare, and when you hear a sentence in the room that you have read here.
 
 Each idea has four parts: what makes it tempting, how it shows in the room, what to say, and which exercises find it,
-with the sentence that their check says then. An exercise is called as in the last line of its cell. {rest} further
+with the sentence that their check says then. The number before an exercise is that of its episode. {rest} further
 sentences belong to one exercise only, and stand in its check.
 
 ## A map
@@ -140,8 +144,23 @@ def sorted_by_idea() -> dict[Idea | None, list[Mistake]]:
     return found
 
 
-def page() -> str:
-    """The page instructors/misconceptions.md."""
+def exercises(episodes: Path) -> dict[str, str]:
+    """For each exercise of a folder of episodes the number of its episode, and a link to it."""
+    found: dict[str, str] = {}
+    for path in sorted(episodes.glob("*.md")):
+        title = ""
+        for line in ASKS.finditer(path.read_text(encoding="utf-8")):
+            if line["title"]:
+                title = line["title"]
+            else:
+                anchor = re.sub(r"[^\w\s-]", "", title).lower().replace(" ", "-")
+                found.setdefault(line["key"], f"{path.name[:2]} [{title}](../episodes/{path.name}#{anchor})")
+    return found
+
+
+def page(episodes: Path) -> str:
+    """The page instructors/misconceptions.md, of the lesson with these episodes."""
+    asked = exercises(episodes)
     by_idea = sorted_by_idea()
     rest = by_idea.pop(None)
     episodes = sorted({key[:2] for known in by_idea.values() for mistake in known for key in mistake.exercises})
@@ -154,10 +173,12 @@ def page() -> str:
     count = len(rest) + sum(map(len, by_idea.values()))
     parts = [INTRODUCTION.format(count=count, rest=len(rest), table="\n".join(table))]
     for idea, known in by_idea.items():
-        found = "\n".join(f"- {mistake.sentence} *({', '.join(mistake.exercises)})*" for mistake in known)
+        found = "\n".join(
+            f"- {mistake.sentence} *({', '.join(map(asked.__getitem__, mistake.exercises))})*" for mistake in known
+        )
         parts.append(PART.format(idea=idea, found=found))
     return "\n".join(parts)
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    print(page(Path("episodes")), end="")
