@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
 import numpy as np
+import SimpleITK as sitk
 
 from regseg.grid import Box
 
@@ -56,3 +58,11 @@ def pool(array: np.ndarray, factors: Sequence[int], dtype: np.dtype | type = np.
             parts = (*array.shape[:axis], -1, factor, *array.shape[axis + 1 :])
             array = array.reshape(parts).mean(axis=axis + 1, dtype=dtype)
     return array.astype(dtype, copy=False)
+
+
+def shrunk(image: sitk.Image, most: int) -> sitk.Image:
+    """The image in so many voxels at most: means over boxes, as nearly cubes as can be."""
+    factors = [1] * image.GetDimension()
+    while image.GetNumberOfPixels() / prod(factors) > most:
+        factors[int(np.argmin(np.multiply(image.GetSpacing(), factors)))] += 1
+    return image if max(factors) == 1 else sitk.BinShrink(image, factors)

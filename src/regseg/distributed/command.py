@@ -50,7 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--work", metavar="FOLDER", help="the work folder, which all workers see under one path; default FOLDER/work"
     )
     parser.add_argument(
-        "--initial", metavar="FILE", help="linear transform from fixed to moving, as SimpleITK writes it"
+        "--initial",
+        metavar="FILE",
+        help="linear transform from fixed to moving, as SimpleITK writes it; or the word auto: one is looked for, for "
+        "images that do not lie on each other yet",
     )
     parser.add_argument("--mask", metavar="FILE", help="on the fixed image's grid, above 0.5 where voxels count")
     for what in "channel", "time":
@@ -118,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
         options.fixed,
         options.moving,
         stages,
-        initial=None if options.initial is None else read_transform(options.initial),
+        initial=options.initial if options.initial in (None, "auto") else read_transform(options.initial),
         mask=options.mask,
         lattice_spacing=lattice,
         channel=options.channel,
@@ -194,7 +197,9 @@ def _demand_outputs(plan: Plan, options: argparse.Namespace) -> None:
     for name in "transform.h5", "report.csv":
         if isinstance(output, Path) and (output / name).is_dir():
             raise ValueError(f"{output / name} is a folder: it is left alone. Choose another output.")
-    inputs = [each for each in (options.fixed, options.moving, options.mask, options.initial) if each]
+    inputs = [
+        each for each in (options.fixed, options.moving, options.mask, options.initial) if each not in (None, "auto")
+    ]
     for lost in work, volumes.joined(output, "transform.h5"):
         if any(volumes.holds(lost, each) for each in inputs):
             raise ValueError(f"{lost} is, or holds, an input, and would be replaced: choose another output.")

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 import weakref
+from collections import deque
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,6 +128,7 @@ class _Run:
     def compute(self) -> None:
         """Do all stages; the result is what it was given."""
         stages = self.plan.stages
+        self.result.notes.extend(self.plan.started)
         self._note_missing_chunks()
         for number, stage in enumerate(stages):
             if number and stage.method != stages[number - 1].method:
@@ -186,18 +188,29 @@ class _Run:
                 outcomes[block.index] = ("done", EARLIER)
             else:
                 tasks[block.index] = (job, block)
+        total, done, left = Votes.none(plan.lattice.box), 0, deque(block for block, _ in blocks)
+
+        def add_those_at_hand() -> int:
+            # In their order, so that the sums round alike however the run went; and while other blocks are at work.
+            added = 0
+            while left and left[0].index in outcomes:
+                block = left.popleft()
+                self.result.report.append(BlockReport(number, iteration, block.index, *outcomes[block.index]))
+                if outcomes[block.index][0] == "done":
+                    votes = job.votes_of(block)
+                    if votes is None:
+                        raise RegistrationError(
+                            f"The votes of block {block.index} are gone from {folder}: start again."
+                        )
+                    total.add(votes)
+                    added += 1
+            return added
+
         label = f"stage {number}, iteration {iteration}"
         for index, outcome in cluster.run(vote_in, tasks, self.client, label=label, progress=self.progress):
             outcomes[index] = ("failed", _explain(outcome)) if isinstance(outcome, BaseException) else outcome
-        total, done = Votes.none(plan.lattice.box), 0
-        for block, _ in blocks:  # in their order, so that the sums round alike however the run went
-            self.result.report.append(BlockReport(number, iteration, block.index, *outcomes[block.index]))
-            if outcomes[block.index][0] == "done":
-                votes = job.votes_of(block)
-                if votes is None:
-                    raise RegistrationError(f"The votes of block {block.index} are gone from {folder}: start again.")
-                total.add(votes)
-                done += 1
+            done += add_those_at_hand()
+        done += add_those_at_hand()
         if not done:
             failed = [message for status, message, *_ in outcomes.values() if status == "failed"]
             why = (

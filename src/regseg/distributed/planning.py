@@ -12,16 +12,21 @@ import psutil
 import SimpleITK as sitk
 
 from regseg.blocks import Block, split
+from regseg.distributed import cluster
 from regseg.distributed.field import Field
 from regseg.distributed.images import Source, at_least, nearest
 from regseg.distributed.pair import Ranges, linear
 from regseg.distributed.recipes import streamed_solve
 from regseg.distributed.stages import Stage
 from regseg.grid import Grid
+from regseg.start import FEW_GREYS, Look
+from regseg.start import linear as linear_start
 
-A_CELL = 300  # bytes of the client: the votes, the field, and what the solve computes with
+A_CELL = 150  # bytes of the client: votes, fields before and after, and what the solve computes with
 _MOST = 1_000_000  # blocks of a stage
 _LEAST = 0.05  # of a block must be its core, where there are many
+_FEW = 2_000_000  # voxels in which an initial transform is looked for
+_UNLIKE = 1.03  # a start below it is a guess: noise had 1.01, and a head in another contrast 1.10
 
 
 @dataclass(repr=False)
@@ -44,6 +49,8 @@ class Plan:
         Where there is something to register, for each cell, shape (z, y, x).
     ranges : Ranges
         The grey ranges of the fixed and of the moving image, without the outermost thousandths.
+    started : tuple[str, ...]
+        How the initial transform was found, one sentence each; empty where it was given.
     """
 
     fixed: Source
@@ -55,6 +62,7 @@ class Plan:
     coarse: np.ndarray
     foreground: np.ndarray
     ranges: Ranges
+    started: tuple[str, ...] = ()
 
     @property
     def lattice(self) -> Grid:
@@ -72,8 +80,8 @@ class Plan:
         return [(block, bool(self.foreground[block.core.slices].mean() > 0.01)) for block in found]
 
     def __str__(self) -> str:
-        """A table of the stages."""
-        lines = ["stage  voxels (mm)         blocks  skipped  largest block (voxels)  iterations"]
+        """How it starts, if that was found out, and a table of the stages."""
+        lines = [*self.started, "stage  voxels (mm)         blocks  skipped  largest block (voxels)  iterations"]
         for number, stage in enumerate(self.stages):
             grid, blocks = self.fixed.grids[self.levels(stage)[0]], self.blocks(stage)
             factors = self.lattice.factors(grid)
@@ -97,7 +105,7 @@ def plan(
     moving: str | Path,
     stages: Sequence[Stage] | None = None,
     *,
-    initial: sitk.Transform | None = None,
+    initial: sitk.Transform | str | None = None,
     mask: str | Path | None = None,
     start: Field | None = None,
     lattice_spacing: float | None = None,
@@ -118,8 +126,10 @@ def plan(
     stages : Sequence[Stage], optional
         What to do, coarse to fine; `recipes` has some ready. Without them the streamed solve, in the voxels of the
         fixed image: whether these are 0.01 mm wide, 1 mm, or 25.
-    initial : Transform, optional
+    initial : Transform or "auto", optional
         A linear transform from fixed to moving, in mm; a composite of linear ones is welcome. Without it, the identity.
+        With "auto" an affine one is looked for, for images of the same thing that lie anywhere and turned in any way,
+        in a coarse level of both: `regseg.start.linear` says how.
     mask : str or Path, optional
         Path of an image on the fixed image's grid, above 0.5 where voxels count.
     start : Field, optional
@@ -133,9 +143,9 @@ def plan(
     Raises
     ------
     ValueError
-        Dimensions differ, the mask has another grid, the initial transform is not linear or is singular, a length
-        cannot be, there is no stage, or there are absurdly many blocks. VolumeError, a ValueError too: an image cannot
-        be read.
+        Dimensions differ, the mask has another grid, the initial transform is not linear or is singular, or none was
+        found, a length cannot be, there is no stage, or there are absurdly many blocks. VolumeError, a ValueError too:
+        an image cannot be read.
     """
     channels, times = (each if isinstance(each, tuple) else (each, each) for each in (channel, time))
     fixed = Source.of(fixed, channel=channels[0], time=times[0])
@@ -144,23 +154,24 @@ def plan(
     lattice_spacing = 4 * voxel if lattice_spacing is None else lattice_spacing
     if not isinstance(stages, Sequence) or not stages:
         raise ValueError("Give a list of stages, even of one; distributed.streamed_solve() returns some.")
-    if initial is not None and not isinstance(initial, sitk.Transform):
+    if not (initial is None or initial == "auto" or isinstance(initial, sitk.Transform)):
         raise ValueError(
-            "The initial transform must be a SimpleITK transform; sitk.ReadTransform reads one from a file."
+            'The initial transform must be a SimpleITK transform, or "auto"; sitk.ReadTransform reads one from a file.'
         )
     if not (isfinite(lattice_spacing) and lattice_spacing > 0):
         raise ValueError(f"A lattice of {lattice_spacing} mm cannot be: give a width above 0.")
     moving = Source.of(moving, channel=channels[1], time=times[1])
     mask = Source.of(mask, mask=True) if mask else None
     dimension = fixed.grids[0].dimension
-    initial = initial or sitk.Transform(dimension, sitk.sitkIdentity)
+    auto = initial == "auto"
+    initial = sitk.Transform(dimension, sitk.sitkIdentity) if auto or initial is None else initial
     for name, found in ("moving image", moving.grids[0].dimension), ("initial transform", initial.GetDimension()):
         if found != dimension:
             raise ValueError(f"The fixed image has {dimension} dimensions and the {name} has {found}.")
     _demand_size(stages, fixed.grids)
     if mask and not mask.grids[0].matches(fixed.grids[0]):
         raise ValueError("The mask lies on another grid than the fixed image: resample it onto that grid first.")
-    matrix, shift = linear(initial)
+    linear(initial)  # before anything is read
     level = nearest(fixed.grids, lattice_spacing)
     lattice = fixed.grids[level]
     if min(lattice.size) < 2:
@@ -177,6 +188,14 @@ def plan(
     if start is not None and start.lattice != lattice:
         raise ValueError("The field to start from lies on another lattice: give the lattice_spacing it was made with.")
     coarse = fixed.values(level)
+    ranges = (
+        _grey_range(coarse, fixed.path),
+        _grey_range(moving.values(at_least(moving.grids, lattice_spacing)), moving.path),
+    )
+    started: tuple[str, ...] = ()
+    if auto:
+        initial, started = _auto(fixed, moving)
+    matrix, shift = linear(initial)
     return Plan(
         fixed,
         moving,
@@ -186,11 +205,28 @@ def plan(
         start or Field.zero(lattice),
         coarse,
         mask.values(level) > 0 if mask else _foreground(coarse),
-        (
-            _grey_range(coarse, fixed.path),
-            _grey_range(moving.values(at_least(moving.grids, lattice_spacing)), moving.path),
-        ),
+        ranges,
+        started,
     )
+
+
+@cluster.one_thread()
+def _auto(fixed: Source, moving: Source) -> tuple[sitk.Transform, tuple[str, ...]]:
+    """A linear transform that was looked for, and how; ValueError where none makes the images alike."""
+    found = linear_start(Look(_small(fixed), _small(moving), bins=FEW_GREYS), "affine")
+    if found.likeness < _UNLIKE:
+        raise ValueError(
+            f"No shift and no turn was found that makes the two images alike (mutual information {found.likeness:.3f}, "
+            "and 1 is none). Do they show the same thing? If so, lay them on each other by hand, in 3D Slicer for "
+            "instance, and give that transform (initial, --initial FILE)."
+        )
+    return found.transform, found.steps
+
+
+def _small(source: Source) -> sitk.Image:
+    """The image in its finest level of few voxels."""
+    level = next((n for n, grid in enumerate(source.grids) if prod(grid.size) <= _FEW), len(source.grids) - 1)
+    return source.grids[level].image(_finite(source.values(level)))
 
 
 def _cells(lattice: Grid, stage: Stage) -> tuple[list[int], list[int]]:
@@ -235,8 +271,14 @@ def _foreground(values: np.ndarray) -> np.ndarray:
     known = np.isfinite(values)
     if not known.any():
         return known
-    image = sitk.GetImageFromArray(np.where(known, values, values[known].min()).astype(np.float32))
+    image = sitk.GetImageFromArray(_finite(values))
     return (sitk.GetArrayFromImage(sitk.OtsuThreshold(image, 0, 1)) > 0) & known
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    """The values as float32, with the darkest one in place of NaN and infinite ones, of which not all may be."""
+    known = np.isfinite(values)
+    return np.where(known, values, values[known].min()).astype(np.float32)
 
 
 def _grey_range(values: np.ndarray, path: Path) -> tuple[float, float]:

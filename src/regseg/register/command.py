@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from regseg.files import written_whole
 from regseg.register import pairs
-from regseg.register.start import KINDS
+from regseg.start import KINDS
 
 _DOUBTFUL = 4  # the exit status of a run whose results are written, of which something looks wrong
 _WARPED, _TRANSFORM, _INVERSE, _PAGE = "warped.nii.gz", "transform.h5", "inverse.h5", "report.html"

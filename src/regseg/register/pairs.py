@@ -10,8 +10,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import report
-from regseg.register.start import Look, linear
 from regseg.report.inputs import ImageSource, PointsSource, Scan, TransformSource
+from regseg.start import Look, linear
 
 _SIDE = 128  # voxels along the longest side, about, that the solve looks at, unless it is told more
 

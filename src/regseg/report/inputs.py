@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from regseg.blocks import shrunk
 from regseg.grid import Grid
 from regseg.readers import demand_scalar, is_zarr, read_image, read_transform
 from regseg.show.appearance import check_labels
@@ -102,14 +103,6 @@ class Scan:
         """Whether its header says what it would say, too, if it had been lost."""
         grid = self.whole
         return not any(grid.origin) and set(grid.spacing) == {1.0} and np.array_equal(grid.axes, np.eye(grid.dimension))
-
-
-def shrunk(image: sitk.Image, most: int) -> sitk.Image:
-    """The image in so many voxels at most: means over boxes, as nearly cubes as can be."""
-    factors = [1] * image.GetDimension()
-    while image.GetNumberOfPixels() / prod(factors) > most:
-        factors[int(np.argmin(np.multiply(image.GetSpacing(), factors)))] += 1
-    return image if max(factors) == 1 else sitk.BinShrink(image, factors)
 
 
 def read_labels(source: ImageSource, scan: Scan, what: str) -> sitk.Image:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+from regseg.blocks import shrunk
 from regseg.report.deformation import Deformation
-from regseg.report.inputs import shrunk
 from regseg.report.pictures import (
     FIXED_COLOUR,
     MOVING_COLOUR,
