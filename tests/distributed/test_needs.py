@@ -1,6 +1,7 @@
 """What a plan says before anything is spent, and the plans that are refused."""
 
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import zarr
 
 from regseg import distributed, volumes
 from regseg.__main__ import main
-from regseg.distributed import MockMethod, MockReduction, Stage
+from regseg.distributed import Field, MockMethod, MockReduction, Solve, Stage, Votes
 from regseg.distributed.images import Source
+from regseg.distributed.planning import A_CELL
 from regseg.grid import Grid
 
 
@@ -85,7 +87,10 @@ def test_the_command_says_what_its_plan_takes(pair, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "why"),
     [
-        (["--memory", "301MB"], r"A worker would need \d+ MB for its largest block, and has 301 MB: .*--block-size"),
+        (
+            ["--memory", "301MB"],
+            r"A worker would need \d+ MB for its largest block and the field, and has 301 MB: .*--block-size",
+        ),
         (
             ["--block-size", "1", "--lattice", "1"],
             r"Each of the .* blocks of stage 2 would be 100% halo, .*--block-size",
@@ -127,3 +132,17 @@ def test_a_pyramid_of_others_is_used_as_far_as_it_goes(tmp_path, kept):
     [copy] = work.iterdir()
     assert len(volumes.levels(copy)) == len(whole) - max(kept - 1, 0)
     assert source.made == sum(level.nbytes for level in volumes.levels(copy))
+
+
+def test_the_client_takes_no_more_than_the_plan_says():
+    """The votes of a lattice of many tiles are added and solved: with all that the client holds, and counts."""
+    lattice = Grid((80, 80, 80), (4.0, 4.0, 4.0), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel().tolist()))
+    rng = np.random.default_rng(0)
+    tracemalloc.start()
+    votes, field = Votes.none(lattice.box), Field.zero(lattice)
+    votes.vector[:] = rng.standard_normal(votes.vector.shape, np.float32)
+    votes.matrix[[0, 3, 5]] = 1
+    after = Field(lattice, Solve(knots=8, iterations=2)(votes, field))
+    assert after.coefficients.shape == (3, 84, 84, 84)
+    assert 60 < tracemalloc.get_traced_memory()[1] / 80**3 < A_CELL
+    tracemalloc.stop()

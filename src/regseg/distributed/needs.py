@@ -19,7 +19,8 @@ from regseg.distributed.result import RegistrationError
 from regseg.distributed.stages import Stage
 
 _PROCESS = 300_000_000  # bytes: Python and its libraries
-_A_VOXEL = 120  # bytes, of a block with its halo
+A_VOXEL = 120  # bytes of a worker, of a block with its halo
+A_CELL_OF_A_WORKER = 40  # bytes: the field, and the coefficients of its spline while they are computed
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def needs(plan: Plan, *, trial: bool = True) -> Needs:
         read,
         sum(each.made for each in sources),
         cells * (a_vote + 12) * sum(stage.iterations for stage in plan.stages),
-        _PROCESS + _A_VOXEL * largest,
+        _PROCESS + A_VOXEL * largest + A_CELL_OF_A_WORKER * cells,
         _PROCESS + A_CELL * cells,
         seconds,
     )
@@ -113,8 +114,8 @@ def demand_memory(found: Needs, worker: int | None = None) -> None:
     limit = free if worker is None else worker
     if found.worker > limit:
         raise RegistrationError(
-            f"A worker would need {_bytes(found.worker)} for its largest block, and has {_bytes(limit)}: give smaller "
-            "blocks (--block-size), or larger workers (--memory)."
+            f"A worker would need {_bytes(found.worker)} for its largest block and the field, and has {_bytes(limit)}: "
+            "give smaller blocks (--block-size), larger cells (--lattice), or larger workers (--memory)."
         )
 
 

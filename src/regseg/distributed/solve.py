@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
@@ -11,6 +13,7 @@ from regseg.distributed.field import Field, cubic
 from regseg.distributed.votes import Votes, pairs_of
 
 _SLOPE = 0.1  # the price of a slope beside that of bending, for knots 1 mm apart: a field levels off in three knots
+_TILE = 32  # cells along each axis that are looked at together: their votes and displacements fit a processor's cache
 _CLEAN = 0.04  # the cost of a clean pair of the same contrast, once it is registered
 
 
@@ -53,44 +56,89 @@ class Solve:
         bases = [
             self._basis(n, cell) for n, cell in zip(votes.box.size[::-1], field.lattice.spacing[::-1], strict=True)
         ]
-        now = _along(field.values, [_fit(basis) for basis in bases])
-        return _along(now + self._further(votes, bases, now), bases).astype(np.float32)
+        fits = [_fit(basis) for basis in bases]
+        now = np.concatenate([_along(field.values[[component]], fits) for component in range(len(bases))])
+        tiles = _tiles(bases)
+        c = now + self._further(votes, tiles, now)
+        out = np.empty_like(field.values, np.float32)
+        for tile in tiles:
+            out[tile.cells] = tile.values(c)
+        return out
 
     def _basis(self, cells: int, width: float) -> np.ndarray:
         """What turns coefficients into values at the centres of cells, along one axis."""
         knots = int(np.ceil(cells * width / self.knots)) + 3
         return cubic((np.arange(cells)[:, None] + 0.5) * width / self.knots - (np.arange(knots) - 1))
 
-    def _further(self, votes: Votes, bases: list[np.ndarray], now: np.ndarray) -> np.ndarray:
-        pairs = pairs_of(len(bases))
-        matrix, vector = (each.astype(np.float32, copy=False) for each in (votes.matrix, votes.vector))
-        back = [basis.T for basis in bases]
+    def _further(self, votes: Votes, tiles: list[_Tile], now: np.ndarray) -> np.ndarray:
+        pairs = pairs_of(len(now))
         noise = 1.0 if votes.cost is None else max(votes.cost / _CLEAN, 1.0)
-        price = self.bending * noise**2 * self.knots ** (len(bases) - 4)
+        price = self.bending * noise**2 * self.knots ** (len(now) - 4)
 
         def apply(flat: np.ndarray) -> np.ndarray:
             c = flat.reshape(now.shape)
-            u = _along(c, bases)
-            forces = np.zeros_like(u)
-            for element, (i, j) in zip(matrix, pairs, strict=True):
-                forces[i] += element * u[j]
-                if i != j:
-                    forces[j] += element * u[i]
-            return (_along(forces, back) + price * _bend(c)).ravel()
+            out = price * _bend(c)
+            for tile in tiles:
+                u = tile.values(c)
+                matrix, forces = votes.matrix[tile.cells], np.zeros_like(u)
+                for element, (i, j) in zip(matrix, pairs, strict=True):
+                    forces[i] += element * u[j]
+                    if i != j:
+                        forces[j] += element * u[i]
+                tile.add(forces, out)
+            return out.ravel()
 
         # Jacobi's preconditioner: the diagonal of the system. 30 is about that of K, whose rows are all alike inside.
-        squares = [basis.T**2 for basis in bases]
-        own = np.stack([e for e, (i, j) in zip(matrix, pairs, strict=True) if i == j])
-        diagonal = (_along(own, squares) + price * 30).ravel()
+        diagonal, right = np.full_like(now, price * 30), -price * _bend(now)
+        own = [k for k, (i, j) in enumerate(pairs) if i == j]
+        for tile in tiles:
+            tile.add(votes.vector[tile.cells], right)
+            tile.add(votes.matrix[tile.cells][own], diagonal, squared=True)
         shape = now.size, now.size
         c, _ = cg(
             LinearOperator(shape, apply, dtype=now.dtype),
-            (_along(vector, back) - price * _bend(now)).ravel(),
+            right.ravel(),
             rtol=1e-8,  # coefficients far inside a gap hardly cost anything: a looser stop leaves zeros there
             maxiter=self.iterations,
-            M=LinearOperator(shape, lambda residual: residual / diagonal, dtype=now.dtype),
+            M=LinearOperator(shape, lambda residual: residual / diagonal.ravel(), dtype=now.dtype),
         )
         return c.reshape(now.shape)
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """A box of cells, and the knots whose splines reach into it: so memory is small, and the work linear in the cells.
+
+    `cells` and `knots` cut arrays (components, z, y, x); `bases` has a float32 matrix (cells, knots) for each axis.
+    """
+
+    cells: tuple[slice, ...]
+    knots: tuple[slice, ...]
+    bases: tuple[np.ndarray, ...]
+
+    def values(self, c: np.ndarray) -> np.ndarray:
+        """B c in these cells, float32."""
+        return _along(c[self.knots].astype(np.float32), self.bases)
+
+    def add(self, forces: np.ndarray, out: np.ndarray, squared: bool = False) -> None:
+        """Add Bᵀ times what stands in these cells to an array of coefficients; or the squares of B, transposed."""
+        out[self.knots] += _along(forces.astype(np.float32), [(b * b if squared else b).T for b in self.bases])
+
+
+def _tiles(bases: list[np.ndarray]) -> list[_Tile]:
+    """All tiles of a lattice, for its bases along z, y, x."""
+    along = []
+    for basis in bases:
+        pieces = []
+        for first in range(0, len(basis), _TILE):
+            cells = slice(first, min(first + _TILE, len(basis)))
+            reached = np.flatnonzero(basis[cells].any(axis=0))
+            knots = slice(int(reached[0]), int(reached[-1]) + 1)
+            pieces.append((cells, knots, np.ascontiguousarray(basis[cells, knots], np.float32)))
+        along.append(pieces)
+    every = slice(None)
+    found = (zip(*chosen, strict=True) for chosen in product(*along))
+    return [_Tile((every, *cells), (every, *knots), matrices) for cells, knots, matrices in found]
 
 
 def _fit(basis: np.ndarray) -> np.ndarray:
@@ -101,7 +149,7 @@ def _fit(basis: np.ndarray) -> np.ndarray:
     return np.linalg.solve(basis.T @ basis + 1e-5 * np.eye(basis.shape[1]), basis.T)
 
 
-def _along(values: np.ndarray, matrices: list[np.ndarray]) -> np.ndarray:
+def _along(values: np.ndarray, matrices: Sequence[np.ndarray]) -> np.ndarray:
     """Multiply every axis but the first by its matrix."""
     for matrix in matrices:
         # The axis in work is always the second; done, it becomes the last, and after all of them the order is right.
@@ -115,16 +163,20 @@ def _bend(c: np.ndarray) -> np.ndarray:
     The second derivatives are second differences, the mixed ones products of two first differences.
     """
     out = np.zeros_like(c)
-    for a, b in pairs_of(c.ndim - 1):
-        bent = _difference_back(_difference_back(np.diff(np.diff(c, axis=a + 1), axis=b + 1), b + 1), a + 1)
-        out += bent if a == b else 2 * bent  # ∂a∂b and ∂b∂a are two of the derivatives, and the same
-        if a == b:
-            out += _SLOPE * _difference_back(np.diff(c, axis=a + 1), a + 1)
+    for one, bent in zip(c, out, strict=True):  # one component after the other: the cache holds it
+        sloped = np.zeros_like(one)
+        for axis in range(one.ndim):
+            slope = np.diff(one, axis=axis)
+            # ∂a∂b and ∂b∂a are two of the derivatives, and the same: so the axes before count twice.
+            here = _SLOPE * slope + 2 * np.diff(sloped, axis=axis)
+            _add_back(np.diff(slope, axis=axis), here, axis)
+            _add_back(here, bent, axis)
+            _add_back(slope, sloped, axis)
     return out
 
 
-def _difference_back(values: np.ndarray, axis: int) -> np.ndarray:
-    """The transpose of np.diff along an axis."""
-    pad = [(0, 0)] * values.ndim
-    pad[axis] = (1, 1)
-    return -np.diff(np.pad(values, pad), axis=axis)
+def _add_back(differences: np.ndarray, out: np.ndarray, axis: int) -> None:
+    """Add the transpose of np.diff along an axis, applied to differences."""
+    before = (slice(None),) * axis
+    out[(*before, slice(1, None))] += differences
+    out[(*before, slice(None, -1))] -= differences

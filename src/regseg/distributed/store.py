@@ -100,8 +100,8 @@ def begin(folder: Path, facts: dict[str, Any], resume: bool) -> None:
 
 def state(field: Field, shared: np.ndarray | None) -> str:
     """A word for all that the blocks of an iteration are told: other votes answer another word."""
-    content = hashlib.sha256(field.values.tobytes())
-    content.update(b"" if shared is None else shared.tobytes())
+    content = hashlib.sha256(np.ascontiguousarray(field.values))
+    content.update(b"" if shared is None else np.ascontiguousarray(shared))
     return content.hexdigest()
 
 
