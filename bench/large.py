@@ -1,8 +1,9 @@
-"""Registration larger than memory: `regseg.distributed`, elastix in memory, and itk-dreg.
+"""Registration larger than memory: `regseg.distributed`, elastix in memory, itk-dreg, and BigStream.
 
 Each pair is made from one anatomy, and the fixed image is it resampled (cubic) through the truth, so the truth maps
 each fixed point to its moving point exactly; noise, grey levels and often more differ. The families of warps: cubic
-B-splines, exponentiated velocities, sums of Gaussians. The anatomies: the MNI152 template (T1-weighted MR, 1 mm) and
+B-splines, exponentiated velocities, sums of Gaussians, and plane waves of one short length, which go to the edge of
+folding. The anatomies: the MNI152 template (T1-weighted MR, 1 mm) and
 real label maps of whole heads, which become images by a random grey level for each label. The pair "anatomies" relates
 two different heads: no truth is known, and it is judged by the labels that the transform carries over. Parameters of
 the course's method were fixed on DEVELOPMENT, whose seeds are others; only REPORTING is reported.
@@ -13,13 +14,27 @@ for the course, plain ones for the others. CPU-seconds are user and system, read
 the peak memory is that of the whole process, the libraries included. Errors are at 20,000 random points of the brain.
 
 itk-dreg is compared where it is installed (`pip install itk-dreg==0.0.1 scipy`: it does not ask for the scipy that it
-needs); `itk_dreg` says how it is patched, in its process, to run at all.
+needs); `itk_dreg` says how it is patched, in its process, to run at all. BigStream is compared where BIGSTREAM_PYTHON
+names the Python of an environment that has it; `peer_bigstream` says which. It comes from light-sheet microscopy, and
+has what the course has not:
+
+- feature points with RANSAC, and a random affine search, of the whole images and of each block: `--initial auto` does
+  what they are for by turns and mutual information, which needs no spots. Not taken over.
+- rigid, affine and deformable steps nested from large blocks to small ones: the stages of a plan are that.
+- the inverse field, and points carried, by blocks: taken over, by `regseg.volumes` and `regseg map-points`.
+- stitching of tiles, motion correction of videos, clusters of its institute (LSF): other tasks. Not taken over; a dask
+  cluster of any kind serves the course.
+
+What it has not: a solve over all blocks, so that seams are blended; object stores and OME-Zarr with levels; a resume;
+failures that are told, for a block that fails moves nothing.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -48,8 +63,9 @@ class Recipe:
     """What a pair is made of.
 
     `warp` is one of WARPS and `reach` its strength in mm: the longest velocity or displacement, or the spread of a
-    B-spline's coefficients. `bias` is the logarithm of the moving image's shading (0.1 is about 20 %). A `poor` moving
-    image is blurred by 1 mm, and has more noise and a gamma below 1. `spacing` is that of both images in mm.
+    B-spline's coefficients; of waves it is their length. `bias` is the logarithm of the moving image's shading (0.1 is
+    about 20 %). A `poor` moving image is blurred by 1 mm, and has more noise and a gamma below 1. `spacing` is that of
+    both images in mm.
     """
 
     name: str
@@ -80,9 +96,20 @@ SAME_CONTRAST = (
 )
 OTHER_CONTRAST = (Recipe("t2", 1700, contrast="t2", bias=0.1), Recipe("inverted", 1800, contrast="inverted"))
 LARGE_WARP = Recipe("large_warp", 1900, reach=15.0)
+SHORT_WAVES = (
+    Recipe("waves_35", 2100, "waves", 35.0, head="head_labels_09"),
+    Recipe("waves_60", 2200, "waves", 60.0, head="head_labels_10"),
+    Recipe("waves_90", 2300, "waves", 90.0, head="head_labels_11"),
+)
 FINE = Recipe("fine", 1200, spacing=0.5)  # velocity_1 again, in eight times the voxels
 ANATOMIES = ("head_labels_03", "head_labels_12")
-REPORTING = {"same contrast": SAME_CONTRAST, "other contrast": OTHER_CONTRAST, "large warp": (LARGE_WARP,)}
+REPORTING = {
+    "same contrast": SAME_CONTRAST,
+    "other contrast": OTHER_CONTRAST,
+    "large warp": (LARGE_WARP,),
+    "short waves": SHORT_WAVES,
+}
+AMONG_PEERS = ("same contrast", "short waves")  # where itk-dreg and BigStream run too
 
 
 # Pairs: fixed and moving (.mha, int16, and .zarr), mask.mha (the brain in the fixed image), initial.tfm, and truth.npz:
@@ -153,7 +180,29 @@ def velocity(grid: Grid, seed: int, reach: float) -> sitk.Transform:
     return warps.exponential(warps.scaled(warps.velocity(grid, seed), reach))
 
 
-WARPS = {"bspline": bspline, "velocity": velocity, "gaussians": warps.gaussians}
+def waves(grid: Grid, seed: int, length: float) -> sitk.Transform:
+    """Plane waves of one length in mm, three along each axis; nowhere is a volume made smaller than a quarter."""
+    rng, coarse = np.random.default_rng(seed), volumes.pyramid(grid)[1]
+    indices = np.indices(coarse.size, dtype=float)
+    places = np.tensordot(coarse.matrix, indices, axes=1)  # of x, y, z; where they begin does not matter
+    field, slopes = np.zeros_like(places), np.zeros((3, *places.shape))
+    for axis in np.repeat(range(3), 3):
+        direction = rng.normal(size=3)
+        direction *= 2 * np.pi / length / np.linalg.norm(direction)
+        phase = np.tensordot(direction, places, axes=1) + rng.uniform(0, 2 * np.pi)
+        field[axis] += np.sin(phase)
+        slopes[axis] += direction[:, None, None, None] * np.cos(phase)
+    slopes = np.moveaxis(slopes, (0, 1), (-2, -1)).reshape(-1, 3, 3)
+    strength, step = 0.0, 8.0
+    while step > 0.01:  # mm
+        if np.linalg.det(np.eye(3) + (strength + step) * slopes).min() > 0.25:
+            strength += step
+        else:
+            step /= 2
+    return sitk.DisplacementFieldTransform(coarse.image(strength * field.T))
+
+
+WARPS = {"bspline": bspline, "velocity": velocity, "gaussians": warps.gaussians, "waves": waves}
 
 
 def recoloured(anatomy: sitk.Image, recipe: Recipe) -> sitk.Image:
@@ -302,6 +351,17 @@ def itk_dreg(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
     return sitk.CompositeTransform([sitk.DisplacementFieldTransform(vectors), affine]), figures
 
 
+def bigstream(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
+    """BigStream 5.0.3: blocks of 64 voxels with a quarter of overlap, registered by SimpleITK and blended."""
+    script = Path(__file__).with_name("peer_bigstream.py")
+    done = subprocess.run(
+        [os.environ["BIGSTREAM_PYTHON"], script, folder], stdout=subprocess.PIPE, text=True, check=True
+    )
+    field = sitk.DisplacementFieldTransform(sitk.ReadImage(folder / "bigstream.mha", sitk.sitkVectorFloat64))
+    figures = json.loads(done.stdout.splitlines()[-1])
+    return sitk.CompositeTransform([sitk.ReadTransform(folder / "initial.tfm"), field]), figures
+
+
 def size_of(folder: Path) -> tuple[int, ...]:
     reader = sitk.ImageFileReader()
     reader.SetFileName(folder / "fixed.mha")
@@ -310,7 +370,7 @@ def size_of(folder: Path) -> tuple[int, ...]:
 
 
 OF_BLOCKS = ("failed blocks", "reduction (µs per point)")  # a table of their own
-METHODS = {"streamed solve": streamed_solve, "elastix": elastix, "itk-dreg": itk_dreg}
+METHODS = {"streamed solve": streamed_solve, "elastix": elastix, "itk-dreg": itk_dreg, "BigStream": bigstream}
 
 
 def measure(name: str, folder: Path) -> dict[str, float]:
@@ -420,6 +480,8 @@ def reduction(folder: Path) -> dict[str, float]:
 
 def load(name: str) -> None:
     """Import what a method needs, so that it does not count as its time."""
+    if name == "BigStream":
+        return  # a process of its own
     if name == "streamed solve":
         import regseg.distributed  # noqa: F401
 
@@ -499,11 +561,14 @@ def main() -> None:
     if find_spec("itk_dreg") is None:
         names.remove("itk-dreg")
         print("itk-dreg is not installed, so its rows are left out.", file=sys.stderr)
+    if "BIGSTREAM_PYTHON" not in os.environ:
+        names.remove("BigStream")
+        print("BIGSTREAM_PYTHON does not say where BigStream is, so its rows are left out.", file=sys.stderr)
     with tempfile.TemporaryDirectory() as place:
         print(write_results("large_own", own(Path(place))))
     found = {}
     for case, recipes in REPORTING.items():
-        methods = names if case == "same contrast" else ["streamed solve", "elastix"]
+        methods = names if case in AMONG_PEERS else ["streamed solve", "elastix"]
         found[case] = {recipe.name: run(methods, recipe.name, write_pair, recipe) for recipe in recipes}
     found["two heads"] = {"anatomies": run(["streamed solve", "elastix"], "anatomies", write_anatomies)}
     cases: Cases = {

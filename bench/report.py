@@ -25,7 +25,8 @@ from measure import RESULTS, ROOT
 PAGES = (ROOT / "README.md", ROOT / "learners" / "measured.md")
 PLACE = re.compile(r"(<!-- bench: ([\w-]+)(?:, ([^>]+))? -->\n).*?(<!-- /bench -->)", re.S)
 LOOKS = {"affine start": ("|", "#555555"), "streamed solve": ("o", "#0072b2"), "elastix": ("s", "#d55e00"),
-         "itk-dreg": ("^", "#009e73"), "the lesson's recipe": ("o", "#0072b2"), "the same without N4": ("|", "#555555"),
+         "itk-dreg": ("^", "#009e73"), "BigStream": ("D", "#cc79a7"),
+         "the lesson's recipe": ("o", "#0072b2"), "the same without N4": ("|", "#555555"),
          "SimpleITK's notebook 30": ("s", "#d55e00"), "SimpleITK's notebook 33": ("^", "#009e73"),
          "start": ("|", "#555555"), "untrained network": ("^", "#e69f00"), "RegNet": ("v", "#d55e00"),
          "RegNet, then the solve": ("D", "#cc79a7"), "greedy": ("s", "#009e73"),
