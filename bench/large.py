@@ -48,6 +48,7 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+import terabyte
 from measure import Cases, alone, by_measure, peak_memory, write_results
 from regseg import data, evaluate, memory, volumes
 from regseg import elastix as door
@@ -564,6 +565,7 @@ def main() -> None:
     if "BIGSTREAM_PYTHON" not in os.environ:
         names.remove("BigStream")
         print("BIGSTREAM_PYTHON does not say where BigStream is, so its rows are left out.", file=sys.stderr)
+    print(terabyte.main())
     with tempfile.TemporaryDirectory() as place:
         print(write_results("large_own", own(Path(place))))
     found = {}
