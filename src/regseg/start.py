@@ -123,7 +123,7 @@ def _turns(look: Look) -> np.ndarray:
     """Matrices of turns all around: in 3-D the 60 of an icosahedron, so that one is within 45 degrees of any turn."""
     if look.fixed.GetDimension() == 3:
         return Rotation.create_group("I").as_matrix()
-    return Rotation.from_euler("z", np.arange(0, 360, 30), degrees=True).as_matrix()[:, :2, :2]
+    return Rotation.from_euler("z", np.arange(0, 360, 30)[:, None], degrees=True).as_matrix()[:, :2, :2]
 
 
 class Look:
