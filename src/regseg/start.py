@@ -50,7 +50,7 @@ def linear(look: Look, kind: str) -> Start:
     The images are laid on each other without a turn, and registered from there. Where that leaves them hardly alike,
     the search is exhaustive: turns all around, of which the most promising ones are followed (M. Jenkinson and
     S. Smith, "A global optimisation method for robust affine registration of brain images", Medical Image Analysis
-    5(2), 2001, find a start in this way). What makes the images most alike is kept.
+    5(2), 2001, find a start in this way). It is kept where it makes the images clearly alike.
 
     Parameters
     ----------
@@ -79,10 +79,12 @@ def linear(look: Look, kind: str) -> Start:
         return found
     trials = f"{len(_turns(look))} turns in each of these places were tried"
     other = _registered(look, _turned(look, candidates.values()), kind, "It goes on from the best of them, turned.")
-    if other.likeness > found.likeness:
+    if other.likeness >= _ALIKE:  # among so many turns some are a little better by chance, where images are bent
         why = f"From there the images became hardly alike ({found.likeness:.3f}), so {trials}."
         return replace(other, steps=(laid, why, *other.steps))
-    return replace(found, steps=(*found.steps, f"As the images are hardly alike, {trials} too: none was better."))
+    return replace(
+        found, steps=(*found.steps, f"As the images are hardly alike, {trials} too: none was clearly better.")
+    )
 
 
 def _registered(look: Look, start: sitk.Transform, kind: str, told: str) -> Start:
