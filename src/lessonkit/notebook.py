@@ -34,8 +34,9 @@ This notebook goes with [{lesson}]({source}). Run its cells from top to bottom. 
 package of the course.
 Where you meet an **exercise**, write your answer in the place of `...`; the last line of its cell checks it."""
 TOGETHER = """
-A cell with the comment *Together* is typed **together**: it names the functions that we shall call. What we have typed
-stands in the complete notebook of this episode."""
+A cell with the comment *Together* is typed **together**: it names the functions that we shall call, and *Makes* names
+what later cells need. Long cells are filled. What we have typed stands in the complete notebook of this episode."""
+LONG = 12  # lines of a cell that nobody types: it is there to be read
 FIRST_CELL = """\
 # @title Find the package of the course
 # On Colab and Binder it is installed first. What runs there already stays, as far as it suits the course.
@@ -189,7 +190,9 @@ def _told(page: Page, blocks: list[Prose | Cell | Prediction], code_along: bool)
                     cells.append(_buttons(block))
                 case Cell():
                     typed = code_along and not block.challenge
-                    cells.append(_code(replace(block, source=_announced(block.source)) if typed else block))
+                    later = [each.source for each in blocks if isinstance(each, Cell) and each.line > block.line]
+                    announced = replace(block, source=_announced(block.source, later)) if typed else block
+                    cells.append(_code(announced))
                 case Prose():
                     cells.append(nbformat.v4.new_markdown_cell(_prose(block, headed)))
     return cells
@@ -253,15 +256,26 @@ def _code(cell: Cell) -> NotebookNode:
     return nbformat.v4.new_code_cell(cell.source, metadata={"tags": tags} if tags else {})
 
 
-def _announced(source: str) -> str:
-    """What a cell imports; and what it calls, as a comment: each function once, in the order of the lines."""
+def _announced(source: str, later: list[str]) -> str:
+    """What a cell imports; and in comments what it calls, in the order of the lines, and what later cells use of it.
+
+    A long cell, and one that defines a function, is left as it is.
+    """
     code = ast.parse(source)
+    defines = any(isinstance(each, ast.FunctionDef | ast.ClassDef) for each in code.body)
+    if defines or len([line for line in source.splitlines() if line.strip()]) > LONG:
+        return source
     imports = [ast.unparse(each) for each in code.body if isinstance(each, ast.Import | ast.ImportFrom)]
     calls = [node for node in ast.walk(code) if isinstance(node, ast.Call)]
     names = [ast.unparse(call.func) for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset))]
     plain = ", ".join(dict.fromkeys(name for name in names if re.fullmatch(r"[\w.]+", name)))
-    comment = textwrap.fill(f"Together: {plain}", 88, initial_indent="# ", subsequent_indent="# ")
-    return "\n".join([*imports, comment])
+    targets = [each for node in ast.walk(code) if isinstance(node, ast.Assign) for each in node.targets]
+    bound = [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
+    used = {word for each in later for word in re.findall(r"\w+", each)}
+    made = ", ".join(name for name in dict.fromkeys(bound) if name in used)
+    says = [f"Together: {plain}"] * bool(plain) + [f"Makes: {made}"] * bool(made) or ["Together"]
+    comments = [textwrap.fill(each, 88, initial_indent="# ", subsequent_indent="# ") for each in says]
+    return "\n".join([*imports, *comments])
 
 
 def _buttons(prediction: Prediction) -> NotebookNode:

@@ -375,6 +375,18 @@ def test_a_notebook_to_type_in_names_the_calls_of_demonstrations_and_keeps_all_t
     }
 
 
+def test_a_notebook_to_type_in_names_what_later_cells_need_and_fills_what_nobody_types(lesson):
+    long = "\n".join(f"n{number} = {number}" for number in range(13))
+    function = "def half(a):\n    return a / 2"
+    cells = "".join(
+        f"```python\n{each}\n```\n\n" for each in ("a, spare = pair()\nb = 1", long, function, "half(a + b)")
+    )
+    lesson = rewrite(lesson, "## A voxel {#voxel}", f"## A voxel {{#voxel}}\n\n{cells}")
+    along = nbformat.reads(text(lesson, lesson.episodes[0], code_along=True), as_version=4).cells
+    typed = [cell.source for cell in along if cell.cell_type == "code"]
+    assert typed[1:5] == ["# Together: pair\n# Makes: a, b", long, function, "# Together: half"]
+
+
 QUIZ = """---
 title: "Quizzes"
 ---
