@@ -125,6 +125,15 @@ def test_the_notes_fetch_what_the_core_of_each_episode_names(root):
         assert named & public <= fetched.get(core.page.name[:2], set()), core.page.name
 
 
+def test_the_cell_of_the_notes_writes_three_scans_for_the_label_server(root, tmp_path, monkeypatch):
+    notes = (root / "instructors" / "instructor-notes.md").read_text(encoding="utf-8")
+    (cell,) = re.findall(r"```py\n(.*?)```", notes, re.S)
+    monkeypatch.chdir(tmp_path)
+    exec(cell, {})
+    written = [sitk.ReadImage(path) for path in sorted((tmp_path / "studies").glob("*.nii.gz"))]
+    assert len(written) == 3 and all(np.ptp(sitk.GetArrayViewFromImage(scan)) > 0 for scan in written)
+
+
 def test_the_riddle_of_the_project_hides_a_motion_without_a_fold(root, tmp_path, monkeypatch):
     page = (root / "learners" / "capstone.md").read_text(encoding="utf-8")
     (recipe,) = re.findall(r"```py\n(.*?)```", page, re.S)
