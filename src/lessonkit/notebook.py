@@ -36,6 +36,9 @@ Where you meet an **exercise**, write your answer in the place of `...`; the las
 TOGETHER = """
 A cell with the comment *Together* is typed **together**: it names the functions that we shall call, and *Makes* names
 what later cells need. Long cells are filled. What we have typed stands in the complete notebook of this episode."""
+COUNTED = """\
+Does your room count its answers? Then paste a line with the number of the episode, and with the number and the letter
+of each of your first answers: `{episode}: 1B 2A` says B to the first question and A to the second."""
 LONG = 12  # lines of a cell that nobody types: it is there to be read
 FIRST_CELL = """\
 # @title Find the package of the course
@@ -172,7 +175,8 @@ def _quiz(lesson: Lesson, addresses: Addresses, page: Page) -> list[NotebookNode
             end = sections[at + 1].line if sections[at + 1 :] else len(quiz.lines) + 1
             blocks = [each for each in _blocks(quiz, _Links(addresses, quiz)) if heading.line < each.line < end]
             blocks = [each for each in blocks if each.divs]  # without the heading: the episode has its own
-            return _told(quiz, blocks, code_along=False)
+            line = nbformat.v4.new_markdown_cell(COUNTED.format(episode=page.name[:2]))
+            return [*_told(quiz, blocks, code_along=False), line]
     return []
 
 

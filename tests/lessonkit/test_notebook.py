@@ -427,13 +427,14 @@ def test_the_quiz_of_the_episode_stands_at_the_end_of_its_notebook(lesson):
     (lesson.root / "learners" / "quiz.md").write_text(QUIZ, encoding="utf-8")
     cells = made(Lesson(lesson.root)).cells
     assert [cell.source for cell in cells[: len(before)]] == [cell.source for cell in before]
-    asked, answered, folded = cells[len(before) :]
+    asked, answered, folded, line = cells[len(before) :]
     assert asked.source.startswith("> ### Exercise: How many?") and "**B** two" in asked.source
     assert answered.source == 'check.answer("01-quiz-1", ...)' and answered.metadata.tags == ["exercise"]
     assert (
         folded.source.startswith("<details>")
         and "https://someone.github.io/images/reference.html#place" in folded.source
     )
+    assert "`01: 1B 2A`" in line.source  # which the site writes for its reader
 
 
 def test_notebooks_to_type_in_go_where_they_are_asked_for_and_nowhere_else(lesson):
