@@ -246,12 +246,13 @@ def trained_on_many_heads(given) -> Verdict:
     said = ", ".join(f"{contrast} {grey:.2f} and {white:.2f}" for contrast, (grey, white) in dice.items())
     table = f"Dice of grey and white matter on a testing head: {said}."
     t1, t2 = (each.mean() for each in dice.values())
-    if t1 < LEARNED and t2 < LEARNED:
-        return wrong(f"{table} It hardly beats the affine atlas yet: train it on all the heads that may teach.")
+    if t1 < LEARNED:
+        return wrong(
+            f"{table} On the T1 it hardly beats the affine atlas: train it on all the heads that may teach, and go on "
+            "to show that contrast when others come."
+        )
     if t2 < LEARNED:
         return wrong(f"{table} It knows T1 only: the second training, on every contrast, is still to come.")
-    if t1 < LEARNED:
-        return wrong(f"{table} It has forgotten T1: the second training must show that contrast, too.")
     return right(table)
 
 
