@@ -31,8 +31,9 @@ title: "Quizzes"
 For each episode there are a few questions, to be answered when you are through with it. They ask what you have
 understood. Each answer gets a sentence, and that on a wrong one names the mistake that it shows: people who think well
 make it, too. On our site you answer by a button below the code; in the notebook of the episode the same questions stand
-at the end. Nothing is sent anywhere. If your room counts its answers, our site shows a line below the last question of
-each quiz, and the notebook says how to write one: paste it where you are asked to.
+at the end, and there you write the letter in quotes in place of the dots, as `"A"`. Nothing is sent anywhere. If your
+room counts its answers, our site shows a line below the last question of each quiz, and the notebook says how to write
+one: paste it where you are asked to.
 """
 QUESTION = """\
 ::::: challenge
