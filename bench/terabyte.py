@@ -26,7 +26,7 @@ from measure import Cases, alone, peak_memory, write_results
 
 SPACING = 0.016  # mm: the finest voxels looked at, 16 of the image's own
 BLOCK = 0.512  # mm: 32 voxels, so that a laptop does two hundred of them
-RADII = {"fifty blocks": 1.0, "two hundred blocks": 1.75}  # mm, of the ball
+RADII = {"fifty blocks": 0.9, "two hundred blocks": 1.45}  # mm, of the ball
 ITERATIONS = 2  # of the recipe's last stage
 LARGEST = 1_000_000  # blocks that dask's scheduler holds, about
 HOLDS = 500  # GB of memory that a large computer has
