@@ -50,7 +50,7 @@ def test_an_episode_keeps_to_the_seconds_and_the_memory_of_the_house(executed):
 
 @pytest.mark.parametrize("path", EPISODES, ids=lambda path: path.stem)
 def test_the_notebook_holds_the_cells_of_the_episode(path):
-    """All but those that it folds away, and but instructors' own; so what runs here runs there."""
+    """All but those that it folds away, and but instructors' own; so what runs here runs there. A quiz follows."""
     cells = [
         (cell.source, cell.result is not None and cell.result.kind == "error")
         for cell in LESSON.page(path, "episode").cells
@@ -59,4 +59,6 @@ def test_the_notebook_holds_the_cells_of_the_episode(path):
     notebook = nbformat.read(LESSON.root / "notebooks" / f"{path.stem}.ipynb", as_version=4)
     asked = [cell for cell in notebook.cells if "prediction" in cell.metadata.get("tags", [])]
     _, *code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell not in asked]  # nor the first one
-    assert [(cell.source, "raises-exception" in cell.metadata.get("tags", [])) for cell in code] == cells
+    found = [(cell.source, "raises-exception" in cell.metadata.get("tags", [])) for cell in code]
+    assert found[: len(cells)] == cells
+    assert found[len(cells) :] and all("-quiz-" in source for source, _ in found[len(cells) :])
