@@ -30,7 +30,8 @@ LOOKS = {"affine start": ("|", "#555555"), "streamed solve": ("o", "#0072b2"), "
          "SimpleITK's notebook 30": ("s", "#d55e00"), "SimpleITK's notebook 33": ("^", "#009e73"),
          "start": ("|", "#555555"), "untrained network": ("^", "#e69f00"), "RegNet": ("v", "#d55e00"),
          "RegNet, then the solve": ("D", "#cc79a7"), "greedy": ("s", "#009e73"),
-         "that solve, no network": ("P", "#56b4e9")}  # fmt: skip
+         "that solve, no network": ("P", "#56b4e9"),
+         "untrained network, then the solve": ("X", "#999933")}  # fmt: skip
 
 
 def interval(values: list[float]) -> float:
@@ -132,7 +133,8 @@ def plot_learned(results: dict) -> bytes:
     figure, axes = plt.subplots(figsize=(8, 4.6), dpi=120, layout="constrained")
     rows = {float(name.split()[0]): methods for name, methods in results["cases"].items() if name[0].isdigit()}
     methods = "start", "untrained network", "RegNet", "greedy", "streamed solve"
-    for method in (*methods, "that solve, no network", "RegNet, then the solve"):
+    hybrids = "that solve, no network", "untrained network, then the solve", "RegNet, then the solve"
+    for method in (*methods, *hybrids):
         marker, colour = LOOKS[method]
         found = {mean: methods[method] for mean, methods in rows.items() if method in methods}
         errors = {mean: figures["mean error (mm)"] for mean, figures in found.items()}
