@@ -202,9 +202,14 @@ for (const lab of all("[data-lab]")) {
 // Exercises that are answered on the page, also from the disk.
 if (document.querySelector("[data-exercise]")) document.head.append(make("script", { src: new URL("answers.js", scriptAddress) }));
 
-// Exercises that say how long they take, and a timer that was started on another page.
+// Exercises that say how long they take, and a timer that was started on another page. The style comes first: what has none
+// yet would move the page.
 const runs = () => { try { return "timer" in sessionStorage; } catch { return false; } };
-if (document.querySelector(".challenge > .kind") || runs()) document.head.append(make("script", { src: new URL("timer.js", scriptAddress) }));
+if (document.querySelector(".challenge > .kind") || runs()) {
+  const sheet = make("link", { rel: "stylesheet", href: new URL("timer.css", scriptAddress) });
+  sheet.addEventListener("load", () => document.body.append(make("script", { src: new URL("timer.js", scriptAddress) })));
+  document.head.append(sheet);
+}
 
 // Accordions: open one that an address points to, and all at a press.
 const accordions = all("main details");

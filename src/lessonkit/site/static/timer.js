@@ -1,7 +1,5 @@
 // A timer for each exercise that says how many minutes it takes. It is silent, stands still but for its numbers, and is
 // kept for this tab, so that it runs on behind another page, and where the exercise is folded away.
-document.head.append(make("link", { rel: "stylesheet", href: new URL("timer.css", document.currentScript.src) }));
-
 const MINUTE = 60_000;
 const starters = [], said = make("p", { className: "unseen", role: "status" });
 const clock = make("span", { role: "timer", className: "clock" }), about = make("a", {});
