@@ -192,10 +192,11 @@ def lay_out(
             picture.draw(ax, plane, Room(column_width, row_height, bar))
             caption = " · ".join(filter(None, (name, picture.caption(plane))))
             ax.set_title(caption, fontsize=_CAPTION_SIZE, color="#222222", pad=4)
-            captions.append((ax.title, column_width * inches + _GAP - _APART))
+            if caption:
+                captions.append((ax.title, column_width * inches + _GAP - _APART))
             left += column_width * inches + _GAP
             keys |= picture.keys
-    if len(widths) > 1:
+    if len(widths) > 1 and captions:
         fitting = min(room * figure.dpi / caption.get_window_extent().width for caption, room in captions)
         for caption, _ in captions:
             caption.set_fontsize(_CAPTION_SIZE * min(fitting, 1))
