@@ -112,13 +112,13 @@ def carried(engine: str, name: str = "", seed: int = 0) -> dict[str, dict[str, f
     }
 
 
-def solved(fixed: sitk.Image, moving: sitk.Image, affine: sitk.Transform) -> sitk.Transform:
-    """The course's streamed solve after an affine transform, at 2 mm."""
+def solved(fixed: sitk.Image, moving: sitk.Image, initial: sitk.Transform | None) -> sitk.Transform:
+    """The course's streamed solve at 2 mm, after a linear transform or from the identity."""
     with TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{name}.mha" for name in ("fixed", "moving")]
         for image, path in zip((fixed, moving), paths, strict=True):
             sitk.WriteImage(image, path)
-        plan = distributed.plan(*paths, distributed.streamed_solve(2.0), initial=affine, lattice_spacing=8.0)
+        plan = distributed.plan(*paths, distributed.streamed_solve(2.0), initial=initial, lattice_spacing=8.0)
         return distributed.run(plan, progress=False).transform
 
 

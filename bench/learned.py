@@ -33,9 +33,10 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 
+from carrying import solved
 from lessonkit.lesson import replace_file
 from measure import ROOT, alone, write_results
-from regseg import data, distributed, evaluate
+from regseg import data, evaluate
 from regseg import elastix as door
 from regseg.data import recipes
 from regseg.grid import Grid
@@ -128,24 +129,14 @@ def start(fixed: sitk.Image, _moving: sitk.Image) -> sitk.Transform:
 
 def solve(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transform:
     """The streamed solve of episode 11, from the identity."""
-    return streamed(fixed, moving, None)
-
-
-def streamed(fixed: sitk.Image, moving: sitk.Image, initial: sitk.Transform | None) -> sitk.Transform:
-    with TemporaryDirectory() as folder:
-        files = [Path(folder) / name for name in ("fixed.mha", "moving.mha")]
-        for image, file in zip((fixed, moving), files, strict=True):
-            sitk.WriteImage(image, file)
-        stages = distributed.streamed_solve(spacing=2.0)
-        plan = distributed.plan(*files, stages, initial=initial, lattice_spacing=8.0)
-        return distributed.run(plan, progress=False).transform
+    return solved(fixed, moving, None)
 
 
 def affine_solve(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transform:
     """The same after an affine registration by mutual information."""
     from registration import start as affine
 
-    return streamed(fixed, moving, affine(fixed, moving))
+    return solved(fixed, moving, affine(fixed, moving))
 
 
 def untrained_network() -> regnet.RegNet:
