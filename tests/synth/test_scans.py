@@ -53,6 +53,20 @@ def test_a_seed_repeats_a_scan_and_its_truth(head):
     assert (sitk.GetArrayViewFromImage(first[1]).sum(axis=-1) == 240).all()
 
 
+@pytest.mark.parametrize("stripped", [True, False])
+def test_a_still_scan_shows_each_structure_where_the_anatomy_has_it(head, stripped):
+    scan, labels = scans.still(head, "T1", seed=1, stripped=stripped)
+    place = Grid.of(labels)
+    apart = place.points(np.argwhere(np.ones(place.size[::-1]))[:, ::-1]) - head.place.crop(head.brain).middle
+    apart = np.linalg.norm(apart, axis=1).reshape(place.size[::-1])
+    expected = np.select([apart < 6, apart < 16, apart < 20], [1, 4, 2], 0)
+    clear = np.all([abs(apart - border) > 2 for border in (6, 16, 20)], axis=0)  # of a border within the voxel
+    np.testing.assert_array_equal(sitk.GetArrayViewFromImage(labels)[clear], expected[clear])
+    assert Grid.of(scan) == place
+    skull = sitk.GetArrayViewFromImage(scan)[(apart > 25.5) & (apart < 27)]
+    assert (np.median(skull) == 0) == stripped
+
+
 def test_without_a_deformation_the_truth_is_the_anatomy(head):
     """The flip of left and right leaves balls whose middle is that of the brain as they are."""
     _, truth = scans.draw(head, GRID, 1, STILL)

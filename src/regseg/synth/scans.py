@@ -262,6 +262,34 @@ def draw(
     return grid.image(scan.astype(np.float32)), grid.image(truth)
 
 
+def still(head: Head, contrast: str, seed: int, *, stripped: bool = True) -> tuple[sitk.Image, sitk.Image]:
+    """Draw a scan of a head as it is, neither moved nor bent, and its labels: something to judge a network on.
+
+    Parameters
+    ----------
+    head : Head
+        Whose scan it is.
+    contrast : str
+        Its family, of `CONTRASTS`.
+    seed : int
+        Of its brightness, shading and noise, and of whether left and right are as they were.
+    stripped : bool
+        Whether it is without a skull.
+
+    Returns
+    -------
+    scan : sitk.Image
+        Float32; 96 x 112 x 96 voxels of 2 mm around the middle of the brain.
+    labels : sitk.Image
+        The number in `NAMES` of what most of each voxel is (uint8).
+    """
+    variety = Variety(
+        (contrast,), degrees=0, scale=0, shear=0, shift=0, warp=0, thickness=0, slices=0, stripped=float(stripped)
+    )
+    scan, truth = draw(head, head.grid(2.0, (96, 112, 96)), seed, variety)
+    return scan, Grid.of(scan).image(sitk.GetArrayViewFromImage(truth).argmax(axis=-1).astype(np.uint8))
+
+
 def _levels(random: np.random.Generator, variety: Variety) -> np.ndarray:
     """How bright each tissue is."""
     family = str(random.choice(variety.contrasts))
