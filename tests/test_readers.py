@@ -39,6 +39,97 @@ def test_a_scan_is_no_transform(tmp_path):
         readers.read_transform(tmp_path / "scan.nii.gz", fields=True)
 
 
+MOVE = (3.0, -4.0, 5.0)  # mm, LPS
+
+
+def field_of(move=MOVE) -> sitk.Image:
+    """A displacement field that moves each point alike, turned against the patient's axes."""
+    field = sitk.GetImageFromArray(np.full((7, 6, 5, 3), move, np.float32), isVector=True)
+    field.SetSpacing((2.0, 2.0, 2.0))
+    field.SetDirection((0, 1, 0, -1, 0, 0, 0, 0, 1))
+    return field
+
+
+def as_nifti(path: Path, shape: tuple[int, ...], code: int, name: str = "") -> Path:
+    """The same number of mm at each voxel as another program writes them: in RAS, with what its header calls them."""
+    values = np.broadcast_to(np.float32((-MOVE[0], -MOVE[1], MOVE[2])), (*shape, 3))
+    image = nibabel.Nifti1Image(values, np.diag((2, 2, 2, 1)))
+    image.header["intent_code"], image.header["intent_name"] = code, name
+    nibabel.save(image, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["1Warp.nii.gz", "warp.nii", "warp.mha", "warp.nrrd", "grid.h5", "grid.tfm"])
+@pytest.mark.parametrize("kind", [sitk.sitkVectorFloat32, sitk.sitkVectorFloat64])
+def test_a_field_of_itk_is_read_from_each_file_that_ants_elastix_and_slicer_write(tmp_path, name, kind):
+    field = sitk.Cast(field_of(), kind)
+    if name.startswith("grid"):
+        sitk.WriteTransform(sitk.DisplacementFieldTransform(sitk.Cast(field, sitk.sitkVectorFloat64)), tmp_path / name)
+    else:
+        sitk.WriteImage(field, tmp_path / name)
+    moved = readers.read_transform(tmp_path / name, fields=True).TransformPoint((4.0, -4.0, 4.0))
+    assert moved == pytest.approx(np.add((4, -4, 4), MOVE))
+
+
+def test_displacements_of_nifti_are_turned_from_ras(tmp_path):
+    """Intent 1006, as Slicer writes them."""
+    path = as_nifti(tmp_path / "slicer.nii.gz", (5, 6, 7, 1), 1006)
+    moved = readers.read_transform(path, fields=True).TransformPoint((-4.0, -4.0, 4.0))
+    assert moved == pytest.approx(np.add((-4, -4, 4), MOVE))
+
+
+@pytest.mark.parametrize(
+    ("shape", "code", "name", "why"),
+    [
+        ((5, 6, 7), 2006, "", "is a warp of three volumes, as FSL writes it.* Convert it to a warp of ITK"),
+        ((5, 6, 7), 2007, "", "is a warp of three volumes, as FSL writes it"),
+        ((5, 6, 7), 0, "", "is a warp of three volumes, as FSL writes it"),
+        ((5, 6, 7, 1), 1007, "Mapping", "is a warp of SPM, which holds positions and no displacements. Convert it"),
+        ((5, 6, 7, 1), 1007, "NREG_TRANS", "is a warp of NiftyReg, which counts to the right and to the front"),
+        ((5, 6, 7, 1), 0, "", "is an image of 1 number.s. per voxel"),
+    ],
+)
+def test_warps_that_count_otherwise_are_refused_by_name(tmp_path, shape, code, name, why):
+    """ITK takes some of them for displacements in LPS."""
+    with pytest.raises(ValueError, match=f"warp.nii.gz {why}"):
+        readers.read_transform(as_nifti(tmp_path / "warp.nii.gz", shape, code, name), fields=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (b"kinds:", b"displacement field type:=modeling\nkinds:", "from the moving image to the fixed one, as Slicer"),
+        (b"kinds:", b'space units: "um" "um" "um"\nkinds:', "lengths in another unit than mm"),
+        (b"kinds:", b"measurement frame: (0,1,0) (1,0,0) (0,0,1)\nkinds:", "along the axes of the patient, LPS"),
+        (b"left-posterior-superior", b"right-anterior-superior", "along the axes of the patient, LPS"),
+    ],
+)
+def test_vectors_of_nrrd_that_itk_would_misread_are_refused(tmp_path, old, new, why):
+    sitk.WriteImage(field_of(), tmp_path / "grid.nrrd")
+    content = (tmp_path / "grid.nrrd").read_bytes()
+    same = b"displacement field type:=resampling\nmeasurement frame: (1,0,0) (0,1,0) (0,0,1)\nkinds:"
+    (tmp_path / "grid.nrrd").write_bytes(content.replace(b"kinds:", same, 1))
+    assert readers.read_transform(tmp_path / "grid.nrrd", fields=True).TransformPoint((0.0,) * 3)[2] == 5
+    (tmp_path / "grid.nrrd").write_bytes(content.replace(old, new, 1))
+    with pytest.raises(ValueError, match=why):
+        readers.read_transform(tmp_path / "grid.nrrd", fields=True)
+
+
+def test_colours_are_no_displacements(tmp_path):
+    sitk.WriteImage(sitk.Image([4, 5, 6], sitk.sitkVectorUInt8), tmp_path / "photo.mha")
+    with pytest.raises(ValueError, match="photo.mha holds 3 whole numbers per voxel, such as colours"):
+        readers.read_transform(tmp_path / "photo.mha", fields=True)
+
+
+def test_a_transform_that_only_slicer_turns_round_is_refused_by_name(tmp_path):
+    """Slicer writes such a class where a field leads from the moving image to the fixed one."""
+    path = tmp_path / "grid.tfm"
+    sitk.WriteTransform(sitk.DisplacementFieldTransform(sitk.Cast(field_of(), sitk.sitkVectorFloat64)), path)
+    path.write_text(path.read_text().replace("Transform: Disp", "Transform: InverseDisp"))
+    with pytest.raises(ValueError, match="grid.tfm holds an InverseDisplacementFieldTransform, which Slicer alone"):
+        readers.read_transform(path)
+
+
 def test_an_image_is_read_whole_or_named(tmp_path):
     image = sitk.GetImageFromArray(np.arange(120, dtype=np.int16).reshape(4, 5, 6))
     sitk.WriteImage(image, tmp_path / "scan.mha")

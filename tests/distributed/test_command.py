@@ -1,6 +1,7 @@
 """The command `regseg register-large`, and the picture of its blocks, on a small pair with a known answer."""
 
 import csv
+import json
 import re
 import subprocess
 import sys
@@ -260,11 +261,15 @@ def test_a_run_with_failed_blocks_says_so(chunked, tmp_path, capsys):
     assert main(call) == 0
 
 
-def test_what_is_missing_in_a_file_is_noticed(chunked, tmp_path, capsys):
+@pytest.mark.parametrize("value", [0, 37])
+def test_what_is_missing_in_a_file_is_noticed(chunked, tmp_path, capsys, value):
+    """And what was read in its place, which is for the file to say."""
+    header = chunked[1] / "0" / "zarr.json"
+    header.write_text(json.dumps(json.loads(header.read_text()) | {"fill_value": value}))
     (chunked[1] / "0" / "c" / "0" / "0" / "0").unlink()
     assert main(["register-large", *map(str, chunked), "--output", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
-    assert re.search(r"1 of 64 chunks of .*moving.zarr, level 0, are not there and were read as 0", said)
+    assert re.search(rf"1 of 64 chunks of .*moving.zarr, level 0, are not there and were read as {value}$", said, re.M)
 
 
 def test_what_is_missing_in_a_file_without_our_levels_is_noticed(chunked, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import re
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ import zarr
 
 from regseg import distributed, volumes
 from regseg.__main__ import main
-from regseg.distributed import Field, MockMethod, MockReduction, Solve, Stage, Votes
+from regseg.distributed import Field, MockMethod, MockReduction, RegistrationError, Solve, Stage, Votes
 from regseg.distributed.images import Source
+from regseg.distributed.needs import demand_memory
 from regseg.distributed.planning import A_CELL
 from regseg.grid import Grid
 
@@ -109,6 +111,26 @@ def test_more_blocks_than_anybody_can_do_are_not_even_listed(tmp_path):
         pass  # nobody looks into it
     with pytest.raises(ValueError, match="Stage 2 would have 2,778,889 blocks, and dask's scheduler holds about 1,0"):
         distributed.plan(*[tmp_path / "wide.zarr"] * 2, distributed.streamed_solve(block_size=16))
+
+
+def test_a_lattice_larger_than_memory_is_refused_before_a_voxel_is_read(tmp_path, capsys):
+    """Nothing lies in this image of a terabyte, which would be seen if anybody looked into it."""
+    grid = Grid((10_000,) * 3, (1.0,) * 3, (0.0,) * 3, tuple(np.eye(3).ravel().tolist()))
+    with volumes.create(tmp_path / "wide.zarr", volumes.pyramid(grid), "uint8", chunk=512):
+        pass
+    call = ["register-large", *[str(tmp_path / "wide.zarr")] * 2, "--output", str(tmp_path / "out"), "--plan"]
+    assert main([*call, "--lattice", "1", "--block-size", "256"]) == 1
+    said = capsys.readouterr()
+    assert "A lattice of 10000 x 10000 x 10000 cells is more than this computer can hold" in said.err
+    assert "(lattice_spacing, --lattice), and larger voxels with them (spacing, --spacing)" in said.err
+    assert (said.out, (tmp_path / "out").exists()) == ("", False)
+
+
+def test_votes_that_do_not_fit_in_what_is_free_are_refused(pair):
+    found = distributed.needs(distributed.plan(*pair), trial=False)
+    demand_memory(found)
+    with pytest.raises(RegistrationError, match=r"need 100 PB for votes and field.*--lattice.*--spacing"):
+        demand_memory(replace(found, client=10**17))
 
 
 @pytest.mark.parametrize("kept", [1, 2, 3])

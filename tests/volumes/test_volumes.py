@@ -11,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import zarr
 
 from regseg import volumes
 from regseg.blocks import split
@@ -107,6 +108,19 @@ def test_many_chunks_lie_in_few_files(tmp_path):
     assert np.array_equal(fine.array[:], np.indices((33, 32)).sum(axis=0))
     files[0].unlink()
     assert fine.missing() == (1, 8 * 9)
+
+
+@pytest.mark.parametrize("value", [None, 0, -1000, np.nan])
+def test_what_is_read_where_a_chunk_is_not_there_is_known(tmp_path, value):
+    """Zarr 2 may leave it open; a CT may say air."""
+    group = zarr.create_group(tmp_path / "scan.zarr", zarr_format=2)
+    group.create_array("0", shape=(4, 4), chunks=(2, 2), dtype="float32", fill_value=value)[:2] = 7
+    axes = [{"name": name, "type": "space", "unit": "millimeter"} for name in "yx"]
+    datasets = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1, 1]}]}]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    volume = volumes.open_volume(tmp_path / "scan.zarr")
+    assert volume.missing() == (2, 4)
+    np.testing.assert_array_equal(volume.array[2:], np.full((2, 4), volume.empty))
 
 
 def test_means_of_integers_are_rounded(tmp_path):

@@ -237,7 +237,7 @@ class _Run:
                 if missing:
                     self.result.notes.append(
                         f"{missing} of {wanted} chunks of {volume.path}, level {volume.level}, are not there and were "
-                        "read as 0"
+                        f"read as {volume.empty:g}"
                     )
 
     def _judge(self) -> None:

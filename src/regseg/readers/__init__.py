@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg.grid import Grid, perpendicular
-from regseg.readers.headers import VolumeError, demand_whole, grid_of
+from regseg.readers.headers import VolumeError, demand_displacements, demand_whole, grid_of
 
 __all__ = [
     "VolumeError",
@@ -276,7 +276,12 @@ def read_transform(file: str | Path, *, fields: bool = False) -> sitk.Transform:
         )
     try:
         return sitk.ReadTransform(str(file))
-    except RuntimeError:
+    except RuntimeError as error:
+        if unknown := re.search(r'instance of "(Inverse\w+?Transform)_', str(error)):
+            raise ValueError(
+                f"{file} holds an {unknown[1]}, which Slicer alone turns round: let its module Transforms convert it "
+                "to a displacement field."
+            ) from None
         raise ValueError(
             f"{file} cannot be read as a transform: give one that SimpleITK or ANTs has written."
         ) from None
@@ -287,12 +292,7 @@ def _read_field(path: Path) -> sitk.Transform:
     reader.SetFileName(str(path))
     with readable(path):
         reader.ReadImageInformation()
-    if reader.GetNumberOfComponents() != reader.GetDimension():
-        raise ValueError(
-            f"{path} is an image of {reader.GetNumberOfComponents()} number(s) per voxel: a displacement field of "
-            f"{reader.GetDimension()} dimensions has {reader.GetDimension()}, in mm. Give the transform that the "
-            "registration has written."
-        )
+    demand_displacements(path, reader)
     demand_whole(path)
     with readable(path):
         return sitk.DisplacementFieldTransform(sitk.ReadImage(str(path), sitk.sitkVectorFloat64))

@@ -24,6 +24,12 @@ _PIECE = 1 << 20  # bytes of a compressed file at once
 _NIFTI = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz")
 _LENGTHS = {1: 1000.0, 2: 1.0, 3: 0.001}  # the numbers that NIfTI has for units, in mm
 _ANGSTROM = 1e-7  # mm
+_OTHERS = {  # what NIfTI's header calls the displacements of other programs, by its intent_name
+    b"Mapping": "SPM, which holds positions and no displacements",
+    b"NREG_TRANS": "NiftyReg, which counts to the right and to the front, and may hold positions",
+}
+_FSL = range(2006, 2019)  # NIfTI's intent_code of a field or its coefficients
+_CONVERT = "Convert it to a warp of ITK, with mri_warp_convert of FreeSurfer for example."
 _MILLIMETRES = {
     **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", ""), 1.0),
     **dict.fromkeys(("um", "µm", "micron", "microns", "micrometer", "micrometers", "micrometre"), 1e-3),
@@ -155,6 +161,52 @@ def grid_of(path: Path, told: sitk.ImageFileReader) -> Grid:
     )
 
 
+def demand_displacements(path: Path, told: sitk.ImageFileReader) -> None:
+    """Raise VolumeError where an image is no displacement field of ITK, in mm along the axes of the patient (LPS).
+
+    ITK reads any vectors, and takes none of them for positions, or for lengths along the axes of the grid. It turns
+    NIfTI's displacements (intent 1006) from RAS, and leaves vectors (1007) alone, as those of ANTs must be.
+    """
+    dimension, count = told.GetDimension(), told.GetNumberOfComponents()
+    if path.name.endswith(_NIFTI):
+        with _opened(_pair(path)[0]) as file:
+            start = file.read(348)
+        (code,), name = struct.unpack_from(f"{_order(start)}h", start, 68), start[328:344].rstrip(b"\0")
+        if code in _FSL or (dimension == 4 and told.GetSize()[3] == 3):
+            raise VolumeError(
+                f"{path} is a warp of three volumes, as FSL writes it, which counts along the axes of its image. "
+                + _CONVERT
+            )
+        if name in _OTHERS:
+            raise VolumeError(f"{path} is a warp of {_OTHERS[name]}. {_CONVERT}")
+    if count != dimension:
+        raise VolumeError(
+            f"{path} is an image of {count} number(s) per voxel: a displacement field of {dimension} dimensions has "
+            f"{dimension}, in mm. Give the transform that the registration has written."
+        )
+    if "float" not in sitk.GetPixelIDValueAsString(told.GetPixelIDValue()):
+        raise VolumeError(f"{path} holds {count} whole numbers per voxel, such as colours: that is no displacement.")
+    if grid_of(path, told) != Grid.of(told):
+        raise VolumeError(f"{path} has lengths in another unit than mm: write it in mm.")
+    if path.suffix in (".nrrd", ".nhdr"):
+        _demand_resampling(path)
+
+
+def _demand_resampling(path: Path) -> None:
+    """Raise VolumeError where an NRRD file says that its vectors are other ones than ITK takes them for."""
+    head = _nrrd_head(path)
+    told = dict(re.findall(r"^([\w ]+):=? *(.*?) *$", head, re.MULTILINE))
+    if told.get("displacement field type") == "modeling":
+        raise VolumeError(
+            f"{path} leads from the moving image to the fixed one, as Slicer carries models: let its module Transforms "
+            "convert it to a displacement field."
+        )
+    frame = [float(each) for each in re.findall(r"[^\s(),]+", told.get("measurement frame", ""))]
+    straight = np.array_equal(frame, np.eye(round(len(frame) ** 0.5)).ravel())
+    if not straight or told.get("space", "lps").lower() not in ("lps", "left-posterior-superior"):
+        raise VolumeError(f"{path} does not count along the axes of the patient, LPS: write it so.")
+
+
 def _no_width(path: Path, widths: tuple[float, ...]) -> VolumeError:
     told = " x ".join(f"{each:g}" for each in widths)
     return VolumeError(f"{path} has voxels of the width {told}, which cannot be: correct its header.")
@@ -187,11 +239,14 @@ def _unit(path: Path) -> float:
         return _ANGSTROM
     if path.suffix not in (".nrrd", ".nhdr"):
         return 1.0
-    with path.open("rb") as file:
-        head = file.read(1 << 16).partition(b"\n\n")[0].decode("utf-8", errors="replace")
-    found = re.search(r"^space units:(.*)$", head, re.MULTILINE)
+    found = re.search(r"^space units:(.*)$", _nrrd_head(path), re.MULTILINE)
     names = re.findall(r'"([^"]*)"', found[1]) if found else []
     units = {_MILLIMETRES.get(name.strip().lower()) for name in names} or {1.0}
     if len(units) > 1 or None in units:
         raise VolumeError(f"{path} has lengths in {', '.join(names)}, which is not read: write it in mm.")
     return float(units.pop() or 1.0)
+
+
+def _nrrd_head(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(1 << 16).partition(b"\n\n")[0].decode("utf-8", errors="replace")

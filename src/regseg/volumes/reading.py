@@ -111,12 +111,18 @@ class Volume:
     def missing(self) -> tuple[int, int]:
         """How many files of this level, chunks or shards, are not there, and how many there should be.
 
-        Zarr reads what is not there as zeros: a file may have been written so, or may have lost it.
+        Zarr reads what is not there as `empty`: a file may have been written so, or may have lost it.
         """
         array = self.array.whole if isinstance(self.array, View) else self.array
         shard = array.shards or array.chunks
         wanted = prod(-(-n // width) for n, width in zip(array.shape, shard, strict=True))
         return wanted - array.nchunks_initialized * prod(array.chunks) // prod(shard), wanted
+
+    @property
+    def empty(self) -> float:
+        """The value that is read where a chunk is not there."""
+        array = self.array.whole if isinstance(self.array, View) else self.array
+        return float(array.fill_value or 0)  # older files need not say one, and mean 0
 
     @property
     def nbytes(self) -> int:
