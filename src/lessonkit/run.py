@@ -27,6 +27,8 @@ from lessonkit.markdown import Figure
 from lessonkit.page import LessonError, Page
 from regseg.show import living
 
+WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -186,6 +188,7 @@ def execute(episode: Page) -> Run:
                 raise _failure(episode, cell, f"is still running after {kernel.CELL_LIMIT} s") from None
             embedded = cell.number < downloads
             outcomes.append(_outcome(cell, notebook_cell.outputs, time.perf_counter() - began, embedded))
+            _demand_pictures_of_widgets(episode, cell, notebook_cell.outputs)
             _demand_little_text(episode, outcomes[-1])
             _demand_expected_error(episode, outcomes[-1])
             _demand_lasting_text(episode, outcomes[-1])
@@ -243,6 +246,14 @@ def _webp(png: bytes) -> bytes:
         image.save(buffer, "WEBP", **encoding)
         contents.append(buffer.getvalue())
     return min(contents, key=len)
+
+
+def _demand_pictures_of_widgets(episode: Page, cell: Cell, outputs: list) -> None:
+    """Progress bars are widgets, too, and come and go; what a cell ends with is meant to be seen."""
+    for output in outputs:
+        data = output.get("data", {})
+        if output.output_type == "execute_result" and WIDGET_MIME in data and "image/png" not in data:
+            raise _failure(episode, cell, "ends with a widget without a picture: a page has no kernel, so draw it")
 
 
 def _demand_expected_error(episode: Page, outcome: Outcome) -> None:

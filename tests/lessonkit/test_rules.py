@@ -374,6 +374,35 @@ BROKEN = [
     # the house: names and code
     (E01, "```bash\n", NEW_CELL.format("def f():\n    return answer"), "def f", "in the challenge 'Challenge 6'"),
     (E01, "```bash\n", NEW_CELL.format("a = 1\na += ("), "a += (", "not Python"),
+    # the house: code that is wrong without a word
+    (
+        E01,
+        "```bash\n",
+        NEW_CELL.format("m.SetMetricSamplingPercentage(0.1)"),
+        "m.Set",
+        "the time of day: give it a seed",
+    ),
+    (E01, "```bash\n", NEW_CELL.format("np.random.default_rng()"), "np.random", "differ in each run"),
+    (E01, "```bash\n", NEW_CELL.format("\nnp.random.normal(3)"), "np.random", "differ in each run"),
+    (
+        E01,
+        "```bash\n",
+        NEW_CELL.format("r.SetDefaultPixelValue(i.GetPixelIDValue())"),
+        "r.Set",
+        "the code of a pixel type",
+    ),
+    (
+        E01,
+        "```bash\n",
+        NEW_CELL.format("sitk.Resample(a, b, t, n, b.GetPixelID())"),
+        "sitk.Re",
+        "the code of a pixel type",
+    ),
+    (E01, "```bash\n", NEW_CELL.format("Resample(a, defaultPixelValue=a.GetPixelID())"), "Resample", "of a pixel type"),
+    (E01, "```bash\n", NEW_CELL.format('folder = Path("scans")'), "folder", "name it output-01"),
+    (E01, "```bash\n", NEW_CELL.format("def judge(check):\n    pass"), "def judge", "'check' is imported"),
+    (E01, "```bash\n", NEW_CELL.format("for check in (1, 2):\n    pass"), "for check", "'check' is imported"),
+    (E01, "```bash\n", NEW_CELL.format("sitk.ImageRegistrationMethod()"), "sitk.Im", "call regseg.evaluate"),
     # spelling
     (PEOPLE, "Anna is a physicist.", "Anna is\na physisist.", "physisist", "is it 'physicist'"),
     (E01, "seen from", "seen frmo", "frmo", "'frmo'"),
@@ -403,6 +432,10 @@ FINE = [
     (E01, "```bash\n", NEW_CELL.format("for answer in (1, 2):\n    print(answer)")),
     (E01, "```bash\n", "```python\nanswer = (\n```\n\n```error\nSyntaxError: '(' was never closed\n```\n\n```bash\n"),
     (E01, 'answer = 4\ncheck.answer("01-4", answer)', 'check.answer("01-4", 4)'),
+    (E01, "```bash\n", NEW_CELL.format("m.SetMetricSamplingPercentage(0.1, seed=1)\nrandom.normal(3)")),
+    (E01, "```bash\n", NEW_CELL.format("sitk.Resample(a, b, t, n, -1000, a.GetPixelID())")),
+    (E01, "```bash\n", NEW_CELL.format('Path("output-01").mkdir()\nPath("scan.mha")')),
+    (E01, "```bash\n", NEW_CELL.format("evaluate.tre(sitk.ImageRegistrationMethod())")),
 ]
 
 

@@ -121,6 +121,10 @@ def test_an_expected_error_is_recorded_and_may_be_shortened(write):
             "01-try.md:17: fig/01-a.png belongs to line 10 already",
         ),
         (python("x = 1\nobject()"), "01-try.md:7: cell 1 prints <object at 0x"),
+        (
+            python("import ipywidgets\nipywidgets.IntSlider()"),
+            "01-try.md:6: cell 1 ends with a widget without a picture",
+        ),
         (python("import os\nos._exit(1)"), "01-try.md:6: cell 1 killed its kernel"),
         (python("print('x' * 3_000_000)"), "01-try.md:6: cell 1 prints more than 100,000 characters"),
         (python("'x' * 3_000_000"), "01-try.md:6: cell 1 prints more than 100,000 characters"),

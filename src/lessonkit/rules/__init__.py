@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from lessonkit.addresses import Addresses
 from lessonkit.lesson import Lesson
 from lessonkit.page import Finding, LessonError, Page
-from lessonkit.rules import files, house, links, pace, page, predictions, repository, spelling
+from lessonkit.rules import files, house, links, pace, page, predictions, repository, silent, spelling
 from lessonkit.rules.files import Problem
 
 __all__ = ["Problem", "check", "not_run"]
@@ -53,6 +53,7 @@ def _findings(each: Page, addresses: Addresses) -> Iterator[Finding]:
         yield from house.episode(each, addresses.lesson)
         yield from predictions.predictions(each)
         yield from pace.pace(each)
+        yield from silent.silent(each)
 
 
 def not_run(lesson: Lesson) -> list[str]:
