@@ -22,8 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
 
 # What a bench found: case, method, measure, and its value. The name of a measure ends in its unit, as in
-# "mean error (mm)". Its value is a number, or a list with one number for each pair of images.
-Cases = dict[str, dict[str, dict[str, "float | list[float]"]]]
+# "mean error (mm)". Its value is a number, a list with one number for each pair of images, or what a program says.
+Figures = dict[str, Any]
+Cases = dict[str, dict[str, Figures]]
 
 
 def alone(function: Callable, *arguments: Any) -> Any:

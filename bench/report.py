@@ -44,10 +44,10 @@ def number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def cell(value: float | list[float] | None) -> str:
+def cell(value: float | str | list[float] | None) -> str:
     """What a table shows of a value: of a list the mean, from three pairs on with its interval."""
-    if value is None:
-        return ""
+    if value is None or isinstance(value, str):
+        return value or ""
     if not isinstance(value, list):
         return number(value)
     around = f" ± {interval(value):.2g}" if len(value) > 2 and stdev(value) else ""

@@ -22,14 +22,15 @@ from math import prod
 from pathlib import Path
 
 from formula import served
-from measure import Cases, alone, peak_memory, write_results
+from measure import Cases, Figures, alone, peak_memory, write_results
 
 SPACING = 0.016  # mm: the finest voxels looked at, 16 of the image's own
 BLOCK = 0.512  # mm: 32 voxels, so that a laptop does two hundred of them
 RADII = {"fifty blocks": 0.9, "two hundred blocks": 1.45}  # mm, of the ball
 ITERATIONS = 2  # of the recipe's last stage
 LARGEST = 1_000_000  # blocks that dask's scheduler holds, about
-HOLDS = 500  # GB of memory that a large computer has
+HOLDS = 512  # GB of memory that a large computer has
+WORKERS = 16  # on such a computer
 
 
 def run(address: tuple[str, str], solve: bool) -> dict[str, float]:
@@ -79,37 +80,47 @@ def projected(terabytes: float, skip: int, seconds: float) -> dict[str, float]:
 
 
 def breaks_first(needed: dict[str, float]) -> str:
-    """What is too much: the memory of the client, that of the workers, or the number of blocks."""
+    """What is too much, and by how many times: the memory of the client, that of the workers, or the blocks."""
     reasons = {
         "the lattice in the client's memory": needed["client (GB)"] / HOLDS,
-        "the field in each worker's memory": needed["each worker (GB)"] / HOLDS * 16,  # a computer has sixteen of them
+        "the field in each worker's memory": needed["each worker (GB)"] / HOLDS * WORKERS,
         "the blocks in dask's scheduler": needed["blocks of the last stage"] / LARGEST,
     }
     worst = max(reasons, key=lambda name: reasons[name])
-    return f"{worst}, {reasons[worst]:.1f} of what there is" if reasons[worst] > 1 else "nothing"
+    times = reasons[worst]
+    return f"{worst}, {times:.{0 if times > 10 else 1}f} times what there is" if times > 1 else "nothing"
+
+
+def projection(seconds: float) -> dict[str, Figures]:
+    """What 1, 10 and 100 terabytes take, and what breaks first, if a voxel takes so many seconds."""
+    rows: dict[str, Figures] = {}
+    for terabytes in 1, 10, 100:
+        for skip, name in (1, "every voxel"), (4, "every 4th voxel"):
+            needed = projected(terabytes, skip, seconds)
+            rows[f"{terabytes} TB, {name}"] = {**rounded(needed), "breaks first": breaks_first(needed)}
+    return rows
+
+
+def rounded(figures: dict[str, float]) -> Figures:
+    """The figures with four digits."""
+    return {what: float(f"{value:.4g}") for what, value in figures.items()}
 
 
 def measured() -> Cases:
     """All figures."""
-    runs = {}
+    runs: dict[str, Figures] = {}
     for name, radius in RADII.items():
         with served(radius) as formula:
-            runs[name] = alone(run, formula.pair, False)
+            runs[name] = rounded(alone(run, formula.pair, False))
         print(name, runs[name], file=sys.stderr, flush=True)
     with served(RADII["fifty blocks"]) as formula:
-        runs["fifty blocks and the solve"] = alone(run, formula.pair, True)
-    seconds = runs["two hundred blocks"]["CPU of a voxel (µs)"] / 1e6
-    projections = {}
-    for terabytes in 1, 10, 100:
-        for skip in 1, 4:
-            needed = projected(terabytes, skip, seconds)
-            row = f"{terabytes} TB, every {'voxel' if skip == 1 else '4th voxel'}"
-            projections[row] = needed
-            print(f"{row}: {breaks_first(needed)} breaks first", file=sys.stderr)
-    return {
-        case: {row: {what: float(f"{value:.4g}") for what, value in figures.items()} for row, figures in rows.items()}
-        for case, rows in {"run": runs, "projection": projections}.items()
-    }
+        runs["fifty blocks and the solve"] = rounded(alone(run, formula.pair, True))
+    return {"run": runs, "projection": projection(seconds_of_a_voxel(runs))}
+
+
+def seconds_of_a_voxel(runs: dict[str, Figures]) -> float:
+    """CPU-seconds of a voxel in the longer run."""
+    return runs["two hundred blocks"]["CPU of a voxel (µs)"] / 1e6
 
 
 def main() -> Path:

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+import measure
 import report
+import terabyte
 from lessonkit import compare
 
 TEXT = "Before.\n\n<!-- bench: speed, small images -->\nstale\n<!-- /bench -->\n\nAfter.\n"
@@ -66,3 +68,13 @@ def test_the_tables_of_this_lesson_are_up_to_date():
 def test_the_plots_of_this_lesson_are_up_to_date():
     for path, drawn in report.plots().items():
         assert compare.figures(path.read_bytes(), drawn) == [], path.name
+
+
+def test_the_projected_terabytes_follow_from_the_run_that_is_recorded():
+    cases = json.loads((measure.RESULTS / "terabyte.json").read_text(encoding="utf-8"))["cases"]
+    assert cases["projection"] == terabyte.projection(terabyte.seconds_of_a_voxel(cases["run"]))
+    assert {row["breaks first"] == "nothing" for row in cases["projection"].values()} == {True, False}
+
+
+def test_what_a_program_says_is_a_cell_as_it_is():
+    assert report.cell("nothing") == "nothing"
