@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 
 import pytest
@@ -27,6 +28,14 @@ def test_the_readme_lists_the_episodes_with_their_minutes(root, lesson):
         f"| {page.name[:2]} | [{page.title}](episodes/{page.path.name}) | {page.teaching} + {page.exercises} |"
         for page in lesson.episodes
     ]
+
+
+def test_the_first_page_and_its_map_call_each_episode_by_its_title(root, lesson):
+    page, drawing = ((root / name).read_text(encoding="utf-8") for name in ("index.md", "fig/map.svg"))
+    listed = re.findall(r"^\d+\. \[\*\*(.+?)\*\*\]\(episodes/(.+?)\.md\)", page, re.M)
+    assert listed == [(page.title, page.name) for page in lesson.episodes]
+    words = " ".join(re.findall(r"<text [^>]*>([^<]+)</text>", drawing))
+    assert [page.name for page in lesson.episodes if f"{page.name[:2]} {page.title}" not in words] == []
 
 
 def test_the_setup_page_says_where_each_notebook_opens(root, lesson):
