@@ -32,6 +32,13 @@ def test_the_environment_of_conda_and_binder_comes_from_the_lock(root, supported
     assert found[-1] == {"pip": ["-r requirements-course.lock"]} and (root / "requirements-course.lock").is_file()
 
 
+def test_the_environment_that_is_made_is_the_one_that_is_activated(root):
+    made = yaml.safe_load((root / "environment.yml").read_text(encoding="utf-8"))["name"]
+    pages = [page.text for page in [*Lesson(root).all_pages(), *Lesson(root).repository]]
+    activated = [name for text in pages for name in re.findall(r"^conda activate (\S+)", text, re.M)]
+    assert activated and set(activated) == {made}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no bash, and no mark on files that may be run")
 def test_binder_can_run_what_finishes_its_environment(root):
     script = root / "postBuild"

@@ -150,3 +150,14 @@ def test_the_riddle_of_the_project_hides_a_motion_without_a_fold(root, tmp_path,
     )
     assert evaluate.folding(field, riddle.mask) == 0
     assert evaluate.tre(sitk.Transform(3, sitk.sitkIdentity), riddle.fixed_points, riddle.moving_points).mean() > 3
+
+
+def test_each_test_that_the_page_of_topics_names_is_there(root):
+    page = (root / "instructors" / "topics.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", page))
+    written = {
+        name
+        for path in (root / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.M)
+    }
+    assert named and named - written == set()

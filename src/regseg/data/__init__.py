@@ -33,6 +33,8 @@ __all__ = [
 def load(name: str) -> sitk.Image:
     """Return an image.
 
+    Each has terms of its own, on its `card`. Those named phantom have none: they are made from formulas, under CC0.
+
     Parameters
     ----------
     name
@@ -42,6 +44,10 @@ def load(name: str) -> sitk.Image:
     ------
     DataError
         If there is no such image, or it cannot be made or fetched; the message says what to do.
+
+    Examples
+    --------
+    >>> t1, labels = data.load("phantom_t1"), data.load("phantom_labels")
     """
     return _read(name, kinds.Image)
 
