@@ -517,6 +517,34 @@ def test_slides_on_paper_are_one_page_each(page, small):
     assert page.locator("html").get_attribute("data-theme") == "light"
     page.emulate_media(media="print")
     assert page.locator(".solution .code").first.is_visible()
+    for title, body in [(slide.locator("header"), slide.locator(".body")) for slide in page.locator("section").all()]:
+        if title.count() and body.count():
+            above, below = title.bounding_box(), body.bounding_box()
+            assert above["x"] >= 0 and above["y"] + above["height"] <= below["y"]
+
+
+# Where the lines of a piece of code begin, in pixels, but for those that begin with a space.
+BEGINNINGS = """pre => {
+  const range = document.createRange(), texts = document.createTreeWalker(pre, NodeFilter.SHOW_TEXT), lefts = [];
+  for (let fresh = true, node; (node = texts.nextNode()); )
+    for (let i = 0; i < node.length; i++) {
+      if (fresh && !/\\s/.test(node.data[i])) {
+        range.setStart(node, i);
+        range.setEnd(node, i + 1);
+        lefts.push(range.getBoundingClientRect().left);
+      }
+      fresh = node.data[i] === "\\n";
+    }
+  return lefts;
+}"""
+
+
+def test_on_paper_the_lines_of_a_piece_of_code_begin_below_each_other(page, small):
+    page.goto((small / "01-images.html").as_uri())
+    page.emulate_media(media="print")
+    lines = page.locator("pre").evaluate_all(f"all => all.map({BEGINNINGS})")
+    assert any(len(lefts) > 1 for lefts in lines)
+    assert all(max(lefts) - min(lefts) < 1 for lefts in lines if lefts)
 
 
 def test_keys_go_through_slides_and_a_solution_waits_until_it_is_asked_for(browser, small):
