@@ -166,6 +166,11 @@ def test_a_section_shows_its_title_and_its_first_sentence(short):
     assert (heading.title, words(heading.html)) == ("Why <em>heads</em> move", "A head moves.")
 
 
+def test_a_section_that_begins_with_a_list_shows_the_first_sentence_of_each_point(cut):
+    heading = cut(EPISODE.replace("A head moves. More is said of it.", "- **One.** More.\n- Two: yes. More.\n"))[1][0]
+    assert heading.html == "<ul><li><strong>One.</strong></li><li>Two: yes.</li></ul>"
+
+
 def test_all_that_is_on_no_slide_stands_in_the_notes_but_further_practice(short):
     seen = {id(slide): words(slide.html) for stack in short for slide in stack}
     notes = [[words(" ".join(slide.notes)) for slide in stack] for stack in short]

@@ -2,7 +2,7 @@
 
 Nobody writes slides. They are cut from the page of the episode, by these rules:
 
-- A `##` begins a stack: its title, and the first sentence below it.
+- A `##` begins a stack: its title, and the first sentence below it; of a list, that of each point.
 - A figure, a table, a formula, and a box such as a callout are a slide each, further down in the stack.
 - A prediction and an exercise begin a stack of their own, and what answers them lies below. So the key to the right
   goes on without the answer, and the key down asks for it.
@@ -138,8 +138,8 @@ class _Cutter:
         elif _is_seen(node):
             self.add(Slide("picture", self.title, _bare(node)))
         else:
-            if node.name == "p" and self.waits:
-                self.last.html, self.waits = f"<p>{first_sentence(node)}</p>", False
+            if self.waits and node.name in ("p", "ul", "ol"):
+                self.last.html, self.waits = _opening_words(node), False
             self.last.notes.append(_bare(node))
 
     def predict(self, node: Tag) -> None:
@@ -192,8 +192,16 @@ class _Cutter:
         self.stacks[-1] += [Slide("picture", title, _bare(part)) for part in seen]
 
 
+def _opening_words(node: Tag) -> str:
+    """The first sentence of a paragraph, or of each point of a list."""
+    if node.name == "p":
+        return f"<p>{first_sentence(node)}</p>"
+    points = node.find_all("li", recursive=False)
+    return f"<{node.name}>{''.join(f'<li>{first_sentence(point.p or point)}</li>' for point in points)}</{node.name}>"
+
+
 def first_sentence(paragraph: Tag) -> str:
-    """The HTML of a paragraph up to the end of its first sentence."""
+    """The HTML of a paragraph, or of a point of a list, up to the end of its first sentence."""
     said = ""
     for part in paragraph.children:
         if isinstance(part, NavigableString):
