@@ -66,7 +66,7 @@ def run(address: tuple[str, str], solve: bool) -> dict[str, float]:
 
 def projected(terabytes: float, skip: int, seconds: float) -> dict[str, float]:
     """What two images of so many terabytes take, if every `skip`-th voxel is looked at, and one takes these seconds."""
-    from regseg.distributed.needs import A_CELL_OF_A_WORKER, A_VOXEL
+    from regseg.distributed.needs import A_PROCESS, A_VOXEL
     from regseg.distributed.planning import A_CELL
 
     side = round((terabytes * 1e12 / 2 / 2) ** (1 / 3) / skip)  # voxels that are looked at
@@ -74,8 +74,8 @@ def projected(terabytes: float, skip: int, seconds: float) -> dict[str, float]:
     return {
         "blocks of the last stage": blocks,
         "CPU of the last stage (days)": ITERATIONS * blocks * 80**3 * seconds / 86400,
-        "client (GB)": A_CELL * cells / 1e9,
-        "each worker (GB)": (A_CELL_OF_A_WORKER * cells + A_VOXEL * 80**3) / 1e9,
+        "client (GB)": (A_PROCESS + A_CELL * cells) / 1e9,
+        "each worker (GB)": (A_PROCESS + A_VOXEL * 80**3) / 1e9,
     }
 
 
@@ -83,7 +83,7 @@ def breaks_first(needed: dict[str, float]) -> str:
     """What is too much, and by how many times: the memory of the client, that of the workers, or the blocks."""
     reasons = {
         "the lattice in the client's memory": needed["client (GB)"] / HOLDS,
-        "the field in each worker's memory": needed["each worker (GB)"] / HOLDS * WORKERS,
+        "the blocks in the workers' memory": needed["each worker (GB)"] / HOLDS * WORKERS,
         "the blocks in dask's scheduler": needed["blocks of the last stage"] / LARGEST,
     }
     worst = max(reasons, key=lambda name: reasons[name])

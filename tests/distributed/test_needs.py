@@ -11,7 +11,7 @@ import zarr
 
 from regseg import distributed, volumes
 from regseg.__main__ import main
-from regseg.distributed import Field, MockMethod, MockReduction, RegistrationError, Solve, Stage, Votes
+from regseg.distributed import Field, MockMethod, MockReduction, RegistrationError, Solve, Stage, Votes, store
 from regseg.distributed.images import Source
 from regseg.distributed.needs import demand_memory
 from regseg.distributed.planning import A_CELL
@@ -43,7 +43,7 @@ def test_a_plan_counts_what_its_blocks_will_read(pair):
     assert found.blocks == 3 * len(wanted)
     voxels = sum(np.prod(block.core.scale((4, 4, 4)).clip(plan.fixed.grids[0].box).size) for block in wanted)
     assert found.read == 3 * voxels * (2 + 2)
-    assert found.kept == np.prod(plan.lattice.size) * (9 + 3) * 4 * 3
+    assert found.kept == np.prod(plan.lattice.size) * (9 + 3 + 3) * 4 * 3
     assert (found.copied, found.seconds) == (0, None)
     wider = distributed.needs(distributed.plan(*pair, [Stage(MockMethod(), MockReduction(), 1, 32, 8, 3)]), trial=False)
     assert wider.read > 1.5 * found.read
@@ -91,7 +91,7 @@ def test_the_command_says_what_its_plan_takes(pair, tmp_path, capsys):
     [
         (
             ["--memory", "301MB"],
-            r"A worker would need \d+ MB for its largest block and the field, and has 301 MB: .*--block-size",
+            r"A worker would need \d+ MB for its largest block, and has 301 MB: .*--block-size",
         ),
         (
             ["--block-size", "1", "--lattice", "1"],
@@ -133,6 +133,20 @@ def test_votes_that_do_not_fit_in_what_is_free_are_refused(pair):
         demand_memory(replace(found, client=10**17))
 
 
+@pytest.mark.parametrize(("kept", "known"), [(2, False), (3, True)])
+def test_the_time_is_told_where_a_pyramid_has_all_levels_that_blocks_look_at(tmp_path, kept, known):
+    """A microscope's ends before ours does. The lattice is its third level, and blocks look at no coarser one."""
+    paths = stored(tmp_path)
+    for path in paths:
+        group = zarr.open_group(path, mode="a")
+        ome = group.attrs["ome"]
+        del ome["multiscales"][0]["datasets"][kept:]
+        group.attrs["ome"] = ome
+    found = distributed.needs(distributed.plan(*paths))
+    assert found.copied > 0
+    assert (found.seconds is not None) == known
+
+
 @pytest.mark.parametrize("kept", [1, 2, 3])
 def test_a_pyramid_of_others_is_used_as_far_as_it_goes(tmp_path, kept):
     """Most end at a few hundred voxels: what is missing is made of the coarsest level, and no copy of the image."""
@@ -156,6 +170,19 @@ def test_a_pyramid_of_others_is_used_as_far_as_it_goes(tmp_path, kept):
     assert source.made == sum(level.nbytes for level in volumes.levels(copy))
 
 
+def test_a_worker_reads_a_corner_of_the_field_and_no_more(tmp_path):
+    """Of 100 MB of field it takes less than 1 MB, and what it finds is the same to the last bit."""
+    lattice = Grid((160, 160, 160), (4.0,) * 3, (0.0,) * 3, tuple(np.eye(3).ravel().tolist()))
+    whole = Field(lattice, np.random.default_rng(0).standard_normal((3, 160, 160, 160), np.float32))
+    store.save_field(whole, tmp_path / "field.npy")
+    corner = [np.arange(80, 90, 0.5)] * 3
+    tracemalloc.start()
+    found = store.load_field(lattice, tmp_path / "field.npy").sample(corner)
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()
+    np.testing.assert_array_equal(found, whole.sample(corner))
+
+
 def test_the_client_takes_no_more_than_the_plan_says():
     """The votes of a lattice of many tiles are added and solved: with all that the client holds, and counts."""
     lattice = Grid((80, 80, 80), (4.0, 4.0, 4.0), (0.0, 0.0, 0.0), tuple(np.eye(3).ravel().tolist()))
@@ -164,6 +191,7 @@ def test_the_client_takes_no_more_than_the_plan_says():
     votes, field = Votes.none(lattice.box), Field.zero(lattice)
     votes.vector[:] = rng.standard_normal(votes.vector.shape, np.float32)
     votes.matrix[[0, 3, 5]] = 1
+    assert field.coefficients.any() == 0  # as they are when the field has been saved
     after = Field(lattice, Solve(knots=8, iterations=2)(votes, field))
     assert after.coefficients.shape == (3, 84, 84, 84)
     assert 60 < tracemalloc.get_traced_memory()[1] / 80**3 < A_CELL

@@ -33,6 +33,13 @@ class Field:
         """The field that moves nothing."""
         return cls(lattice, np.zeros((lattice.dimension, *lattice.size[::-1]), np.float32))
 
+    @classmethod
+    def known(cls, lattice: Grid, values: np.ndarray, coefficients: np.ndarray) -> Field:
+        """A field whose coefficients have been computed before; in files they are read as far as is asked for."""
+        field = cls(lattice, values)
+        vars(field)["coefficients"] = coefficients  # where cached_property keeps them
+        return field
+
     @cached_property
     def coefficients(self) -> np.ndarray:
         """The coefficients of the spline through the values, mirrored at the border, with a margin on each side."""
@@ -50,12 +57,10 @@ class Field:
             For each axis of the array (z, y, x), ascending positions counted in cells of the lattice: 0 is
             the centre of the first one.
         """
-        out = self.coefficients
-        for where in positions:
-            first = int(np.floor(where[0])) - 1 + _MARGIN
-            last = int(np.floor(where[-1])) + 2 + _MARGIN
-            out = out[(slice(None), slice(first, last + 1))]
-            weights = cubic(np.asarray(where)[:, None] + _MARGIN - np.arange(first, last + 1))
+        reach = [(int(np.floor(where[0])) - 1 + _MARGIN, int(np.floor(where[-1])) + 3 + _MARGIN) for where in positions]
+        out = np.asarray(self.coefficients[(slice(None), *(slice(*each) for each in reach))])  # no more than is needed
+        for where, (first, stop) in zip(positions, reach, strict=True):
+            weights = cubic(np.asarray(where)[:, None] + _MARGIN - np.arange(first, stop))
             # The axis in work is always the second; done, it becomes the last. After all of them the order is right.
             out = np.tensordot(out, weights, axes=(1, 1))
         return out

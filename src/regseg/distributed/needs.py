@@ -18,9 +18,9 @@ from regseg.distributed.planning import A_CELL, Plan
 from regseg.distributed.result import RegistrationError
 from regseg.distributed.stages import Stage
 
-_PROCESS = 300_000_000  # bytes: Python and its libraries
+A_PROCESS = 300_000_000  # bytes: Python and its libraries
 A_VOXEL = 120  # bytes of a worker, of a block with its halo
-A_CELL_OF_A_WORKER = 40  # bytes: the field, and the coefficients of its spline while they are computed
+A_CELL_OF_A_FIELD = 24  # bytes of its files: values, and the coefficients of the spline through them
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,11 @@ def needs(plan: Plan, *, trial: bool = True) -> Needs:
     plan : Plan
         What to do.
     trial : bool
-        Let one block of each stage vote, to tell the time; nothing is written. It needs images with levels.
+        Let one block of each stage vote, to tell the time; nothing is written. It needs images with the levels that
+        the blocks look at.
     """
     sources = [each for each in (plan.fixed, plan.moving, plan.mask) if each]
-    seconds: float | None = 0.0 if trial and all(each.chunked for each in sources) else None
+    seconds: float | None = 0.0 if trial and _at_hand(plan) else None
     count, read, largest = 0, 0, 0
     for stage in plan.stages:
         wanted = [block for block, is_wanted in plan.blocks(stage) if is_wanted]
@@ -96,9 +97,9 @@ def needs(plan: Plan, *, trial: bool = True) -> Needs:
         count,
         read,
         sum(each.made for each in sources),
-        cells * (a_vote + 12) * sum(stage.iterations for stage in plan.stages),
-        _PROCESS + A_VOXEL * largest + A_CELL_OF_A_WORKER * cells,
-        _PROCESS + A_CELL * cells,
+        cells * (a_vote + A_CELL_OF_A_FIELD) * sum(stage.iterations for stage in plan.stages),
+        A_PROCESS + A_VOXEL * largest,
+        A_PROCESS + A_CELL * cells,
         seconds,
     )
 
@@ -114,9 +115,16 @@ def demand_memory(found: Needs, worker: int | None = None) -> None:
     limit = free if worker is None else worker
     if found.worker > limit:
         raise RegistrationError(
-            f"A worker would need {_bytes(found.worker)} for its largest block and the field, and has {_bytes(limit)}: "
-            "give smaller blocks (--block-size), larger cells (--lattice), or larger workers (--memory)."
+            f"A worker would need {_bytes(found.worker)} for its largest block, and has {_bytes(limit)}: give smaller "
+            "blocks (--block-size), or larger workers (--memory)."
         )
+
+
+def _at_hand(plan: Plan) -> bool:
+    """Whether the files themselves have all levels that blocks look at, so that no copy must be made first."""
+    fixed, moving = map(max, zip(*map(plan.levels, plan.stages), strict=True))
+    wanted = (plan.fixed, fixed), (plan.moving, moving), (plan.mask, fixed)
+    return all(source is None or level < source.own for source, level in wanted)
 
 
 def _voxels(plan: Plan, stage: Stage, blocks: list[Block]) -> list[int]:

@@ -12,7 +12,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -106,20 +105,19 @@ def state(field: Field, shared: np.ndarray | None) -> str:
 
 
 def save_field(field: Field, file: Path) -> None:
-    """Write the values of a field."""
-    with written_whole(file) as out:
-        np.save(out, field.values)
+    """Write the values of a field, and beside them the coefficients of its spline, so that no worker computes them."""
+    for array, target in (field.values, file), (field.coefficients, _coefficients(file)):
+        with written_whole(target) as out:
+            np.save(out, array)
 
 
 def load_field(lattice: Grid, file: Path) -> Field:
-    """Read a field; once for all tasks of a worker that need it."""
-    return _load_field(lattice, file, file.stat().st_mtime_ns)
+    """A field in files, which are mapped: a block needs a corner of it, and no more than that is read."""
+    return Field.known(lattice, *(np.load(each, mmap_mode="r") for each in (file, _coefficients(file))))
 
 
-@lru_cache(maxsize=1)
-def _load_field(lattice: Grid, file: Path, written: int) -> Field:
-    del written  # only part of the key: a file that was written again is another one
-    return Field(lattice, np.load(file))
+def _coefficients(file: Path) -> Path:
+    return file.with_name(f"{file.stem}-coefficients.npy")
 
 
 def votes_file(folder: Path, block: Block) -> Path:
