@@ -26,6 +26,7 @@ import json
 import sys
 import time
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
@@ -103,8 +104,8 @@ def broaden() -> None:
     before = train.load_weights(NETWORKS["trained on T1"], network)["minutes"]
     heads = [scans.head(data.load(name)) for name in data.anatomies("training")]
     began = time.process_time()
-    draw = segment.batches(heads, scans.Variety(("T1", "T2", "T2", "any"), gap=0.2), pieces=0.9)
-    train.train(network, draw, segment.loss, steps=1150, seed=2, learning_rate=3e-3)
+    draw = segment.batches(heads, scans.Variety(("T1", "T2", "T2", "any"), gap=0.2), pieces=0.95)
+    train.train(network, draw, segment.loss, steps=1600, seed=2, learning_rate=3e-3)
     kept.parent.mkdir(parents=True, exist_ok=True)
     train.save_weights(kept, network, half=True, minutes=before + (time.process_time() - began) / 60)
 
@@ -151,6 +152,14 @@ SEEDS, ROUNDS, SCANS, STEPS = 5, 3, 2, 30  # of the loop of annotation
 
 def rounds(strategy: str) -> dict[str, list[float]]:
     """The mean Dice coefficient before the first round and after each, and the voxels changed; one of each seed."""
+    files = {seed: FOLDER / f"rounds-{strategy}-{seed}.json" for seed in range(1, SEEDS + 1)}
+    if todo := {seed: file for seed, file in files.items() if not file.is_file()}:
+        alone(play, strategy, todo)
+    return by_measure([json.loads(file.read_text(encoding="utf-8")) for file in files.values()])
+
+
+def play(strategy: str, files: dict[int, Path]) -> None:
+    """Play the rounds once with each seed, and write what came out into its file."""
     import torch
 
     from regseg.learn import annotation, segment
@@ -172,12 +181,8 @@ def rounds(strategy: str) -> dict[str, list[float]]:
         dice = [shares(truth, segment.segment(scan, network)).values() for scan, truth in unseen.values()]
         return float(np.mean([list(each) for each in dice]))
 
-    rows, before = [], score(segment.load(NETWORKS["trained on T1"]))
-    for seed in range(1, SEEDS + 1):
-        kept = FOLDER / f"rounds-{strategy}-{seed}.json"
-        if kept.is_file():
-            rows.append(json.loads(kept.read_text(encoding="utf-8")))
-            continue
+    before = score(segment.load(NETWORKS["trained on T1"]))
+    for seed, file in files.items():
         network = segment.load(NETWORKS["trained on T1"])
         row, changed = {"Dice, round 0": before}, 0
         loop = annotation.rehearse(
@@ -192,10 +197,9 @@ def rounds(strategy: str) -> dict[str, list[float]]:
         for number, each in enumerate(islice(loop, ROUNDS), start=1):
             changed += each.effort
             row[f"Dice, round {number}"] = score(network)
-        rows.append(row | {"voxels changed": changed})
-        replace_file(kept, json.dumps(rows[-1]).encode())
-        print(f"rounds, {strategy}, seed {seed}: {rows[-1]}", file=sys.stderr, flush=True)
-    return by_measure(rows)
+        row["voxels changed"] = changed
+        replace_file(file, json.dumps(row).encode())
+        print(f"rounds, {strategy}, seed {seed}: {row}", file=sys.stderr, flush=True)
 
 
 def main(wanted: list[str]) -> None:
@@ -214,7 +218,7 @@ def main(wanted: list[str]) -> None:
         rows = [alone(carried, "native", name, 700 + number) for number, name in enumerate(names)]
         cases[CARRIED] = {how: by_measure([row[how] for row in rows]) for how in rows[0]}
     if "rounds" in wanted:
-        cases[LOOP] = {strategy: alone(rounds, strategy) for strategy in ("random", "foreground_random", "active")}
+        cases[LOOP] = {strategy: rounds(strategy) for strategy in ("random", "foreground_random", "active")}
     kept = RESULTS / "labelling.json"  # read now: what another run has found meanwhile stays
     before = json.loads(kept.read_text(encoding="utf-8"))["cases"] if kept.is_file() else {}
     cases = {case: merged for case in cases if (merged := before.get(case, {}) | cases[case])}
