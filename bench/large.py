@@ -1,12 +1,12 @@
-"""Registration larger than memory: `regseg.distributed`, elastix in memory, itk-dreg, and BigStream.
+"""Registration larger than memory: `regseg.distributed`, elastix in memory, itk-dreg, and a block of BigStream.
 
 Each pair is made from one anatomy, and the fixed image is it resampled (cubic) through the truth, so the truth maps
 each fixed point to its moving point exactly; noise, grey levels and often more differ. The families of warps: cubic
 B-splines, exponentiated velocities, sums of Gaussians, and plane waves of one short length, which go to the edge of
-folding. The anatomies: the MNI152 template (T1-weighted MR, 1 mm) and
-real label maps of whole heads, which become images by a random grey level for each label. The pair "anatomies" relates
-two different heads: no truth is known, and it is judged by the labels that the transform carries over. Parameters of
-the course's method were fixed on DEVELOPMENT, whose seeds are others; only REPORTING is reported.
+folding. The anatomies: the MNI152 template (T1-weighted MR, 1 mm) and real label maps of whole heads, which become
+images by a random grey level for each label. The pair "anatomies" relates two different heads: no truth is known, and
+it is judged by the labels that the transform carries over. Parameters of the course's method were fixed on DEVELOPMENT,
+whose seeds are others; only REPORTING and SHORT_WAVES are reported.
 
 All methods start from the same affine: the one that fits the truth best, after a motion of up to half a degree about
 each axis and half a millimetre along it. Each runs alone in a fresh process, with one thread, from files: chunked ones
@@ -14,9 +14,14 @@ for the course, plain ones for the others. CPU-seconds are user and system, read
 the peak memory is that of the whole process, the libraries included. Errors are at 20,000 random points of the brain.
 
 itk-dreg is compared where it is installed (`pip install itk-dreg==0.0.1 scipy`: it does not ask for the scipy that it
-needs); `itk_dreg` says how it is patched, in its process, to run at all. BigStream is compared where BIGSTREAM_PYTHON
-names the Python of an environment that has it; `peer_bigstream` says which. It comes from light-sheet microscopy, and
-has what the course has not:
+needs); `itk_dreg` says how it is patched, in its process, to run at all. What a method has found on a pair is kept
+under build/large, and not measured again: remove that folder after a change.
+
+    python bench/large.py                 # all but BigStream, which takes hours
+    python bench/large.py large_waves     # one file of results
+
+BigStream ("large_bigstream") is compared on one block, by the Python that BIGSTREAM_PYTHON names; `peer_bigstream` says
+what that must have. It comes from light-sheet microscopy, and has what the course has not:
 
 - feature points with RANSAC, and a random affine search, of the whole images and of each block: `--initial auto` does
   what they are for by turns and mutual information, which needs no spots. Not taken over.
@@ -49,7 +54,8 @@ import numpy as np
 import SimpleITK as sitk
 
 import terabyte
-from measure import Cases, alone, by_measure, peak_memory, write_results
+from lessonkit.lesson import replace_file
+from measure import ROOT, Cases, alone, by_measure, peak_memory, write_results
 from regseg import data, evaluate, memory, volumes
 from regseg import elastix as door
 from regseg.data.recipes import tissue_fractions
@@ -86,6 +92,7 @@ DEVELOPMENT = (
     Recipe("dev3", 300, contrast="t2", bias=0.1),
     Recipe("dev4", 400, contrast="inverted", bias=0.1),
 )
+DEVELOPMENT_WAVES = Recipe("dev_waves", 9035, "waves", 35.0)
 SAME_CONTRAST = (
     Recipe("bspline", 1100, "bspline", 5.0),
     Recipe("velocity_1", 1200),
@@ -97,20 +104,23 @@ SAME_CONTRAST = (
 )
 OTHER_CONTRAST = (Recipe("t2", 1700, contrast="t2", bias=0.1), Recipe("inverted", 1800, contrast="inverted"))
 LARGE_WARP = Recipe("large_warp", 1900, reach=15.0)
-SHORT_WAVES = (
-    Recipe("waves_35", 2100, "waves", 35.0, head="head_labels_09"),
-    Recipe("waves_60", 2200, "waves", 60.0, head="head_labels_10"),
-    Recipe("waves_90", 2300, "waves", 90.0, head="head_labels_11"),
+WAVES = tuple(Recipe(f"waves_{mm}", 2000 + mm, "waves", float(mm)) for mm in (35, 60, 90))
+HEADS = (
+    Recipe("head_35", 2100, "waves", 35.0, head="head_labels_09"),
+    Recipe("head_60", 2200, "waves", 60.0, head="head_labels_10"),
+    Recipe("head_90", 2300, "waves", 90.0, head="head_labels_11"),
 )
+SHORT_WAVES = {"short waves": WAVES, "short waves, heads": HEADS, "35 mm, head": HEADS[:1]}
 FINE = Recipe("fine", 1200, spacing=0.5)  # velocity_1 again, in eight times the voxels
 ANATOMIES = ("head_labels_03", "head_labels_12")
 REPORTING = {
     "same contrast": SAME_CONTRAST,
     "other contrast": OTHER_CONTRAST,
     "large warp": (LARGE_WARP,),
-    "short waves": SHORT_WAVES,
 }
-AMONG_PEERS = ("same contrast", "short waves")  # where itk-dreg and BigStream run too
+AMONG_PEERS = ("same contrast", "35 mm, head")  # where itk-dreg runs too
+PARTS = ("terabyte", "large_own", "large", "large_waves", "large_bigstream")  # each a file of results
+FOLDER = ROOT / "build" / "large"
 
 
 # Pairs: fixed and moving (.mha, int16, and .zarr), mask.mha (the brain in the fixed image), initial.tfm, and truth.npz:
@@ -274,6 +284,28 @@ def registered(folder: Path, stages: Any = None, client: Any = None) -> Any:
     return distributed.run(plan, client=client, progress=False)
 
 
+def more_iterations(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
+    """The streamed solve with twice the iterations in its last two stages."""
+    return registered(folder, changed(lambda each: replace(each, iterations=2 * each.iterations))).transform, {}
+
+
+def softer(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
+    """The streamed solve with a fifth of the price on bending in its last two stages."""
+
+    def change(stage: Any) -> Any:
+        return replace(stage, reduction=replace(stage.reduction, bending=stage.reduction.bending / 5))
+
+    return registered(folder, changed(change)).transform, {}
+
+
+def changed(change: Callable) -> list[Any]:
+    """The stages of the streamed solve, with a change of the last two."""
+    from regseg import distributed
+
+    *coarse, third, fourth = distributed.streamed_solve()
+    return [*coarse, change(third), change(fourth)]
+
+
 def elastix(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
     """elastix in native code on the whole images, with `elastix_parameters`."""
     fixed, moving = (sitk.ReadImage(folder / f"{name}.mha") for name in ("fixed", "moving"))
@@ -352,17 +384,6 @@ def itk_dreg(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
     return sitk.CompositeTransform([sitk.DisplacementFieldTransform(vectors), affine]), figures
 
 
-def bigstream(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
-    """BigStream 5.0.3: blocks of 64 voxels with a quarter of overlap, registered by SimpleITK and blended."""
-    script = Path(__file__).with_name("peer_bigstream.py")
-    done = subprocess.run(
-        [os.environ["BIGSTREAM_PYTHON"], script, folder], stdout=subprocess.PIPE, text=True, check=True
-    )
-    field = sitk.DisplacementFieldTransform(sitk.ReadImage(folder / "bigstream.mha", sitk.sitkVectorFloat64))
-    figures = json.loads(done.stdout.splitlines()[-1])
-    return sitk.CompositeTransform([sitk.ReadTransform(folder / "initial.tfm"), field]), figures
-
-
 def size_of(folder: Path) -> tuple[int, ...]:
     reader = sitk.ImageFileReader()
     reader.SetFileName(folder / "fixed.mha")
@@ -371,14 +392,17 @@ def size_of(folder: Path) -> tuple[int, ...]:
 
 
 OF_BLOCKS = ("failed blocks", "reduction (µs per point)")  # a table of their own
-METHODS = {"streamed solve": streamed_solve, "elastix": elastix, "itk-dreg": itk_dreg, "BigStream": bigstream}
+METHODS = {"streamed solve": streamed_solve, "elastix": elastix, "itk-dreg": itk_dreg}
+VARIANTS = {"twice the iterations": more_iterations, "a fifth of the price on bending": softer}
 
 
 def measure(name: str, folder: Path) -> dict[str, float]:
-    """Run one method on one pair, in a process of its own."""
+    """Run one method on one pair, in a process of its own, or judge the start of all."""
+    if name == "affine start":
+        return judge(sitk.ReadTransform(folder / "initial.tfm"), folder)
     load(name)
     began = time.process_time()
-    transform, more = METHODS[name](folder)
+    transform, more = (METHODS | VARIANTS)[name](folder)
     return {"CPU (s)": time.process_time() - began} | peak_memory() | more | judge(transform, folder)
 
 
@@ -481,9 +505,7 @@ def reduction(folder: Path) -> dict[str, float]:
 
 def load(name: str) -> None:
     """Import what a method needs, so that it does not count as its time."""
-    if name == "BigStream":
-        return  # a process of its own
-    if name == "streamed solve":
+    if name == "streamed solve" or name in VARIANTS:
         import regseg.distributed  # noqa: F401
 
         return
@@ -509,22 +531,22 @@ def judge(transform: sitk.Transform, folder: Path) -> dict[str, float]:
     return {"Dice coefficient": float(np.mean([overlap.GetDiceCoefficient(label) for label in heads.BRAIN]))}
 
 
-def judge_start(folder: Path) -> dict[str, float]:
-    """The figures of the start itself."""
-    return judge(sitk.ReadTransform(folder / "initial.tfm"), folder)
-
-
 def run(names: list[str], title: str, make: Callable, *arguments: Any) -> dict[str, dict[str, float]]:
-    """Make a pair, and give all figures of it, by method."""
+    """All figures of a pair, by method; what is kept in FOLDER is not measured again."""
+    kept = {name: FOLDER / title / f"{name.replace(' ', '-')}.json" for name in ("affine start", *names)}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / title
-        alone(make, *arguments, folder)
-        figures = {"affine start": alone(judge_start, folder)}
-        for name in names:
-            figures[name] = alone(measure, name, folder)
-            said = ", ".join(f"{what} {value:.3g}" for what, value in figures[name].items())
+        for name, file in kept.items():
+            if file.exists():
+                continue
+            if not folder.exists():
+                alone(make, *arguments, folder)
+            figures = alone(measure, name, folder)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(file, json.dumps(figures).encode())
+            said = ", ".join(f"{what} {value:.3g}" for what, value in figures.items())
             print(f"{title}, {name}: {said}", file=sys.stderr, flush=True)
-    return figures
+    return {name: json.loads(file.read_text(encoding="utf-8")) for name, file in kept.items()}
 
 
 def own(place: Path) -> Cases:
@@ -557,22 +579,43 @@ def own(place: Path) -> Cases:
     }
 
 
-def main() -> None:
-    names = list(METHODS)
-    if find_spec("itk_dreg") is None:
-        names.remove("itk-dreg")
-        print("itk-dreg is not installed, so its rows are left out.", file=sys.stderr)
-    if "BIGSTREAM_PYTHON" not in os.environ:
-        names.remove("BigStream")
-        print("BIGSTREAM_PYTHON does not say where BigStream is, so its rows are left out.", file=sys.stderr)
-    print(terabyte.main())
-    with tempfile.TemporaryDirectory() as place:
-        print(write_results("large_own", own(Path(place))))
-    found = {}
-    for case, recipes in REPORTING.items():
-        methods = names if case in AMONG_PEERS else ["streamed solve", "elastix"]
-        found[case] = {recipe.name: run(methods, recipe.name, write_pair, recipe) for recipe in recipes}
-    found["two heads"] = {"anatomies": run(["streamed solve", "elastix"], "anatomies", write_anatomies)}
+def bigstream(folder: Path) -> Cases:
+    """What BigStream finds in the block in the middle of a pair, and what the others, which take it whole, find there.
+
+    A pair has so many of these blocks, those of the background among them, that "CPU of all blocks" takes hours.
+    """
+    script = Path(__file__).with_name("peer_bigstream.py")
+    done = subprocess.run(
+        [os.environ["BIGSTREAM_PYTHON"], script, folder], stdout=subprocess.PIPE, text=True, check=True
+    )
+    field = sitk.ReadImage(folder / "bigstream.mha", sitk.sitkVectorFloat64)
+    affine, found = sitk.ReadTransform(folder / "initial.tfm"), {}
+    width = np.array(field.GetSize())
+    truth = np.load(folder / "truth.npz")
+    indices = Grid.of(field).indices(truth["x"])
+    inside = (np.abs(indices - (width - 1) / 2) < width / 3).all(axis=1)  # in the block without its halo
+
+    def judged(transform: sitk.Transform) -> dict[str, float]:
+        distance = evaluate.tre(transform, truth["x"][inside], truth["y"][inside])
+        return {"mean error (mm)": float(distance.mean()), "95th percentile (mm)": float(np.percentile(distance, 95))}
+
+    found["affine start"] = judged(affine)
+    for name in "streamed solve", "elastix":
+        load(name)
+        began = time.process_time()
+        transform, _ = METHODS[name](folder)
+        spent = time.process_time() - began
+        found[name] = judged(transform) | {"CPU of the whole pair (s)": spent}
+    figures = json.loads(done.stdout.splitlines()[-1])
+    blocks = int(np.prod([-(-n // 64) for n in size_of(folder)]))
+    whole = blocks * figures["CPU of the block (s)"]
+    bent = sitk.CompositeTransform([affine, sitk.DisplacementFieldTransform(field)])
+    found["BigStream"] = judged(bent) | figures | {"blocks of the pair": float(blocks), "CPU of all blocks (s)": whole}
+    return {"one block": found}
+
+
+def collected(found: dict[str, dict[str, dict[str, dict[str, float]]]]) -> Cases:
+    """By case and method, the figures of all pairs; and those of the blocks, in a case of their own."""
     cases: Cases = {
         case: {name: by_measure([row[name] for row in pairs.values()]) for name in next(iter(pairs.values()))}
         for case, pairs in found.items()
@@ -583,8 +626,41 @@ def main() -> None:
             for what in [measure for measure in OF_BLOCKS if measure in figures]:
                 blocks.setdefault(name, {}).setdefault(what, []).extend(figures.pop(what))
     cases["blocks"] = blocks
-    print(write_results("large", cases, {case: list(pairs) for case, pairs in found.items()}))
+    return cases
+
+
+def main(wanted: list[str]) -> None:
+    wanted = wanted or [part for part in PARTS if part != "large_bigstream"]
+    if unknown := set(wanted) - set(PARTS):
+        sys.exit(f"There is no {', '.join(sorted(unknown))}: the parts are {', '.join(PARTS)}.")
+    peers = ["streamed solve", "elastix", "itk-dreg"]
+    if find_spec("itk_dreg") is None:
+        peers.remove("itk-dreg")
+        print("itk-dreg is not installed, so its rows are left out.", file=sys.stderr)
+    if "terabyte" in wanted:
+        print(terabyte.main())
+    if "large_own" in wanted:
+        with tempfile.TemporaryDirectory() as place:
+            print(write_results("large_own", own(Path(place))))
+    if "large_bigstream" in wanted:
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place) / "pair"
+            alone(write_pair, SAME_CONTRAST[1], folder)
+            print(write_results("large_bigstream", alone(bigstream, folder)))
+    for name, families in (("large", REPORTING), ("large_waves", SHORT_WAVES)):
+        if name not in wanted:
+            continue
+        found = {}
+        for case, recipes in families.items():
+            methods = peers if case in AMONG_PEERS else peers[:2]
+            found[case] = {recipe.name: run(methods, recipe.name, write_pair, recipe) for recipe in recipes}
+        if name == "large_waves":
+            variants = run(["streamed solve", *VARIANTS], DEVELOPMENT_WAVES.name, write_pair, DEVELOPMENT_WAVES)
+            found["what limits the solve"] = {DEVELOPMENT_WAVES.name: variants}
+        if name == "large":
+            found["two heads"] = {"anatomies": run(peers[:2], "anatomies", write_anatomies)}
+        print(write_results(name, collected(found), {case: list(pairs) for case, pairs in found.items()}))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
