@@ -27,6 +27,11 @@ def low_to_high(image, low, high) -> sitk.Image:
     return sitk.Cast(sitk.IntensityWindowing(image, low, high, 0, 255), sitk.sitkUInt8)
 
 
+def only_clamped(image, level, width, kind=sitk.sitkUInt8) -> sitk.Image:
+    inside = sitk.Clamp(sitk.Cast(image, sitk.sitkFloat32), sitk.sitkFloat32, level - width / 2, level + width / 2)
+    return sitk.Cast(inside, kind)
+
+
 def wraps_round(image, level, width) -> sitk.Image:
     values = (sitk.GetArrayFromImage(image).astype(float) - level + width / 2) / width * 255
     result = sitk.GetImageFromArray(np.mod(values.astype(int), 256).astype(np.uint8))
@@ -68,6 +73,10 @@ def one_by_one(image, vertices) -> list:
 
 def rounded(image, vertices) -> list:
     return [image.TransformIndexToPhysicalPoint([round(n) for n in vertex[::-1]]) for vertex in vertices.tolist()]
+
+
+def cut_off(image, vertices) -> list:
+    return [image.TransformIndexToPhysicalPoint([int(n) for n in vertex[::-1]]) for vertex in vertices.tolist()]
 
 
 def direction_first(image, vertices) -> np.ndarray:
@@ -218,6 +227,8 @@ WRONG = {
         ("changed places", lambda: lambda *given: 255 - grey(*given)),
         ("White is 1", lambda: lambda *given: grey(*given, cast=False, scale=1)),
         ("not wrap round", lambda: wraps_round),
+        ("spread from 0 to 255", lambda: only_clamped),
+        ("spread from 0 to 255", lambda: lambda *given: only_clamped(*given, kind=sitk.sitkFloat32)),
         ("to 8 bits", lambda: lambda *given: grey(*given, cast=False)),
         ("has no sign", lambda: only_cast_at_the_end),
         ("grow evenly", lambda: lambda image, *_: sitk.Cast(image * 0, sitk.sitkUInt8)),
@@ -225,7 +236,7 @@ WRONG = {
     ],
     "08-palette": [
         ("no colour that matplotlib", lambda: ["navy", "reddish", "gold", "white"]),
-        ("list of four", lambda: "navy"),
+        ("each a name or", lambda: "navy"),
         ("got 3", lambda: ["navy", "gold", "white"]),
         ("For most people the colours number 1 and 2", lambda: ["navy", "navy", "gold", "white"]),
         ("For deuteranopes the colours number 3 and 4", lambda: ["tab:blue", "tab:orange", "tab:green", "tab:red"]),
@@ -266,6 +277,7 @@ WRONG = {
         ("turns the other way", lambda: turned_back),
         ("RAS", lambda: lambda i, v: in_mm(i, v) * (-1, -1, 1)),
         ("whole voxels", lambda: rounded),
+        ("whole voxels", lambda: cut_off),
         ("origin + direction", lambda: lambda _, v: v),
         ("array of positions", lambda: lambda i, v: in_mm(i, v)[0]),
     ],
@@ -282,7 +294,8 @@ WRONG = {
         ),
         ("first picture does not", lambda: lambda a, b: mended(a * 0 + 7, b)),
         ("second picture does not", lambda: lambda a, b: mended(a, sitk.Flip(b, (True, False, False)))),
-        ("squashed", lambda: lambda *given: mended(*given, in_mm=False)),
+        ("as the scans have them", lambda: lambda a, b: mended(sitk.Expand(a, [1, 1, 3]), sitk.Expand(b, [1, 1, 3]))),
+        ("from the size and the spacing", lambda: lambda *given: mended(*given, in_mm=False)),
         ("two greys", lambda: lambda *given: mended(*given, windows=((60, 110), (40, 200)))),
         ("two colours", lambda: lambda *given: mended(*given, maps=("gray", "gray_r"))),
         ("have one grey", lambda: lambda *given: mended(*given, windows=like((-9e3, 9e3)))),

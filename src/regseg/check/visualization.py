@@ -99,6 +99,8 @@ def grey_by_level_and_width(given) -> Verdict:
         if found.max() > 0.5 and like(mapped(level - width / 2, level + width / 2) / 255):
             return wrong("White is 1 here: 8-bit grey ends at 255.")
         low, high = level - width / 2, level + width / 2
+        if like(np.clip(exact, low, high)) or like(np.mod(np.trunc(np.clip(exact, low, high)), 256)):
+            return wrong("You cut off what lies outside, and what lies inside must still be spread from 0 to 255.")
         outside = (exact < low - 1) | (exact > high + 1)
         if outside.any() and np.abs(found - mapped(low, high))[~outside].max() <= 1.01:
             return wrong("Inside the window all is right. Values outside must stay black or white, and not wrap round.")
@@ -109,7 +111,7 @@ def grey_by_level_and_width(given) -> Verdict:
 @exercise("08-palette")
 def four_colours_for_everybody(given) -> Verdict:
     if isinstance(given, str | sitk.Image) or not np.iterable(given):
-        raise CannotRead("I expected a list of four colours, such as ['navy', '#D55E00', 'gold', 'white'].")
+        raise CannotRead("I expected a list of four colours, each a name or '#RRGGBB' in quotes of its own.")
     colours = list(given)
     try:
         rgb = np.array([to_rgb(one) for one in colours])
@@ -255,7 +257,8 @@ def vertices_in_millimetres(given) -> Verdict:
             return wrong("Your direction turns the other way: for rows of positions multiply by direction.T.")
         if like(truth * (-1, -1, 1)):
             return wrong("That is RAS: SimpleITK and this lesson count in LPS.")
-        if like(np.array([scan.TransformIndexToPhysicalPoint(np.rint(one).astype(int).tolist()) for one in index])):
+        whole = (np.rint(index), np.floor(index))  # round() and int()
+        if any(like(origin + (voxels * spacing) @ direction.T) for voxels in whole):
             return wrong("You rounded to whole voxels: a surface runs between them.")
         return wrong("The position is origin + direction · (spacing · index), with the index in the order i, j, k.")
     return right("On any grid, oblique ones too.")
@@ -316,7 +319,8 @@ def _judge_pictures(shown: list[_Shown], before: np.ndarray, after: np.ndarray) 
         if not picture.flat or picture.values.shape != expected.shape:
             shape = " × ".join(map(str, picture.values.shape))
             return wrong(
-                f"I expected coronal slices of {expected.shape[0]} × {expected.shape[1]} values, and one has {shape}."
+                f"I expected coronal slices of {expected.shape[0]} × {expected.shape[1]} values, as the scans have "
+                f"them, and one has {shape}."
             )
     first, second, change = shown
     if correlation(first.values, one) < 0.9:
@@ -334,7 +338,10 @@ def _judge_pictures(shown: list[_Shown], before: np.ndarray, after: np.ndarray) 
     height = before.shape[0] * 6.0 / (before.shape[2] * 2.0)
     for picture in shown:
         if abs(picture.ratio / height - 1) > 0.06:
-            return wrong("A picture is squashed or stretched: give imshow an extent in millimetres, for every picture.")
+            return wrong(
+                "A picture is squashed or stretched: give imshow an extent, from the size and the spacing of the scan, "
+                "for every picture."
+            )
     unchanged = other == one
     if np.abs(first.greys() - second.greys())[unchanged].max() > 0.02:
         return wrong("What has not changed has two greys: give both scans the same vmin and vmax.")
