@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -258,8 +259,9 @@ def rehearse(
     random, corrected = np.random.default_rng(seed), dict[str, sitk.Image]()
     while left := sorted(scans.keys() - corrected.keys()):
         chosen, changed = [], 0
+        predict = cache(lambda name: likely(scans[name], network))  # until it learns again, the network says the same
         for _ in range(min(scans_a_round, len(left))):
-            name = strategy(sorted(set(left) - set(chosen)), lambda name: likely(scans[name], network), random)
+            name = strategy(sorted(set(left) - set(chosen)), predict, random)
             changed += effort(segmented(scans[name], network), truths[name])
             chosen.append(name)
         corrected |= {name: truths[name] for name in chosen}
