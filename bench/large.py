@@ -31,7 +31,7 @@ what that must have. It comes from light-sheet microscopy, and has what the cour
   cluster of any kind serves the course.
 
 What it has not: a solve over all blocks, so that seams are blended; object stores and OME-Zarr with levels; a resume;
-failures that are told, for a block that fails moves nothing.
+failures that are told but in a log, for a block that fails moves nothing.
 """
 
 from __future__ import annotations
@@ -611,7 +611,9 @@ def bigstream(folder: Path) -> Cases:
     whole = blocks * figures["CPU of the block (s)"]
     bent = sitk.CompositeTransform([affine, sitk.DisplacementFieldTransform(field)])
     found["BigStream"] = judged(bent) | figures | {"blocks of the pair": float(blocks), "CPU of all blocks (s)": whole}
-    return {"one block": found}
+    return {
+        "one block": {name: {what: float(f"{value:.4g}") for what, value in row.items()} for name, row in found.items()}
+    }
 
 
 def collected(found: dict[str, dict[str, dict[str, dict[str, float]]]]) -> Cases:
