@@ -1,4 +1,4 @@
-"""The playgrounds of folding, thresholds and overlap say the numbers of `regseg.evaluate`; the website all of them."""
+"""The playgrounds of nets, folding, thresholds and overlap say the numbers of Python; the website all of them."""
 
 import re
 
@@ -20,14 +20,17 @@ disc = (x - 15) ** 2 + (y - 20) ** 2 <= 49
 scan = GRID.image((100 + 40 * disc + noise).astype(np.float32))
 reference = GRID.image(disc.astype(np.uint8))
 odd = sitk.SmoothingRecursiveGaussian(scan, 3.0)
+straight = np.array(np.meshgrid(np.arange(-30.0, 31, 10), np.arange(-30.0, 21, 10)))
+nets = [straight + np.reshape((step, 0), (2, 1, 1)) for step in range(5)]  # to the left of the patient, 1 mm a step
 MAKERS = {
     "transform": lambda: show.play.transform(odd, "both", x=10, turn=20),
     "align": lambda: show.play.align(odd, scan, [(0, 0)], [(3, 4)]),
     "fold": lambda: show.play.fold(scan, knot=(20, 5)),
     "threshold": lambda: show.play.threshold(scan, reference),
     "overlap": lambda: show.play.overlap(reference),
+    "bending": lambda: show.play.bending(odd, nets, straight + np.reshape((4, 3), (2, 1, 1))),
 }
-NAMES = ("fold", "threshold", "overlap")  # the two others have tests of their own
+NAMES = ("fold", "threshold", "overlap", "bending")  # the two others have tests of their own
 
 
 def numbers(playground) -> list[float]:
@@ -119,6 +122,33 @@ def test_of_nothing_there_is_no_distance(page):
     )
 
 
+def test_the_net_bends_step_by_step_and_says_how_far_it_is_from_the_true_one(page):
+    playground = mount(page, MAKERS["bending"]())
+    slider, net = playground.get_by_role("slider", name="step"), playground.locator(".moment").first
+    drawn = set()
+    for step, apart in enumerate((5.0, 4.2, 3.6, 3.2, 3.0)):  # the lengths of (4 - step, 3)
+        slider.fill(str(step))
+        expect(playground.locator(".words")).to_contain_text(f"After {step} of 4 steps")
+        assert numbers(playground)[-1] == apart
+        drawn.add(net.get_attribute("d"))
+    assert len(drawn) == 5
+
+
+def test_the_net_plays_to_its_end_when_asked_and_never_by_itself(page):
+    playground = mount(page, MAKERS["bending"]())
+    expect(playground.locator(".words")).to_contain_text("After 0 of 4 steps")
+    playground.get_by_role("button", name="Play").click()
+    expect(playground.locator(".words")).to_contain_text("After 4 of 4 steps")
+    expect(playground.get_by_role("button")).to_have_text("Play")
+
+
+def test_the_net_has_no_button_for_those_who_want_less_motion(page):
+    page.emulate_media(reduced_motion="reduce")
+    playground = mount(page, MAKERS["bending"]())
+    expect(playground.get_by_role("slider", name="step")).to_be_visible()
+    expect(playground.get_by_role("button", include_hidden=True)).to_be_hidden()
+
+
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("name", NAMES)
 def test_all_can_use_it_and_it_fits_a_telephone(page, name, theme):
@@ -140,6 +170,10 @@ def test_bad_input_says_what_to_do():
         show.play.threshold(scan * 0, reference)
     with pytest.raises(ValueError, match="reference is empty"):
         show.play.overlap(reference * 0)
+    with pytest.raises(ValueError, match="nets is an array .moments, 2, rows, columns"):
+        show.play.bending(scan, nets, straight[:, 1:])
+    with pytest.raises(ValueError, match="a point that is nowhere"):
+        show.play.bending(scan, nets, straight * np.nan)
     with pytest.raises(ValueError, match="too long for their width"):
         show.play.overlap(Grid((9, 9), (1.0, 3.0), (0.0, 0.0), (1.0, 0.0, 0.0, 1.0)).image(np.ones((9, 9), np.uint8)))
 

@@ -44,7 +44,7 @@ MIME = "application/vnd.regseg.figure+json"
 FINE_MIME = "application/vnd.regseg.fine+png"
 RECORDING = "REGSEG_RECORD_FIGURES"  # this environment variable is set while an episode runs
 # The files of each widget's script, which a page gets as one, and its style sheet.
-PLAYGROUNDS = ("align", "fold", "overlap", "threshold", "transform")
+PLAYGROUNDS = ("align", "bending", "fold", "overlap", "threshold", "transform")
 SCRIPTS = {
     "explore": ("page.js", "explore.js", "controls.js", "marks.js", "box.js", "brush.js"),
     **{name: ("page.js", "play/stage.js", f"play/{name}.js") for name in PLAYGROUNDS},
