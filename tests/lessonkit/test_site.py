@@ -19,7 +19,7 @@ from lessonkit.lesson import Lesson
 from lessonkit.page import LessonError, Page
 from lessonkit.site import pages
 from lessonkit.site.links import INSTRUCTOR, LEARNER, Links
-from lessonkit.site.pages import STYLES, code_css
+from lessonkit.site.pages import code_css
 
 SOURCE = "https://github.com/Somebody/small-lesson"
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -212,7 +212,7 @@ def test_code_and_what_it_printed_are_told_apart(built):
     assert re.findall(r'<figure class="code \w+"><figcaption>(\w+)', page) == [
         "Python", "Output", "Python", "Error", "Warning", "Python", "Python", "Output"
     ]  # fmt: skip
-    assert '<span class="kn">import</span>' in page
+    assert '<span class="k">import</span>' in page
     assert "ValueError: invalid literal for int() with base 10: 'x'" in page
 
 
@@ -346,17 +346,22 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+def test_only_code_with_a_colour_of_its_own_costs_bytes():
+    code = 'sitk.Cast(image, "a")  # why'
+    page = pages.colour(pages.CODE.match(f'<code data-language="python">{code}</code>'))
+    assert page == '<code>sitk.Cast(image, <span class="s">"a"</span>)  <span class="c"># why</span></code>'
+
+
 def test_every_colour_of_code_can_be_read(built):
     """WCAG AA on the card that code stands on, by day and by night."""
     css = text(built, "static/site.css")
     card = re.search(r"--card: light-dark\((#\w+), (#\w+)\)", css).groups()
     colours = re.findall(r"color:light-dark\(([^,]+),([^)]+)\)", code_css())
-    assert len(colours) > 20, STYLES
+    assert len(colours) > 4
     for pair in colours:
         for ink, paper in zip(pair, card, strict=True):
-            if ink != "currentColor":
-                light, dark = sorted((luminance(ink), luminance(paper)), reverse=True)
-                assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, paper)
+            light, dark = sorted((luminance(ink), luminance(paper)), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (ink, paper)
 
 
 def test_a_finer_picture_is_sent_where_one_was_drawn(tmp_path):

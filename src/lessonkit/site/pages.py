@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
 
 import pypandoc
 from pygments import highlight
+from pygments.filter import simplefilter
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.styles import get_style_by_name
+from pygments.token import STANDARD_TYPES, Keyword, Name, Number, Operator, String, Text
 from pygments.util import ClassNotFound
 
 from lessonkit.divs import DIVS
@@ -23,7 +26,7 @@ from lessonkit.predictions import COMPARE, PREDICT
 WRITER = Path(__file__).with_name("page.lua")
 CODE = re.compile(r'<code data-language="([^"]*)">(.*?)</code>', re.S)
 # The colours of code by day and by night; both are safe for colour-blind readers.
-STYLES = "github-light-colorblind", "github-dark-colorblind"
+DAY, NIGHT = (dict(get_style_by_name(f"github-{theme}-colorblind")) for theme in ("light", "dark"))
 
 
 @dataclass(frozen=True)
@@ -68,19 +71,37 @@ def colour(code: re.Match) -> str:
         lexer = get_lexer_by_name(code[1], stripnl=False)
     except ClassNotFound:
         return f"<code>{code[2]}</code>"
+    lexer.add_filter(by_look())
     return f"<code>{highlight(unescape(code[2]), lexer, HtmlFormatter(nowrap=True)).rstrip()}</code>"
+
+
+@simplefilter
+def by_look(_filter: object, _lexer: object, stream: Iterator[tuple], _options: object) -> Iterator[tuple]:
+    """Code of one look as one kind, and plain code as text, which needs no span: these were two fifths of a page."""
+    for kind, text in stream:
+        while kind not in KINDS:
+            kind = kind.parent
+        yield Text if (kind, text) == (Operator, ".") else KINDS[kind], text
+
+
+def _kinds() -> dict:
+    """For each kind of code the first one of the same colours; plain names, most of any code, are text."""
+    first = {(None, None): Text} | {_colours(kind): kind for kind in (Text, Keyword, String, Number)}
+    return {kind: first.setdefault(_colours(kind), kind) for kind in DAY if kind is not Name} | {Name: Text}
+
+
+def _colours(kind: object) -> tuple[str | None, str | None]:
+    return DAY[kind]["color"], NIGHT[kind]["color"]
+
+
+KINDS = _kinds()
 
 
 def code_css() -> str:
     """The rules that colour code, light and dark at once."""
-    light, dark = (dict(get_style_by_name(name)) for name in STYLES)
-    classes = HtmlFormatter(style=STYLES[0]).ttype2class
     rules = []
-    for token, name in classes.items():
-        day, night = light[token], dark[token]
-        # Plain names are most of any code, and stay in the colour of the text.
-        if name not in ("", "n") and (day["color"] or night["color"]):
-            shape = "font-style:italic;" if day["italic"] else ""
-            colours = (f"#{style['color']}" if style["color"] else "currentColor" for style in (day, night))
-            rules.append(f"code .{name}{{color:light-dark({','.join(colours)});{shape}}}")
-    return "\n".join(rules) + "\n"
+    for kind in dict.fromkeys(KINDS.values()):
+        if kind is not Text:
+            day, night = _colours(kind)
+            rules.append(f"code .{STANDARD_TYPES[kind]}{{color:light-dark(#{day},#{night})}}\n")
+    return "".join(rules)
