@@ -197,7 +197,7 @@ def play(strategy: str, files: dict[int, Path]) -> None:
         for number, each in enumerate(islice(loop, ROUNDS), start=1):
             changed += each.effort
             row[f"Dice, round {number}"] = score(network)
-        row["voxels changed"] = changed
+        row["voxels changed (thousands)"] = changed / 1000
         replace_file(file, json.dumps(row).encode())
         print(f"rounds, {strategy}, seed {seed}: {row}", file=sys.stderr, flush=True)
 
