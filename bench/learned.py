@@ -27,7 +27,6 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import SimpleITK as sitk
@@ -187,16 +186,17 @@ def greedy(fixed: sitk.Image, moving: sitk.Image) -> sitk.Transform:
     """The program greedy, by local correlation (radius 4 mm), coarse to fine."""
     from picsl_greedy import Greedy3D
 
-    with TemporaryDirectory() as folder:
-        names = [f"{folder}/{name}" for name in ("fixed.nii.gz", "moving.nii.gz", "warp.nii.gz")]
-        for image, name in zip((fixed, moving), names, strict=False):
-            sitk.WriteImage(image, name)
-        Greedy3D().execute(
-            f"-d 3 -i {names[0]} {names[1]} -o {names[2]} -m NCC 2x2x2 -n 100x60x30 -ia-identity -threads 1",
-            out=StringIO(),
-            err=StringIO(),
-        )
-        found = sitk.ReadImage(names[2], sitk.sitkVectorFloat64)
+    # By name and not by file: once elastix is loaded, the ITK in greedy can read and write no files any more.
+    program = Greedy3D()
+    program.execute(
+        "-d 3 -i fixed moving -o warp -m NCC 2x2x2 -n 100x60x30 -ia-identity -threads 1",
+        fixed=fixed,
+        moving=moving,
+        warp=None,
+        out=StringIO(),
+        err=StringIO(),
+    )
+    found = sitk.Cast(program["warp"], sitk.sitkVectorFloat64)
     return sitk.DisplacementFieldTransform(found)
 
 
