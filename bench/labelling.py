@@ -66,15 +66,16 @@ def make_scan(head: scans.Head, contrast: str, stripped: bool, seed: int) -> tup
 
 
 def shares(truth: sitk.Image, labels: sitk.Image) -> dict[str, float]:
-    """The Dice coefficient of each group of structures."""
+    """The Dice coefficient of each group of structures; 0 where nothing was labelled so, which `overlap` refuses."""
 
-    def one(image: sitk.Image, numbers: tuple[int, ...]) -> sitk.Image:
-        return Grid.of(image).image(np.isin(sitk.GetArrayViewFromImage(image), numbers).astype(np.uint8))
+    def share(numbers: tuple[int, ...]) -> float:
+        there, found = (np.isin(sitk.GetArrayViewFromImage(image), numbers) for image in (truth, labels))
+        if not found.any():
+            return 0.0
+        grid = Grid.of(truth)
+        return evaluate.overlap(grid.image(there.astype(np.uint8)), grid.image(found.astype(np.uint8))).dice
 
-    return {
-        f"Dice, {group}": evaluate.overlap(one(truth, numbers), one(labels, numbers)).dice
-        for group, numbers in GROUPS.items()
-    }
+    return {f"Dice, {group}": share(numbers) for group, numbers in GROUPS.items()}
 
 
 def carry_atlas(scan: sitk.Image, atlas: sitk.Image, labels: sitk.Image) -> dict[str, tuple[sitk.Image, float]]:
@@ -218,7 +219,8 @@ def main(wanted: list[str]) -> None:
         rows = [alone(carried, "native", name, 700 + number) for number, name in enumerate(names)]
         cases[CARRIED] = {how: by_measure([row[how] for row in rows]) for how in rows[0]}
     if "rounds" in wanted:
-        cases[LOOP] = {strategy: rounds(strategy) for strategy in ("random", "foreground_random", "active")}
+        strategies = "random", "foreground_random", "active"
+        cases[LOOP] = {strategy.replace("_", " "): rounds(strategy) for strategy in strategies}
     kept = RESULTS / "labelling.json"  # read now: what another run has found meanwhile stays
     before = json.loads(kept.read_text(encoding="utf-8"))["cases"] if kept.is_file() else {}
     cases = {case: merged for case in cases if (merged := before.get(case, {}) | cases[case])}
