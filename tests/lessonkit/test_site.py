@@ -20,6 +20,7 @@ from lessonkit.page import LessonError, Page
 from lessonkit.site import pages
 from lessonkit.site.links import INSTRUCTOR, LEARNER, Links
 from lessonkit.site.pages import code_css
+from regseg.check.engine import NOT_YET
 
 SOURCE = "https://github.com/Somebody/small-lesson"
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
@@ -214,6 +215,15 @@ def test_code_and_what_it_printed_are_told_apart(built):
     ]  # fmt: skip
     assert '<span class="k">import</span>' in page
     assert "ValueError: invalid literal for int() with base 10: 'x'" in page
+
+
+def test_what_a_check_says_to_three_dots_is_a_quiet_line(tmp_path):
+    source = tmp_path / "01-check.md"
+    front = '---\ntitle: "Check"\nteaching: 1\nexercises: 1\n---\n\n'
+    source.write_text(f"{front}```output\n{NOT_YET}\n```\n\n```output\n7\n{NOT_YET}\n```\n", encoding="utf-8")
+    html = pages.read(Page(source, "episode", tmp_path)).html
+    assert html.count('<p class="unchecked">') == 1
+    assert html.count(str(NOT_YET)) == html.count("<figcaption>Output") == 1  # beside a number it stays an output
 
 
 def test_maths_needs_no_network(built):
