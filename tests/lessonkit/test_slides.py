@@ -83,7 +83,7 @@ moved = ...
 ```
 
 ```output
-Not yet.
+Not yet. Replace the three dots with your answer, then run this cell again.
 ```
 
 ::: hint
@@ -161,6 +161,10 @@ def test_a_question_and_what_answers_it_are_a_stack_of_their_own(short):
     assert "PRINTED-ANSWER" in compares.html and "SENTENCE" in compares.html
 
 
+def test_an_exercise_says_what_to_do_and_not_that_it_waits(short):
+    assert words(short[4][0].html) == "Move it. moved = ..."
+
+
 def test_a_section_shows_its_title_and_its_first_sentence(short):
     heading = short[1][0]
     assert (heading.title, words(heading.html)) == ("Why <em>heads</em> move", "A head moves.")
@@ -175,7 +179,7 @@ def test_all_that_is_on_no_slide_stands_in_the_notes_but_further_practice(short)
     seen = {id(slide): words(slide.html) for stack in short for slide in stack}
     notes = [[words(" ".join(slide.notes)) for slide in stack] for stack in short]
     assert notes[1][0] == 'A head moves. More is said of it. print ( "TYPED" ) TYPED'
-    assert notes[2] == ["show ()", "", "PROSE-ANSWER Then the text goes on."]
+    assert notes[2] == ["show()", "", "PROSE-ANSWER Then the text goes on."]
     assert notes[4] == ["Hint HINTED", "EXPLAINED"]
     assert "NOT-ON-SLIDES" not in str(notes) + str(seen)
 

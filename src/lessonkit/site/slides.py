@@ -169,7 +169,8 @@ class _Cutter:
         self.begin(slide, asked=True)
         self.ahead = []
         seen = [part.extract() for part in node.find_all(_is_seen, recursive=False)]
-        slide.html = "".join(_bare(part) for part in _parts(node) if not _is_code(part, PRINTED))
+        asked = [part for part in _parts(node) if not (_is_code(part, PRINTED) or "unchecked" in part.get("class", []))]
+        slide.html = "".join(map(_bare, asked))
         self.stacks[-1] += [Slide("picture", title, _bare(part)) for part in seen]
         for fold in folded:
             kind = fold["class"][1]
