@@ -67,6 +67,13 @@ def radiograph(of) -> sitk.Image:
     return sitk.GetImageFromArray(of(sitk.GetArrayFromImage(data.load("radiograph")).astype(float)))
 
 
+RAS, OLDER = (29, -20, 39), (127, 114, 24)
+
+
+def reply(position=RAS, side="right", index=OLDER, volume=3.22) -> tuple:
+    return position, side, index, volume
+
+
 RIGHT = {
     "01-index": [
         lambda: data.load(thick).TransformPhysicalPointToIndex(NOTE),
@@ -98,6 +105,7 @@ RIGHT = {
         lambda: lambda after, before: sitk.Cast(after, sitk.sitkFloat32) - sitk.Cast(before, sitk.sitkFloat32),
     ],
     "01-gap": [lambda: gap()[1]],
+    "01-reply": [reply, lambda: [np.array(RAS), " Right", np.array(OLDER), 3.217], lambda: reply(volume=3.2)],
     "01-volume": [lambda: lambda labels: volume(labels) / 1000],
     "01-ras": [lambda: lambda point: (-point[0], -point[1], point[2])],
     "01-radiograph": [
@@ -189,6 +197,30 @@ WRONG = {
         ("how wide the gap is", lambda: float(np.diff(heights()).max())),
         ("sign is turned", lambda: -gap()[1]),
         ("Sort the heights", lambda: 12345.0),
+    ],
+    "01-reply": [
+        ("four things together", lambda: reply()[:3]),
+        ("expected one of", lambda: reply(side="R or L")),
+        ("position in LPS", lambda: reply(NOTE)),
+        ("Only one axis", lambda: reply((29, 20, 39))),
+        ("Only one axis", lambda: reply((-29, -20, 39))),
+        ("Superior stays", lambda: reply((29, -20, -39))),
+        ("position is turned round", lambda: reply(RAS[::-1])),
+        ("position is turned round", lambda: reply(NOTE[::-1])),
+        ("That is an index", lambda: reply(OLDER)),
+        ("That is an index", lambda: reply((127, 114, 111))),
+        ("not the place of the note", lambda: reply((1, 2, 3))),
+        ("The other side", lambda: reply(side="left")),
+        ("index is turned round", lambda: reply(index=OLDER[::-1])),
+        ("index in the new scan", lambda: reply(index=(127, 114, 111))),
+        ("position in RAS", lambda: reply(index=data.load(thick).TransformPhysicalPointToIndex(RAS))),
+        ("Those are millimetres", lambda: reply(index=NOTE)),
+        ("one voxel away", lambda: reply(index=data.load(thick).TransformPhysicalPointToContinuousIndex(NOTE))),
+        ("does not lead to the spot", lambda: reply(index=(1, 2, 3))),
+        ("cubic millimetres, or voxels", lambda: reply(volume=3217)),
+        ("volume is in litres", lambda: reply(volume=0.003217)),
+        ("all the lesions", lambda: reply(volume=7.52)),
+        ("not that of the spot", lambda: reply(volume=16.1)),
     ],
     "01-volume": [
         ("cubic millimetres", lambda: volume),

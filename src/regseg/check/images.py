@@ -10,7 +10,19 @@ import SimpleITK as sitk
 
 from regseg import data
 from regseg.check.boxes import Rule, lettered, listed, near, numeric, otherwise
-from regseg.check.engine import Verdict, call, choice, close, exercise, image, numbers, right, same_grid, wrong
+from regseg.check.engine import (
+    CannotRead,
+    Verdict,
+    call,
+    choice,
+    close,
+    exercise,
+    image,
+    numbers,
+    right,
+    same_grid,
+    wrong,
+)
 from regseg.check.scenes import NOTE
 
 
@@ -63,7 +75,7 @@ def index_of_the_note() -> list[Rule]:
 
 
 @listed("01-side", ("left", "right", "unknown"))
-def side_of_the_second_note(given) -> Verdict:
+def side_in_the_third_scan(given) -> Verdict:
     side = choice(given, "left", "right", "unknown")
     if side == "left":
         return right("It lies 29 mm from the midline, which is at x = −100 here, in the direction of L.")
@@ -149,32 +161,6 @@ def _inside(scan: sitk.Image, point: np.ndarray) -> bool:
     return all(0 <= i < n for i, n in zip(index, scan.GetSize(), strict=True))
 
 
-@exercise("01-difference")
-def signed_difference(given) -> Verdict:
-    cases = np.array([(60, 100), (250, 3)])  # after, before
-    results = []
-    for values in cases.tolist():
-        after, before = (data.load("brain_t1_2mm") * 0 + value for value in values)
-        result = image(call(given, after, before))
-        if not same_grid(result, after):
-            return wrong("The place is lost: the difference should lie on the grid of the two scans.")
-        results.append(result[0, 0, 0])
-    truth = cases[:, 0] - cases[:, 1]
-    if close(results, truth % 256):
-        return wrong("60 − 100 came out as 216: eight bits cannot hold −40, so cast before you subtract.")
-    if any(close(results, truth % 2**bits) for bits in (16, 32)):
-        return wrong(f"60 − 100 came out as {results[0]:g}: you have bits enough, and the type has no sign for −40.")
-    if close(results, (truth + 128) % 256 - 128):
-        return wrong("250 − 3 came out as −9: the type has a sign now, and its eight bits end at 127.")
-    if close(results, -truth):
-        return wrong("The sign is turned round: what grew brighter should come out positive, after minus before.")
-    if close(results, abs(truth)):
-        return wrong("The size is right and the sign is lost: darker and brighter now look the same.")
-    if not close(results, truth):
-        return wrong(f"60 − 100 came out as {results[0]:g}, and 250 − 3 as {results[1]:g}.")
-    return right("A type with a sign and enough bits holds every difference.")
-
-
 @numeric("01-gap", 1)
 def missing_slice() -> list[Rule]:
     heights = slice_positions("dicom_head_gap")
@@ -211,7 +197,109 @@ def slice_positions(name: str) -> np.ndarray:
     return np.sort(heights)
 
 
+# --- the reply --------------------------------------------------------------------------------------------------------
+
+
+@exercise("01-reply")
+def reply_to_the_note(given) -> Verdict:
+    if not isinstance(given, tuple | list) or len(given) != 4:
+        raise CannotRead("I expected four things together: (position, side, index, volume).")
+    position, side = numbers(given[0], 3), choice(given[1], "left", "right")
+    index, volume = numbers(given[2], 3), numbers(given[3], 1)[0]
+    for mistake in (_position(position), _side(side), _index(index), _volume(volume)):
+        if mistake:
+            return mistake
+    return right("Place, side, voxel and size, each with what it is counted in: nobody can take it for another spot.")
+
+
+def _position(answer: np.ndarray) -> Verdict | None:
+    x, y, z = NOTE
+    if close(answer, (-x, -y, z), 0.5):
+        return None
+    if close(answer, NOTE, 0.5):
+        return wrong("That is the position in LPS: 3D Slicer shows RAS, which has other signs in x and y.")
+    if close(answer, (-x, y, z), 0.5) or close(answer, (x, -y, z), 0.5):
+        return wrong("Only one axis is turned: left–right and front–back both differ.")
+    if close(answer, (-x, -y, -z), 0.5):
+        return wrong("Superior stays superior: the third number keeps its sign.")
+    if close(np.abs(answer[::-1]), np.abs(NOTE), 0.5):
+        return wrong("The position is turned round: a point is x, y, z, in RAS as well.")
+    if any(
+        close(answer, data.load(name).TransformPhysicalPointToIndex(NOTE)) for name in ("lesion_flair", "brain_thick")
+    ):
+        return wrong("That is an index, and other programs have other voxels: give the position in mm.")
+    return wrong("That is not the place of the note: turn its position (−29, 20, 39) from LPS into RAS.")
+
+
+def _side(answer: str) -> Verdict | None:
+    if answer == "right":
+        return None
+    return wrong("The other side: from the midline, at x = 0 in this scan, −29 in LPS leads away from L.")
+
+
+def _index(answer: np.ndarray) -> Verdict | None:
+    older, (x, y, z) = data.load("brain_thick"), NOTE
+    truth = np.array(older.TransformPhysicalPointToIndex(NOTE))
+    if close(answer, truth):
+        return None
+    if close(answer, truth[::-1]):
+        return wrong("The index is turned round: it is i, j, k, the order of SimpleITK and not of NumPy.")
+    if close(answer, data.load("lesion_flair").TransformPhysicalPointToIndex(NOTE)):
+        return wrong("That is the index in the new scan: ask the older one itself.")
+    if close(answer, older.TransformPhysicalPointToIndex((-x, -y, z))):
+        return wrong("You asked the scan with the position in RAS, and got another place: SimpleITK counts in LPS.")
+    if close(np.abs(answer), np.abs(NOTE), 0.5):
+        return wrong("Those are millimetres: an index counts the voxels of the older scan.")
+    if close(answer, truth, 1):
+        return wrong("The index is one voxel away: the method of the scan that ends in PointToIndex rounds for you.")
+    return wrong("The index does not lead to the spot: which method of the older scan takes the position of the note?")
+
+
+def _volume(answer: float) -> Verdict | None:
+    lesions = data.load("lesion_labels")
+    array, voxel = sitk.GetArrayViewFromImage(lesions), float(np.prod(lesions.GetSpacing()))
+    spot, every = (
+        np.count_nonzero(those) * voxel / 1000
+        for those in (array == lesions[lesions.TransformPhysicalPointToIndex(NOTE)], array)
+    )
+    if close(answer, spot, 0.05):
+        return None
+    if close(answer, spot * 1000, 50):
+        return wrong("The volume is in cubic millimetres, or voxels: a millilitre is a thousand of the former.")
+    if close(answer, spot / 1000, 5e-5):
+        return wrong("The volume is in litres: one millilitre is a thousandth of one.")
+    if close(answer, every, 0.05):
+        return wrong("That is the volume of all the lesions together: the note asks for one spot.")
+    return wrong("The volume is not that of the spot: count the voxels of its mask, times the volume of one of them.")
+
+
 # --- further practice ------------------------------------------------------------------------------------------------
+
+
+@exercise("01-difference")
+def signed_difference(given) -> Verdict:
+    cases = np.array([(60, 100), (250, 3)])  # after, before
+    results = []
+    for values in cases.tolist():
+        after, before = (data.load("brain_t1_2mm") * 0 + value for value in values)
+        result = image(call(given, after, before))
+        if not same_grid(result, after):
+            return wrong("The place is lost: the difference should lie on the grid of the two scans.")
+        results.append(result[0, 0, 0])
+    truth = cases[:, 0] - cases[:, 1]
+    if close(results, truth % 256):
+        return wrong("60 − 100 came out as 216: eight bits cannot hold −40, so cast before you subtract.")
+    if any(close(results, truth % 2**bits) for bits in (16, 32)):
+        return wrong(f"60 − 100 came out as {results[0]:g}: you have bits enough, and the type has no sign for −40.")
+    if close(results, (truth + 128) % 256 - 128):
+        return wrong("250 − 3 came out as −9: the type has a sign now, and its eight bits end at 127.")
+    if close(results, -truth):
+        return wrong("The sign is turned round: what grew brighter should come out positive, after minus before.")
+    if close(results, abs(truth)):
+        return wrong("The size is right and the sign is lost: darker and brighter now look the same.")
+    if not close(results, truth):
+        return wrong(f"60 − 100 came out as {results[0]:g}, and 250 − 3 as {results[1]:g}.")
+    return right("A type with a sign and enough bits holds every difference.")
 
 
 @exercise("01-volume")
