@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data
-from regseg.check.transforms import MARK
+from regseg.check.transforms import MARK, NOTED
 from regseg.grid import Grid
 
 
@@ -116,7 +116,20 @@ def motion() -> sitk.Transform:
     return data.load_pair("pair_rigid").transform
 
 
+def across(place=NOTED["A"], inverse=False) -> tuple[float, ...]:
+    way = data.load_pair("pair_rigid").transform
+    return (way.GetInverse() if inverse else way).TransformPoint(place)
+
+
+VOXEL = (24, 76, 58)  # of the spot A, in the second scan
+
+
+def reply(same="B", other=None, index=VOXEL) -> tuple:
+    return same, across() if other is None else other, index
+
+
 RIGHT = {
+    "02-reply": [reply, lambda: ["b", np.round(across()), np.array(VOXEL)]],
     "02-shift": [lambda: shift(-20, 0, 0), lambda: sitk.Euler3DTransform((0, 0, 0), 0, 0, 0, (-20, 0, 0))],
     "02-mark": [
         lambda: motion().GetInverse().TransformPoint(mark()),
@@ -135,6 +148,24 @@ RIGHT = {
 }
 
 WRONG = {
+    "02-reply": [
+        ("three things together", lambda: reply()[:2]),
+        ("expected one of", lambda: reply("both")),
+        ("numbers are those of A", lambda: reply("A")),
+        ("nobody clicks better", lambda: reply("neither")),
+        ("place in the first scan", lambda: reply(other=NOTED["A"])),
+        ("The opposite way", lambda: reply(other=across(inverse=True))),
+        ("colleague has found", lambda: reply(other=MARK)),
+        ("colleague has found", lambda: reply(other=NOTED["B"])),
+        ("colleague has found", lambda: reply(other=across(NOTED["B"]))),
+        ("place is turned round", lambda: reply(other=across()[::-1])),
+        ("not where the other spot lies", lambda: reply(other=(5, 5, 5))),
+        ("index is turned round", lambda: reply(index=VOXEL[::-1])),
+        ("spot in the first scan", lambda: reply(index=(30, 73, 56))),
+        ("Those are millimetres", lambda: reply(index=np.round(across()))),
+        ("one voxel away", lambda: reply(index=(24, 75, 58))),
+        ("the index is not", lambda: reply(index=(1, 2, 3))),
+    ],
     "02-shift": [
         ("every point by the same", lambda: turn(z=20)),
         ("asks backwards", lambda: shift(20, 0, 0)),
@@ -145,6 +176,8 @@ WRONG = {
         ("the amount", lambda: shift(-2, 0, 0)),
     ],
     "02-mark": [
+        ("stands in the note", lambda: NOTED["A"]),
+        ("stands in the note", lambda: NOTED["B"]),
         ("applied the transform itself", lambda: motion().TransformPoint(mark())),
         ("in the moving scan", mark),
         ("for a shift only", lambda: 2 * mark() - motion().TransformPoint(mark())),

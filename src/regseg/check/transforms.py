@@ -11,8 +11,10 @@ import SimpleITK as sitk
 from regseg import data
 from regseg.check.boxes import Rule, near, numeric, otherwise
 from regseg.check.engine import (
+    CannotRead,
     Verdict,
     call,
+    choice,
     close,
     exercise,
     image,
@@ -25,6 +27,8 @@ from regseg.check.engine import (
 from regseg.grid import Grid
 
 MARK = (38.0, -12.5, 41.0)  # mm; a place in the moving scan of pair_rigid
+# mm; places in the fixed scan: A has nearly the numbers of the mark, and B is its place
+NOTED = {"A": (38.0, -12.0, 41.0), "B": (27.5, -5.5, 36.5)}
 PROBES = ((0.0, 0.0, 0.0), (40.0, -25.0, 10.0), (-15.0, 60.0, -35.0))  # mm; three points tell two rigid maps apart
 
 
@@ -59,6 +63,7 @@ def mark_in_the_fixed_scan() -> list[Rule]:
     marked, truth = np.array(MARK), np.array(pair.transform.GetInverse().TransformPoint(MARK))
     forward = np.array(pair.transform.TransformPoint(MARK))
     index = pair.fixed.TransformPhysicalPointToIndex(truth)
+    noted = wrong("That place stands in the note: carry the mark of the second scan over, and compare then.")
     rounded = wrong("You rounded to whole millimetres: a point may lie anywhere, so keep the decimals.")
     return [
         near(truth, 0.1, right("Points of the moving scan go to the fixed scan through the inverse.")),
@@ -73,6 +78,7 @@ def mark_in_the_fixed_scan() -> list[Rule]:
             0.1,
             wrong("Turning the displacement round is right for a shift only: this head has turned as well."),
         ),
+        *(near(place, 0.1, noted) for place in NOTED.values()),
         near(index, 1e-3, wrong("That is the index of the right voxel: give the place in mm.")),
         *(near(whole, 1e-3, rounded) for whole in product(*zip(np.floor(truth), np.ceil(truth), strict=True))),
         near(
@@ -82,22 +88,6 @@ def mark_in_the_fixed_scan() -> list[Rule]:
         ),
         otherwise(wrong("Which direction does the true transform have, and which one do you need?")),
     ]
-
-
-@exercise("02-order")
-def first_down_then_tilt(given) -> Verdict:
-    answer = transform(given)
-    down, tilt = sitk.TranslationTransform(3, (0, 0, -15)), sitk.Euler3DTransform()
-    tilt.SetRotation(np.deg2rad(20), 0, 0)
-    if _maps_like(answer, sitk.CompositeTransform([tilt, down])):
-        return right("The last transform of the list acts first.")
-    if _maps_like(answer, sitk.CompositeTransform([down, tilt])):
-        return wrong("This one tilts first and moves down afterwards: the last transform of the list acts first.")
-    if _maps_like(answer, down) or _maps_like(answer, tilt):
-        return wrong("Only one of the two acts: put both into a CompositeTransform.")
-    if _maps_like(answer, sitk.CompositeTransform([down.GetInverse(), tilt.GetInverse()])):
-        return wrong("That is the inverse of the right answer: it undoes what you want to do.")
-    return wrong("Put the two transforms as they are into one CompositeTransform.")
 
 
 @exercise("02-centre")
@@ -203,6 +193,49 @@ def ct_in_a_tilted_grid(given) -> Verdict:
     return right("Air stays air, inside the picture and around it.")
 
 
+# --- the reply --------------------------------------------------------------------------------------------------------
+
+
+@exercise("02-reply")
+def reply_to_the_second_note(given) -> Verdict:
+    if not isinstance(given, tuple | list) or len(given) != 3:
+        raise CannotRead("I expected three things together: (same, other, index).")
+    same, other, index = choice(given[0], "A", "B", "neither"), numbers(given[1], 3), numbers(given[2], 3)
+    if same == "A":
+        return wrong(
+            "The numbers are those of A, in another scan: carry the mark to the first scan before you compare."
+        )
+    if same == "neither":
+        return wrong(
+            "Carried to the first scan, the mark lies within a millimetre of one of the two: nobody clicks better."
+        )
+    pair, a = data.load_pair("pair_rigid"), NOTED["A"]
+    back = pair.transform.GetInverse()
+    moved = np.array(pair.transform.TransformPoint(a))
+    if not close(other, moved, 0.6):  # to whole millimetres will do
+        if close(other, MARK, 0.25) or close(other, back.TransformPoint(MARK), 0.4):
+            return wrong("That is the spot that the colleague has found: the reply says where the other one must be.")
+        if close(other, a, 0.1):
+            return wrong("That is the place in the first scan: where does it lie in the second?")
+        if close(other, back.TransformPoint(a), 0.45):
+            return wrong("The opposite way: the transform takes points of the fixed image to points of the moving one.")
+        if close(other[::-1], moved, 0.6):
+            return wrong("The place is turned round: a point is (x, y, z).")
+        return wrong("That is not where the other spot lies: truth takes a point of the first scan to the second.")
+    voxel = np.array(pair.moving.TransformPhysicalPointToIndex(moved.tolist()))
+    if close(index, voxel):
+        return right("Which spot it is, and where to look for the other: one transform, used in both directions.")
+    if close(index, voxel[::-1]):
+        return wrong("The index is turned round: it is i, j, k, the order of SimpleITK and not of NumPy.")
+    if close(index, pair.fixed.TransformPhysicalPointToIndex(a)):
+        return wrong("That is the index of the spot in the first scan: the second one was asked for.")
+    if close(index, moved, 0.6):
+        return wrong("Those are millimetres: an index counts voxels.")
+    if close(index, voxel, 1):
+        return wrong("The index is one voxel away: a position belongs to the nearest voxel centre, so round it.")
+    return wrong("The place is right, the index is not: ask the moving scan, TransformPhysicalPointToIndex.")
+
+
 # --- further practice ------------------------------------------------------------------------------------------------
 
 
@@ -240,6 +273,22 @@ def resampled_once(given) -> Verdict:
     if nearest is in_turn:
         return wrong("The place is right, but the image was interpolated three times: compose, then resample once.")
     return right("One interpolation, the least possible blur.")
+
+
+@exercise("02-order")
+def first_down_then_tilt(given) -> Verdict:
+    answer = transform(given)
+    down, tilt = sitk.TranslationTransform(3, (0, 0, -15)), sitk.Euler3DTransform()
+    tilt.SetRotation(np.deg2rad(20), 0, 0)
+    if _maps_like(answer, sitk.CompositeTransform([tilt, down])):
+        return right("The last transform of the list acts first.")
+    if _maps_like(answer, sitk.CompositeTransform([down, tilt])):
+        return wrong("This one tilts first and moves down afterwards: the last transform of the list acts first.")
+    if _maps_like(answer, down) or _maps_like(answer, tilt):
+        return wrong("Only one of the two acts: put both into a CompositeTransform.")
+    if _maps_like(answer, sitk.CompositeTransform([down.GetInverse(), tilt.GetInverse()])):
+        return wrong("That is the inverse of the right answer: it undoes what you want to do.")
+    return wrong("Put the two transforms as they are into one CompositeTransform.")
 
 
 @cache
