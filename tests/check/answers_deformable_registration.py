@@ -68,6 +68,11 @@ def back_through(rounds: int) -> np.ndarray:
     return guess
 
 
+# mm; where the affine step of the episode takes the mark, and where its affine and B-spline transforms together do
+WITHOUT_BEND = (29.3, -20.8, 35.9)
+FOUND = (27.7, -18.7, 34.2)
+
+
 def index_of(point) -> tuple[int, ...]:
     return data.load_pair("pair_composite").fixed.TransformPhysicalPointToIndex(np.asarray(point).tolist())
 
@@ -179,7 +184,7 @@ RIGHT = {
         lambda: lambda there, back, points: evaluate.tre(sitk.CompositeTransform([back, there]), points, points).mean(),
     ],
     "05-prepare": [lambda: matched, lambda: by_quantiles, lambda: lambda f, m: matched(f, m, levels=128)],
-    "05-inverse": [lambda: back_through(20), lambda: back_through(8).tolist()],
+    "05-reply": [lambda: (back_through(20), "B"), lambda: [back_through(8).tolist(), " b"], lambda: (FOUND, "B")],
     "05-trust": [lambda: trusted],
     "05-pyramid": [lambda: demons, lambda: pyramid],
     "05-budget": [lambda: truth_of, lambda: rigid_and_demons],
@@ -250,14 +255,20 @@ WRONG = {
         ("Bright has become dark", lambda: lambda _, moving: sitk.InvertIntensity(moving)),
         ("One grey level everywhere", lambda: lambda _, moving: moving * 0 + 7),
     ],
-    "05-inverse": [
-        ("You applied the transform itself", lambda: bend().TransformPoint(MARK)),
-        ("in the moving scan", lambda: MARK),
-        ("first round", lambda: back_through(1)),
-        ("turned round", lambda: back_through(20)[::-1]),
-        ("those of RAS", lambda: back_through(20) * (-1, -1, 1)),
-        ("That is an index", lambda: index_of(back_through(20))),
-        ("within half a millimetre", lambda: (0, 0, 0)),
+    "05-reply": [
+        ("the letter together", lambda: back_through(20)),
+        ("expected 3 numbers", lambda: ("B", back_through(20))),
+        ("expected one of", lambda: (back_through(20), "nothing")),
+        ("You applied the transform itself", lambda: (bend().TransformPoint(MARK), "B")),
+        ("in the moving scan", lambda: (MARK, "B")),
+        ("first round", lambda: (back_through(1), "B")),
+        ("turned round", lambda: (back_through(20)[::-1], "B")),
+        ("those of RAS", lambda: (back_through(20) * (-1, -1, 1), "B")),
+        ("That is an index", lambda: (index_of(back_through(20)), "B")),
+        ("without the bend", lambda: (WITHOUT_BEND, "B")),
+        ("within a millimetre", lambda: ((0, 0, 0), "B")),
+        ("To do nothing folds nowhere", lambda: (back_through(20), "A")),
+        ("the careless registration", lambda: (back_through(20), "c")),
     ],
     "05-trust": [
         ("result that folds", lambda: lambda *given: trusted(*given, fold_matters=False)),

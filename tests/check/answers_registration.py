@@ -6,7 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data
-from regseg.check.registration import lying_on_the_side
+from regseg.check.registration import MARK, lying_on_the_side
 from regseg.grid import Grid
 
 
@@ -71,6 +71,16 @@ def with_an_image_of_the_notebook(fixed, moving, points, transform):
     return other, bring_over(fixed, moving, points, transform)[1]
 
 
+def in_t1(*, backwards=False) -> np.ndarray:
+    """The colleague's place of the T2 in the T1, or the other way."""
+    truth = data.load_pair("pair_multimodal").transform
+    return np.array((truth if backwards else truth.GetInverse()).TransformPoint(MARK))
+
+
+def moved_by() -> float:
+    return float(np.linalg.norm(in_t1() - MARK))
+
+
 RIGHT = {
     "04-parts": [lambda: "AFHJ", lambda: "j, h, f, a", lambda: list("AFHJ")],
     "04-report": [lambda: "C", lambda: " c "],
@@ -84,6 +94,10 @@ RIGHT = {
     ],
     "04-best": [lambda: "B"],
     "04-verify": [lambda: (15, 12), lambda: [15.0, 12.0]],
+    "04-reply": [
+        lambda: (in_t1(), moved_by(), "B"),
+        lambda: [in_t1().round().tolist(), round(moved_by()), " b"],
+    ],
     "04-inverse": [lambda: bring_over, lambda: with_splines],
     "04-clicks": [clicks, affine_from_clicks],
 }
@@ -140,6 +154,26 @@ WRONG = {
         ("strip below the head", lambda: (1, 23)),
         ("cancels itself", lambda: (0, 0)),
         ("are chance", lambda: (10, 8)),
+    ],
+    "04-reply": [
+        ("three things together", lambda: (in_t1(), "B")),
+        ("expected 3 numbers", lambda: (moved_by(), in_t1(), "B")),
+        ("expected a number", lambda: (in_t1(), in_t1() - MARK, "B")),
+        ("expected one of", lambda: (in_t1(), moved_by(), "D")),
+        ("The opposite way", lambda: (in_t1(backwards=True), moved_by(), "B")),
+        ("the place in the T2", lambda: (MARK, moved_by(), "B")),
+        ("turned round", lambda: (in_t1()[::-1], moved_by(), "B")),
+        ("those of RAS", lambda: (in_t1() * (-1, -1, 1), moved_by(), "B")),
+        ("the way from the one place", lambda: (in_t1() - MARK, moved_by(), "B")),
+        ("inverse of `found`", lambda: (in_t1() + 3, moved_by(), "B")),
+        ("never negative", lambda: (in_t1(), -moved_by(), "B")),
+        ("in centimetres", lambda: (in_t1(), moved_by() / 10, "B")),
+        ("error which is left", lambda: (in_t1(), 0.3, "B")),
+        ("You added the ways", lambda: (in_t1(), np.abs(in_t1() - MARK).sum(), "B")),
+        ("mean over all landmarks", lambda: (in_t1(), 16.8, "B")),
+        ("the distance is not", lambda: (in_t1(), moved_by() / 2, "B")),
+        ("The metric is what was pushed down", lambda: (in_t1(), moved_by(), "A")),
+        ("That is an FRE", lambda: (in_t1(), moved_by(), "c")),
     ],
     "04-inverse": [
         ("The order", lambda: lambda *given: bring_over(*given)[::-1]),

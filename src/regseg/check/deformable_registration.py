@@ -16,6 +16,7 @@ from regseg.check.engine import (
     CannotRead,
     Verdict,
     call,
+    choice,
     close,
     correlation,
     exercise,
@@ -221,39 +222,6 @@ def grey_levels_of_the_fixed_image(given) -> Verdict:
     return right("The same tissue now has about the same grey level in both.")
 
 
-@exercise("05-inverse")
-def mark_through_the_bend(given) -> Verdict:
-    answer, bend = numbers(given, 3), data.load_pair("pair_composite").transform
-    marked = np.array(MARK)
-    forward = np.array(bend.TransformPoint(MARK))
-    if np.linalg.norm(bend.TransformPoint(answer.tolist()) - marked) <= 0.5:
-        return right("Sent through the transform, it lands on the mark.")
-    if close(answer, forward, 0.01):
-        return wrong("You applied the transform itself, which takes fixed points: it leads away.")
-    true = _back_through(bend, marked)
-    if close(answer, true[::-1], 0.5):
-        return wrong("The numbers are turned round: a position is x, y, z.")
-    if close(answer, true * (-1, -1, 1), 0.5):
-        return wrong("The signs of x and y are those of RAS: SimpleITK counts in LPS.")
-    if close(
-        answer, data.load_pair("pair_composite").fixed.TransformPhysicalPointToContinuousIndex(true.tolist()), 0.6
-    ):
-        return wrong("That is an index of the fixed image: a position in mm is asked for.")
-    if close(answer, marked, 0.01):
-        return wrong("That is the mark in the moving scan: it has moved since.")
-    if close(answer, 2 * marked - forward, 0.01):
-        return wrong("That is the first round of the loop: repeat it, until nothing changes.")
-    return wrong("Send your answer through the transform: it should land within half a millimetre of the mark.")
-
-
-def _back_through(bend: sitk.Transform, marked: np.ndarray) -> np.ndarray:
-    """The point that a bend takes to the mark, by the loop of the episode."""
-    guess = marked
-    for _ in range(20):
-        guess = guess + marked - bend.TransformPoint(guess.tolist())
-    return guess
-
-
 @lettered("05-failure", orders("ABCDEF"))
 def failure_of_each_story(given) -> Verdict:
     order = letters(given, "ABCDEF")
@@ -288,6 +256,50 @@ def which_result_to_trust(given) -> Verdict:
     if close(answers, [order.index(good) + 1 for order in orders]):
         return wrong("Count from 0, as Python does.")
     return wrong("Your rule depends on the order of the results: look at each of them.")
+
+
+# --- the reply --------------------------------------------------------------------------------------------------------
+
+CLOSE = 1.0  # mm: half a voxel; what the registration of the episode finds is half as far off
+
+
+@exercise("05-reply")
+def reply_to_the_colleague(given) -> Verdict:
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise CannotRead("I expected the place and the letter together: (in_fixed, folds).")
+    place, folds = numbers(given[0], 3), choice(given[1], *"ABC")
+    pair, marked = data.load_pair("pair_composite"), np.array(MARK)
+    forward = np.array(pair.transform.TransformPoint(MARK))
+    if np.linalg.norm(pair.transform.TransformPoint(place.tolist()) - marked) > CLOSE:
+        true = _back_through(pair.transform, marked)
+        if close(place, forward, CLOSE):
+            return wrong("You applied the transform itself, which takes fixed points: it leads away.")
+        if close(place[::-1], true, CLOSE):
+            return wrong("The numbers are turned round: a position is x, y, z.")
+        if close(place, true * (-1, -1, 1), CLOSE):
+            return wrong("The signs of x and y are those of RAS: SimpleITK counts in LPS.")
+        if close(place, pair.fixed.TransformPhysicalPointToContinuousIndex(true.tolist()), CLOSE):
+            return wrong("That is an index of the fixed image: a position in mm is asked for.")
+        if close(place, marked, CLOSE):
+            return wrong("That is the mark in the moving scan: it has moved since.")
+        if close(place, 2 * marked - forward, CLOSE):
+            return wrong("That is the first round of the loop: repeat it, until nothing changes.")
+        if close(place, true, 4.0):
+            return wrong("A few millimetres off: did you ask the affine step alone, without the bend?")
+        return wrong("Send your answer through the transform: it should land within a millimetre of the mark.")
+    if folds == "A":
+        return wrong("To do nothing folds nowhere, either: no fold is no proof that the place is right.")
+    if folds == "C":
+        return wrong("That was the careless registration: of the FFD `report` printed 0.0 % folded.")
+    return right("It lands on the mark, and you say what a missing fold proves: little.")
+
+
+def _back_through(bend: sitk.Transform, marked: np.ndarray) -> np.ndarray:
+    """The point that a bend takes to the mark, by the loop of the episode."""
+    guess = marked
+    for _ in range(20):
+        guess = guess + marked - bend.TransformPoint(guess.tolist())
+    return guess
 
 
 # --- further practice ------------------------------------------------------------------------------------------------

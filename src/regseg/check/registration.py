@@ -18,6 +18,7 @@ from regseg.check.engine import (
     correlation,
     exercise,
     image,
+    numbers,
     right,
     same_grid,
     transform,
@@ -194,6 +195,54 @@ def best_of_three(given) -> Verdict:
     return wrong("C is off in the plane that you see, too; its landmarks have the largest mean error of all.")
 
 
+# --- the reply --------------------------------------------------------------------------------------------------------
+
+MARK = (-30.0, 28.0, 38.0)  # mm; a place in the T2, the moving scan of pair_multimodal
+CLOSE = 1.0  # mm: half a voxel
+
+
+@exercise("04-reply")
+def reply_to_the_colleague(given) -> Verdict:
+    if not isinstance(given, tuple | list) or len(given) != 3:
+        raise CannotRead("I expected three things together: (in_t1, millimetres, sure).")
+    place, way, sure = numbers(given[0], 3), numbers(given[1], 1)[0], choice(given[2], *"ABC")
+    pair = data.load_pair("pair_multimodal")
+    true = np.array(pair.transform.GetInverse().TransformPoint(MARK))
+    distance = np.linalg.norm(true - MARK)
+    if not close(place, true, CLOSE):
+        if close(place, pair.transform.TransformPoint(MARK), CLOSE):
+            return wrong("The opposite way: `found` takes points of the T1 to the T2, and this one comes from the T2.")
+        if close(place, MARK, CLOSE):
+            return wrong("That is the place in the T2: where is it in the T1?")
+        if close(place[::-1], true, CLOSE):
+            return wrong("The place is turned round: a point is (x, y, z).")
+        if close(place, true * (-1, -1, 1), CLOSE):
+            return wrong("The signs of x and y are those of RAS: SimpleITK counts in LPS.")
+        if close(place, true - MARK, CLOSE):
+            return wrong("That is the way from the one place to the other: the place itself is asked for.")
+        return wrong("That is not where the place lies in the T1: send it through the inverse of `found`.")
+    if not close(way, distance, CLOSE):
+        if close(way, -distance, CLOSE):
+            return wrong("The number is right, its sign is not: a distance is never negative.")
+        if close(way, distance / 10, CLOSE / 10):
+            return wrong("The distance is right in centimetres: millimetres are asked for.")
+        if abs(way) < CLOSE:
+            return wrong("That is the error which is left: how far from each other are the two places?")
+        if close(way, np.abs(true - MARK).sum(), 2 * CLOSE):
+            return wrong("You added the ways along x, y and z: a distance is the root of the sum of their squares.")
+        if close(way, evaluate.tre(sitk.Transform(), pair.fixed_points, pair.moving_points).mean(), 0.1):
+            return wrong("That is the mean over all landmarks: a head that turns moves in each place by another way.")
+        return wrong("The place is right, the distance is not: how far is it from (-30, 28, 38)?")
+    if sure == "A":
+        return wrong("The metric is what was pushed down, and one plane is one plane: both look well in wrong places.")
+    if sure == "C":
+        return wrong("That is an FRE: the four points agree with each other, and the rest of the head was not asked.")
+    return right("A place, a distance, and how you know: the colleague can build on that.")
+
+
+# --- further practice ------------------------------------------------------------------------------------------------
+
+
 def _alike(one: sitk.Image, other: sitk.Image) -> bool:
     """True when two images show the same in the same place, whatever the interpolator."""
     inside = sitk.GetArrayFromImage(other) > 0
@@ -232,9 +281,6 @@ def image_and_points(given) -> Verdict:
         if not (image_fits and points_fit):
             return wrong("They do not fit yet: the image with the transform, the points with its inverse.")
     return right("The image with the transform, the points with its inverse.")
-
-
-# --- further practice ------------------------------------------------------------------------------------------------
 
 
 def _is_rigid(given: sitk.Transform) -> bool:
