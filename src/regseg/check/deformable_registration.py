@@ -26,6 +26,7 @@ from regseg.check.engine import (
     progress,
     right,
     same_grid,
+    together,
     transform,
     wrong,
 )
@@ -265,9 +266,8 @@ CLOSE = 1.0  # mm: half a voxel; what the registration of the episode finds is h
 
 @exercise("05-reply")
 def reply_to_the_colleague(given) -> Verdict:
-    if not isinstance(given, tuple | list) or len(given) != 2:
-        raise CannotRead("I expected the place and the letter together: (in_fixed, folds).")
-    place, folds = numbers(given[0], 3), choice(given[1], *"ABC")
+    parts = together(given, 2, "the place and the letter together: (in_fixed, folds)")
+    place, folds = numbers(parts[0], 3), choice(parts[1], *"ABC")
     pair, marked = data.load_pair("pair_composite"), np.array(MARK)
     forward = np.array(pair.transform.TransformPoint(MARK))
     if np.linalg.norm(pair.transform.TransformPoint(place.tolist()) - marked) > CLOSE:

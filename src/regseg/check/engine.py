@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -96,6 +96,13 @@ def numbers(given: Any, count: int) -> np.ndarray:
         wanted = "a number" if count == 1 else f"{count} numbers, such as ({', '.join('123456789'[:count])})"
         raise CannotRead(f"I expected {wanted}, and got {_name(given)}.")
     return values
+
+
+def together(given: Any, count: int, wanted: str) -> Sequence[Any]:
+    """The parts of an answer that consists of so many, in a tuple or a list; `wanted` names them."""
+    if not isinstance(given, tuple | list) or len(given) != count:
+        raise CannotRead(f"I expected {wanted}.")
+    return given
 
 
 def choice(given: Any, *options: str) -> str:

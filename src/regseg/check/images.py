@@ -11,7 +11,6 @@ import SimpleITK as sitk
 from regseg import data
 from regseg.check.boxes import Rule, lettered, listed, near, numeric, otherwise
 from regseg.check.engine import (
-    CannotRead,
     Verdict,
     call,
     choice,
@@ -21,6 +20,7 @@ from regseg.check.engine import (
     numbers,
     right,
     same_grid,
+    together,
     wrong,
 )
 from regseg.check.scenes import NOTE
@@ -202,10 +202,9 @@ def slice_positions(name: str) -> np.ndarray:
 
 @exercise("01-reply")
 def reply_to_the_note(given) -> Verdict:
-    if not isinstance(given, tuple | list) or len(given) != 4:
-        raise CannotRead("I expected four things together: (position, side, index, volume).")
-    position, side = numbers(given[0], 3), choice(given[1], "left", "right")
-    index, volume = numbers(given[2], 3), numbers(given[3], 1)[0]
+    parts = together(given, 4, "four things together: (position, side, index, volume)")
+    position, side = numbers(parts[0], 3), choice(parts[1], "left", "right")
+    index, volume = numbers(parts[2], 3), numbers(parts[3], 1)[0]
     for mistake in (_position(position), _side(side), _index(index), _volume(volume)):
         if mistake:
             return mistake

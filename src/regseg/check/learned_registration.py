@@ -6,7 +6,19 @@ import numpy as np
 import SimpleITK as sitk
 
 from regseg import data, evaluate
-from regseg.check.engine import CannotRead, Verdict, call, choice, close, exercise, numbers, right, transform, wrong
+from regseg.check.engine import (
+    CannotRead,
+    Verdict,
+    call,
+    choice,
+    close,
+    exercise,
+    numbers,
+    right,
+    together,
+    transform,
+    wrong,
+)
 from regseg.grid import Grid
 from regseg.synth import warps
 
@@ -190,9 +202,8 @@ def number_of_folds(given) -> Verdict:
 
 @exercise("12-choose")
 def method_for_each_pair(given) -> Verdict:
-    if not isinstance(given, tuple | list) or len(given) != 3:
-        raise CannotRead('I expected three words in a list, each "solve", "network" or "hybrid".')
-    first, second, third = (choice(each, "solve", "network", "hybrid") for each in given)
+    parts = together(given, 3, 'three words in a list, each "solve", "network" or "hybrid"')
+    first, second, third = (choice(each, "solve", "network", "hybrid") for each in parts)
     if "network" in (first, second, third):
         return wrong("The network alone leaves millimetres everywhere: it is a start, and no end.")
     if first == "hybrid":

@@ -21,6 +21,7 @@ from regseg.check.engine import (
     numbers,
     right,
     same_grid,
+    together,
     transform,
     wrong,
 )
@@ -203,9 +204,8 @@ CLOSE = 1.0  # mm: half a voxel
 
 @exercise("04-reply")
 def reply_to_the_colleague(given) -> Verdict:
-    if not isinstance(given, tuple | list) or len(given) != 3:
-        raise CannotRead("I expected three things together: (in_t1, millimetres, sure).")
-    place, way, sure = numbers(given[0], 3), numbers(given[1], 1)[0], choice(given[2], *"ABC")
+    parts = together(given, 3, "three things together: (in_t1, millimetres, sure)")
+    place, way, sure = numbers(parts[0], 3), numbers(parts[1], 1)[0], choice(parts[2], *"ABC")
     pair = data.load_pair("pair_multimodal")
     true = np.array(pair.transform.GetInverse().TransformPoint(MARK))
     distance = np.linalg.norm(true - MARK)

@@ -15,19 +15,7 @@ import SimpleITK as sitk
 from regseg import data
 from regseg.blocks import Block, split
 from regseg.check.boxes import Rule, lettered, near, numeric, orders, otherwise
-from regseg.check.engine import (
-    CannotRead,
-    Verdict,
-    call,
-    choice,
-    close,
-    exercise,
-    letters,
-    numbers,
-    picks,
-    right,
-    wrong,
-)
+from regseg.check.engine import Verdict, call, choice, close, exercise, letters, numbers, picks, right, together, wrong
 from regseg.check.scenes import SCAN_SIZE, SCAN_SPACING
 from regseg.grid import Grid
 
@@ -203,9 +191,8 @@ CLOSE = 0.7  # mm: the rigid step alone is farther off
 
 @exercise("11-reply")
 def reply_to_the_colleague(given) -> Verdict:
-    if not isinstance(given, tuple | list) or len(given) != 3:
-        raise CannotRead("I expected three things together: (place, index, marker).")
-    place, index, marker = numbers(given[0], 3), numbers(given[1], 3), choice(given[2], *"ABC")
+    parts = together(given, 3, "three things together: (place, index, marker)")
+    place, index, marker = numbers(parts[0], 3), numbers(parts[1], 3), choice(parts[2], *"ABC")
     pair = data.load_pair("pair_composite")
     moved = np.array(pair.transform.TransformPoint(SPOT))
     if not close(place, moved, CLOSE):

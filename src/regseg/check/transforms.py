@@ -11,7 +11,6 @@ import SimpleITK as sitk
 from regseg import data
 from regseg.check.boxes import Rule, near, numeric, otherwise
 from regseg.check.engine import (
-    CannotRead,
     Verdict,
     call,
     choice,
@@ -21,6 +20,7 @@ from regseg.check.engine import (
     numbers,
     right,
     same_grid,
+    together,
     transform,
     wrong,
 )
@@ -198,9 +198,8 @@ def ct_in_a_tilted_grid(given) -> Verdict:
 
 @exercise("02-reply")
 def reply_to_the_second_note(given) -> Verdict:
-    if not isinstance(given, tuple | list) or len(given) != 3:
-        raise CannotRead("I expected three things together: (same, other, index).")
-    same, other, index = choice(given[0], "A", "B", "neither"), numbers(given[1], 3), numbers(given[2], 3)
+    parts = together(given, 3, "three things together: (same, other, index)")
+    same, other, index = choice(parts[0], "A", "B", "neither"), numbers(parts[1], 3), numbers(parts[2], 3)
     if same == "A":
         return wrong(
             "The numbers are those of A, in another scan: carry the mark to the first scan before you compare."

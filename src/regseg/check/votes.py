@@ -16,7 +16,19 @@ import SimpleITK as sitk
 from regseg import data
 from regseg.blocks import Block
 from regseg.check.boxes import Rule, lettered, near, numeric, orders, otherwise
-from regseg.check.engine import CannotRead, Verdict, call, close, exercise, letters, numbers, picks, right, wrong
+from regseg.check.engine import (
+    CannotRead,
+    Verdict,
+    call,
+    close,
+    exercise,
+    letters,
+    numbers,
+    picks,
+    right,
+    together,
+    wrong,
+)
 from regseg.grid import Grid
 from regseg.synth import warps
 
@@ -266,10 +278,9 @@ PLACE = (0.0, 0.0)  # mm, in the fixed slice
 
 @exercise("10-reply")
 def reply_to_the_colleague(given) -> Verdict:
-    if not isinstance(given, tuple | list) or len(given) != 2:
-        raise CannotRead("I expected the place and the three letters together: (place, sure).")
-    place = numbers(given[0], 2)
-    sure = picks(given[1], 3, "ABCD")
+    parts = together(given, 2, "the place and the three letters together: (place, sure)")
+    place = numbers(parts[0], 2)
+    sure = picks(parts[1], 3, "ABCD")
     grid = Grid.of(sitk.DICOMOrient(data.load("brain_t1"), "LPS")[:, :, 85])
     moved = np.array(warps.waves(grid, seed=4, reach=5.0, smooth=30.0).TransformPoint(PLACE))
     if not close(place, moved, NEAR):
