@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from regseg import data
 from regseg.learn import __main__ as command
-from regseg.learn import segment, train
+from regseg.learn import regnet, segment, train
 
 SHORT = (
     command.Stage(("T1",), pieces=1, wide=0, steps=2, seed=1, learning_rate=1e-3),
@@ -35,6 +37,27 @@ def test_it_writes_weights_and_what_is_known_of_them(tmp_path, capsys):
     command.learn_to_segment(tmp_path / "again.safetensors", folder, SHORT)
     again = segment.load(tmp_path / "again.safetensors")
     assert all(torch.equal(values, network.state_dict()[name]) for name, values in again.state_dict().items())
+
+
+@pytest.mark.usefixtures("one_anatomy")
+def test_another_seed_makes_other_weights_beside_the_first_and_the_same_seed_the_same(tmp_path, monkeypatch):
+    monkeypatch.setitem(command.REGNET, 2, {"steps": 2, "learning_rate": 1e-3})
+    found = []
+    for seed, folder in (("2", "kept"), ("7", "kept"), ("2", "again")):
+        file = tmp_path / f"{folder}-{seed}.safetensors"
+        command.main(["regnet", str(file), "--dimension", "2", "--seed", seed, "--folder", str(tmp_path / folder)])
+        network = regnet.RegNet(2)
+        assert train.load_weights(file, network)["seed"] == int(seed)
+        found.append(torch.cat([weights.flatten() for weights in network.state_dict().values()]))
+    assert torch.equal(found[0], found[2]) and not torch.equal(found[0], found[1])
+
+
+@pytest.mark.usefixtures("one_anatomy")
+def test_a_seed_moves_that_of_each_stage(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "CURRICULUM", (replace(SHORT[1], steps=1),))
+    file = tmp_path / "weights.safetensors"
+    command.main(["segment", str(file), "--seed", "7", "--folder", str(tmp_path / "kept")])
+    assert train.load_weights(file, segment.UNet())["curriculum"][0]["seed"] == SHORT[1].seed + 6
 
 
 def test_without_a_network_it_says_what_is_missing(tmp_path, monkeypatch):

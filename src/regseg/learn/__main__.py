@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -67,7 +67,7 @@ def learn_to_segment(weights: Path, folder: Path, curriculum: tuple[Stage, ...] 
             steps=stage.steps,
             seed=stage.seed,
             learning_rate=stage.learning_rate,
-            checkpoint=folder / f"checkpoint-{number}.safetensors",
+            checkpoint=folder / f"checkpoint-{number}-seed-{stage.seed}.safetensors",
         )
         about = {
             "curriculum": [vars(each) for each in curriculum[:number]],
@@ -75,7 +75,7 @@ def learn_to_segment(weights: Path, folder: Path, curriculum: tuple[Stage, ...] 
             "minutes": (time.process_time() - began) / 60,  # of this process; those before a kill are not known
         }
         print(f"stage {number}: loss {about['loss']:.3f}, {about['minutes']:.1f} CPU-minutes")
-        kept = [folder / f"stage-{number}.safetensors"]
+        kept = [folder / f"stage-{number}-seed-{stage.seed}.safetensors"]
         if number == 1:
             kept.append(weights.with_stem(f"{weights.stem}-t1"))
         if number == len(curriculum):
@@ -85,13 +85,10 @@ def learn_to_segment(weights: Path, folder: Path, curriculum: tuple[Stage, ...] 
     print(weights)
 
 
-REGNET = {
-    3: {"steps": 1600, "seed": 1, "learning_rate": 1.5e-3},
-    2: {"steps": 2000, "seed": 1, "learning_rate": 1.5e-3},
-}
+REGNET = {3: {"steps": 1600, "learning_rate": 1.5e-3}, 2: {"steps": 2000, "learning_rate": 1.5e-3}}
 
 
-def learn_to_register(weights: Path, folder: Path, dimension: int) -> None:
+def learn_to_register(weights: Path, folder: Path, dimension: int, seed: int) -> None:
     """Train the network of `regnet` on six of the training anatomies, and write its weights.
 
     For pictures the anatomies are cut into slices across all three axes. A run that was killed goes on from the
@@ -106,11 +103,11 @@ def learn_to_register(weights: Path, folder: Path, dimension: int) -> None:
             for axis in range(3)
             for share in (0.4, 0.47, 0.53, 0.6)
         ]
-    run = REGNET[dimension]
-    torch.manual_seed(run["seed"])
+    run = REGNET[dimension] | {"seed": seed}
+    torch.manual_seed(seed)
     network = regnet.RegNet(dimension)
     began = time.process_time()
-    checkpoint = folder / f"regnet-{dimension}d.safetensors"
+    checkpoint = folder / f"regnet-{dimension}d-seed-{seed}.safetensors"
     losses = train.train(network, regnet.pairs(anatomies), regnet.loss, **run, checkpoint=checkpoint)
     minutes = (time.process_time() - began) / 60
     print(f"loss {sum(losses[-100:]) / 100:.3f}, {minutes:.1f} CPU-minutes of this run")
@@ -124,19 +121,23 @@ def main(arguments: list[str] | None = None) -> None:
     training = commands.add_parser("segment", help="train the network that labels a brain: 90 minutes on one core")
     training.add_argument("weights", type=Path, nargs="?", default=segment.SHIPPED, help="where they are written")
     training.add_argument("--folder", type=Path, default=Path("build/learn"), help="of the checkpoints")
+    training.add_argument("--seed", type=int, default=1, help="of the first stage; each later one has the next number")
     moving = commands.add_parser("regnet", help="train the network that predicts a displacement field: 25 minutes")
     moving.add_argument("weights", type=Path, nargs="?", help="where they are written")
     moving.add_argument("--folder", type=Path, default=Path("build/learn"), help="of the checkpoint")
     moving.add_argument("--dimension", type=int, choices=(2, 3), default=3, help="of the images")
+    moving.add_argument("--seed", type=int, default=1, help="of the first weights, and of the pairs")
     writing = commands.add_parser("onnx", help="write the network as an ONNX file, for the website")
     writing.add_argument("file", type=Path)
     writing.add_argument("--weights", type=Path, default=segment.SHIPPED)
     given = parser.parse_args(arguments)
     try:
         if given.command == "segment":
-            learn_to_segment(given.weights, given.folder)
+            curriculum = tuple(replace(stage, seed=stage.seed + given.seed - 1) for stage in CURRICULUM)
+            learn_to_segment(given.weights, given.folder, curriculum)
         elif given.command == "regnet":
-            learn_to_register(given.weights or regnet.shipped(given.dimension), given.folder, given.dimension)
+            weights = given.weights or regnet.shipped(given.dimension)
+            learn_to_register(weights, given.folder, given.dimension, given.seed)
         else:
             export.to_onnx(segment.load(given.weights), given.file)
     except (data.DataError, ImportError, OSError, ValueError) as error:
