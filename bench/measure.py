@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
 
 # What a bench found: case, method, measure, and its value. The name of a measure ends in its unit, as in
-# "mean error (mm)". Its value is a number, a list with one number for each pair of images, or what a program says.
+# "mean error (mm)". Its value is a number, a list with one number for each pair of images (or scan, or seed), or what a
+# program says.
 Figures = dict[str, Any]
 Cases = dict[str, dict[str, Figures]]
 
@@ -47,8 +48,8 @@ def by_measure(rows: list[dict[str, float]]) -> dict[str, list[float]]:
 def write_results(name: str, cases: Cases, pairs: dict[str, list[str]] | None = None, folder: Path = RESULTS) -> Path:
     """Write `NAME.json`, and return its path.
 
-    Beside the cases stand the names of the pairs in each, in the order of the lists; "machine"; "versions" of all that
-    pyproject.toml asks for; and "commit", which says "modified" where the checkout had changes.
+    Beside the cases stand the names of the pairs (or scans, or seeds) in each, in the order of the lists; "machine";
+    "versions" of all that pyproject.toml asks for; and "commit", which says "modified" where the checkout had changes.
     """
     content = {
         "cases": cases, "pairs": pairs or {}, "machine": _machine(), "versions": _versions(), "commit": _commit()

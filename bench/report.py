@@ -1,8 +1,8 @@
 """Brings the tables and the plots of what was measured up to date: python bench/report.py
 
-In README.md and learners/measured.md, what stands between ``<!-- bench: NAME, CASE -->`` and ``<!-- /bench -->`` is a
-table of one case of bench/results/NAME.json, methods as rows and measures as columns. Nobody types a number there.
-Without a case it is the computer on which the bench ran.
+On the pages below, what stands between ``<!-- bench: NAME, CASE -->`` and ``<!-- /bench -->`` is a table of one case of
+bench/results/NAME.json, methods as rows and measures as columns. Nobody types a number there. Without a case it is the
+computer on which the bench ran. "learned, capture range" is no case of its own: it has the medians of all motions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scipy.stats import t
 from lessonkit.lesson import replace_file
 from measure import RESULTS, ROOT
 
-PAGES = (ROOT / "README.md", ROOT / "learners" / "measured.md")
+PAGES = (ROOT / "README.md", ROOT / "learners" / "measured.md", ROOT / "episodes" / "12-learned-registration.md")
 PLACE = re.compile(r"(<!-- bench: ([\w-]+)(?:, ([^>]+))? -->\n).*?(<!-- /bench -->)", re.S)
 LOOKS = {"affine start": ("|", "#555555"), "streamed solve": ("o", "#0072b2"), "elastix": ("s", "#d55e00"),
          "itk-dreg": ("^", "#009e73"), "BigStream": ("D", "#cc79a7"),
@@ -32,6 +32,13 @@ LOOKS = {"affine start": ("|", "#555555"), "streamed solve": ("o", "#0072b2"), "
          "RegNet, then the solve": ("D", "#cc79a7"), "greedy": ("s", "#009e73"),
          "that solve, no network": ("P", "#56b4e9"),
          "untrained network, then the solve": ("X", "#999933")}  # fmt: skip
+
+# Of the bench `learned`: the curves of its plot, and the rows of the table of the capture range.
+CURVES = ("start", "untrained network", "RegNet", "greedy", "streamed solve", "that solve, no network",
+          "untrained network, then the solve", "RegNet, then the solve")  # fmt: skip
+
+# What a case has several of, where these are no pairs of images.
+COUNTED = dict.fromkeys(("T1", "T2", "inverted", "PD"), "scans") | {"rounds of annotation": "seeds"}
 
 
 def interval(values: list[float]) -> float:
@@ -60,11 +67,25 @@ def table(results: dict, case: str) -> str:
     measures = list(dict.fromkeys(measure for row in methods.values() for measure in row))
     rows = [["method", *measures], ["---", *["---:"] * len(measures)]]
     rows += [[name, *(cell(row.get(measure)) for measure in measures)] for name, row in methods.items()]
-    pairs = len(results["pairs"].get(case, []))
+    count, word = len(results["pairs"].get(case, [])), COUNTED.get(case, "pairs")
     lines = [f"| {' | '.join(row)} |" for row in rows]
-    if pairs > 1:
-        lines += ["", f"*Mean of {pairs} pairs{', with its 95 % confidence interval' if pairs > 2 else ''}.*"]
+    if count > 1:
+        lines += ["", f"*Mean of {count} {word}{', with its 95 % confidence interval' if count > 2 else ''}.*"]
     return "\n".join(lines)
+
+
+def by_motion(results: dict) -> dict[str, dict]:
+    """Of the bench `learned` the cases that differ in nothing but how far points move, such as "8 mm"."""
+    return {case: methods for case, methods in results["cases"].items() if case[0].isdigit()}
+
+
+def capture_range(results: dict) -> dict[str, dict[str, float]]:
+    """The median error of each curve, in mm, with the motions as its measures; empty where it was not measured."""
+    found = by_motion(results)
+    return {
+        method: {motion: methods[method]["median error (mm)"] for motion, methods in found.items() if method in methods}
+        for method in CURVES
+    }
 
 
 def filled(text: str, folder: Path = RESULTS) -> str:
@@ -80,6 +101,8 @@ def filled(text: str, folder: Path = RESULTS) -> str:
         mark, name, case, end = found.groups()
         file = folder / f"{name}.json"
         results = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"cases": {}}
+        if case == "capture range" and by_motion(results):
+            results["cases"] |= {case: capture_range(results)}
         if case not in results["cases"] and (case or "machine" not in results):
             raise LookupError(f"there are no results of {name}, {case}: run `make bench NAME={name}`")
         made = table(results, case) if case else f"*Measured on {results['machine']}.*"
@@ -131,10 +154,8 @@ def plot_segmentation(results: dict) -> bytes:
 def plot_learned(results: dict) -> bytes:
     """The error of each method of the bench `learned` by how far points moved, as PNG: all pairs, and their medians."""
     figure, axes = plt.subplots(figsize=(8, 4.6), dpi=120, layout="constrained")
-    rows = {float(name.split()[0]): methods for name, methods in results["cases"].items() if name[0].isdigit()}
-    methods = "start", "untrained network", "RegNet", "greedy", "streamed solve"
-    hybrids = "that solve, no network", "untrained network, then the solve", "RegNet, then the solve"
-    for method in (*methods, *hybrids):
+    rows = {float(motion.split()[0]): methods for motion, methods in by_motion(results).items()}
+    for method in CURVES:
         marker, colour = LOOKS[method]
         found = {mean: methods[method] for mean, methods in rows.items() if method in methods}
         errors = {mean: figures["mean error (mm)"] for mean, figures in found.items()}

@@ -36,6 +36,28 @@ def test_a_table_has_methods_as_rows_and_measures_with_their_units_as_columns(re
     assert text.startswith("Before.\n") and text.endswith("After.\n") and "stale" not in text
 
 
+def test_a_mean_over_seeds_is_not_called_one_of_pairs(tmp_path):
+    case = "rounds of annotation"
+    loop = {"cases": {case: {"active": {"Dice": [0.1, 0.2, 0.3]}}}, "pairs": {case: ["seed 1", "seed 2", "seed 3"]}}
+    (tmp_path / "speed.json").write_text(json.dumps(loop), encoding="utf-8")
+    text = report.filled(TEXT.replace("small images", case), tmp_path)
+    assert "*Mean of 3 seeds, with its 95 % confidence interval.*" in text
+
+
+def test_the_capture_range_has_the_median_of_each_motion_and_an_empty_place_where_there_is_none(tmp_path):
+    mark = TEXT.replace("small images", "capture range")
+    with pytest.raises(LookupError, match="no results of speed, capture range"):
+        report.filled(mark, tmp_path)
+    medians = {"start": (3.97, 7.9), "RegNet": (1.26,), "RegNet, one shot": (2.0, 3.0)}
+    rows = {name: [{"median error (mm)": each, "CPU (s)": 9} for each in found] for name, found in medians.items()}
+    cases = {f"{mm} mm": {name: row[n] for name, row in rows.items() if n < len(row)} for n, mm in enumerate((4, 8))}
+    cases["inverted, 8 mm"] = cases["8 mm"]
+    (tmp_path / "speed.json").write_text(json.dumps({"cases": cases, "pairs": {}}), encoding="utf-8")
+    text = report.filled(mark, tmp_path)
+    assert "| method | 4 mm | 8 mm |\n| --- | ---: | ---: |\n| start | 3.97 | 7.9 |\n" in text
+    assert "\n| RegNet | 1.26 |  |\n" in text and "one shot" not in text
+
+
 def test_without_a_case_the_computer_is_named(results):
     text = report.filled("<!-- bench: speed -->\n<!-- /bench -->", results)
     assert text == "<!-- bench: speed -->\n\n*Measured on a machine.*\n\n<!-- /bench -->"
