@@ -110,6 +110,18 @@ def test_many_chunks_lie_in_few_files(tmp_path):
     assert fine.missing() == (1, 8 * 9)
 
 
+def test_missing_chunks_are_counted_in_an_image_of_any_size(tmp_path):
+    """A terabyte has more chunks than anybody can look for one by one."""
+    group, side = zarr.create_group(tmp_path / "scan.zarr", zarr_format=2), 2**19
+    array = group.create_array("0", shape=(side,) * 3, chunks=(2,) * 3, dtype="uint8")
+    array[:2, :2, :4] = 7
+    axes = [{"name": name, "type": "space", "unit": "millimeter"} for name in "zyx"]
+    datasets = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1, 1, 1]}]}]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    chunks = (side // 2) ** 3
+    assert volumes.open_volume(tmp_path / "scan.zarr").missing() == (chunks - 2, chunks)
+
+
 @pytest.mark.parametrize("value", [None, 0, -1000, np.nan])
 def test_what_is_read_where_a_chunk_is_not_there_is_known(tmp_path, value):
     """Zarr 2 may leave it open; a CT may say air."""

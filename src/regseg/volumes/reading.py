@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 import SimpleITK as sitk
 import zarr
+from zarr.core.sync import sync
 from zarr.errors import ContainsArrayError
 from zarr.storage import ZipStore
 
@@ -26,6 +28,7 @@ from regseg.volumes.metadata import Multiscale, linear_map
 from regseg.volumes.remote import Remote, RemoteError, checked, open_store
 
 _ABSURD = 2**60  # bytes, an exabyte: no array, and no chunk of one, is so large
+_CHUNK = re.compile(r"(c[./])?\d+([./]\d+)*")  # the name of a file of an array, a chunk or a shard
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ class Volume:
         array = self.array.whole if isinstance(self.array, View) else self.array
         shard = array.shards or array.chunks
         wanted = prod(-(-n // width) for n, width in zip(array.shape, shard, strict=True))
-        return wanted - array.nchunks_initialized * prod(array.chunks) // prod(shard), wanted
+        return wanted - sync(_files_of(array)), wanted
 
     @property
     def empty(self) -> float:
@@ -153,6 +156,13 @@ class Volume:
             found[(..., *piece.core.slices)] = values(piece.core.move([-first for first in box.start]))
         with _uninterrupted():
             self.array[(..., *box.slices)] = found
+
+
+async def _files_of(array: zarr.Array) -> int:
+    """How many chunks or shards of an array are there: counted, for zarr looks for each one in a list of all."""
+    inside = f"{array.path}/".lstrip("/")
+    names = array.store.list_prefix(inside)
+    return sum([1 async for name in names if _CHUNK.fullmatch(name.removeprefix(inside))])
 
 
 @contextmanager
