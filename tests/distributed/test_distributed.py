@@ -82,6 +82,16 @@ def test_a_field_is_its_simpleitk_transform(name):
     np.testing.assert_allclose(found, follow(field.transform, points) - points, atol=2e-5)
 
 
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_field_comes_back_from_its_simpleitk_transform(name):
+    lattice = GRIDS[name].shrink((8,) * GRIDS[name].dimension)
+    field = some_field(lattice)
+    again = Field.of(field.transform)
+    assert again.lattice.matches(lattice)
+    np.testing.assert_allclose(again.values, field.values, atol=2e-5)
+    np.testing.assert_array_equal(again.coefficients, field.coefficients)
+
+
 def test_a_field_goes_through_its_values_and_moves_nothing_beyond():
     field = some_field(GRIDS["3-D, oblique"].shrink((4, 4, 4)))
     at_centres = field.sample([np.arange(n) for n in field.lattice.size[::-1]])
@@ -117,6 +127,35 @@ def resampled(moving: sitk.Image, result: Result, interpolator: int) -> np.ndarr
     """What SimpleITK makes of it in memory."""
     fixed = FIXED.image(np.zeros(FIXED.size[::-1], np.float32))
     return sitk.GetArrayFromImage(sitk.Resample(moving, fixed, result.transform, interpolator, 0.0))
+
+
+def test_what_was_found_is_read_again_to_warp_more(tmp_path):
+    planned, result = ready_to_warp(tmp_path, image_of(Pattern(3, 200), MOVING))
+    sitk.WriteTransform(result.transform, str(tmp_path / "transform.h5"))
+    again = Result.read(tmp_path / "transform.h5")
+    points = FIXED.points(np.random.default_rng(0).uniform(0, 1, (50, 3)) * np.array(FIXED.size))
+    np.testing.assert_allclose(follow(again.transform, points), follow(result.transform, points), atol=1e-5)
+    first = write_warped(planned, result, tmp_path / "first.zarr", fill=0, progress=False)
+    planned = plan(planned.fixed.path, planned.moving.path, [IDLE], lattice_spacing=12)  # whatever it is made for now
+    assert planned.lattice != again.field.lattice
+    second = write_warped(planned, again, tmp_path / "second.zarr", fill=0, progress=False)
+    np.testing.assert_array_equal(second.array[:], first.array[:])
+
+
+def test_a_result_of_another_image_is_refused(tmp_path):
+    planned, result = ready_to_warp(tmp_path, image_of(Pattern(3, 200), MOVING))
+    backwards = plan(planned.moving.path, planned.fixed.path, [IDLE])
+    for write in write_warped, write_field, write_displacements:
+        with pytest.raises(ValueError, match=r"found for another fixed image than .*moving.mha: plan with that one"):
+            write(backwards, result, tmp_path / "out.zarr", progress=False)
+        assert not (tmp_path / "out.zarr").exists()
+
+
+def test_a_transform_that_no_registration_by_blocks_has_found_is_refused(tmp_path):
+    for name, each in ("affine", AFFINE), ("bent", some_field(GRIDS["3-D, oblique"].shrink((8, 8, 8))).transform):
+        sitk.WriteTransform(each, str(tmp_path / f"{name}.h5"))
+        with pytest.raises(ValueError, match=f"{name}.h5 is not what a registration by blocks has found, an affine"):
+            Result.read(tmp_path / f"{name}.h5")
 
 
 def test_the_warp_by_chunks_is_that_of_simpleitk(tmp_path):
@@ -745,7 +784,7 @@ FLATTENS.SetMatrix((1, 0, 0, 0, 1, 0, 0, 0, 0))
         ({"mask": "shifted"}, "The mask lies on another grid than the fixed image: resample it"),
         ({"mask": "flat"}, "The mask lies on another grid than the fixed image: resample it"),
         ({"initial": sitk.TranslationTransform(2, (1, 2))}, "has 3 dimensions and the initial transform has 2"),
-        ({"initial": BSPLINE}, "must be linear, and BSplineTransform is not"),
+        ({"initial": BSPLINE}, "must be linear, and BSplineTransform is not: give its linear part alone, such as"),
         ({"initial": FLATTENS}, "singular: it flattens the image"),
         ({"stages": []}, "Give a list of stages, even of one"),
         ({"lattice_spacing": 0}, "A lattice of 0 mm cannot be"),

@@ -40,6 +40,16 @@ class Field:
         vars(field)["coefficients"] = coefficients  # where cached_property keeps them
         return field
 
+    @classmethod
+    def of(cls, transform: sitk.BSplineTransform) -> Field:
+        """The field whose `transform` this is."""
+        images = transform.GetCoefficientImages()
+        wider = Grid.of(images[0])
+        lattice = wider.crop(wider.box.grow((-_MARGIN,) * wider.dimension))
+        coefficients = np.stack([sitk.GetArrayFromImage(each) for each in images]).astype(np.float32)
+        centres = [np.arange(n) for n in lattice.size[::-1]]
+        return cls.known(lattice, cls.known(lattice, coefficients, coefficients).sample(centres), coefficients)
+
     @cached_property
     def coefficients(self) -> np.ndarray:
         """The coefficients of the spline through the values, mirrored at the border, with a margin on each side."""

@@ -182,8 +182,8 @@ def linear(transform: sitk.Transform) -> Linear:
     """
     if not transform.IsLinear():
         raise ValueError(
-            f"The initial transform (initial, --initial) must be linear, and {transform.GetName()} is not. Start "
-            "from a linear one; to go on from an earlier result, give its field as start=result.field."
+            f"The initial transform (initial, --initial) must be linear, and {transform.GetName()} is not: give its "
+            "linear part alone, such as 0GenericAffine.mat of ANTs, for what bends is found anew."
         )
     dimension = transform.GetDimension()
     shift = np.array(transform.TransformPoint([0.0] * dimension))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import SimpleITK as sitk
 
 from regseg.distributed.field import Field
+from regseg.readers import read_transform
 
 EARLIER = "by an earlier run"  # what is said of a block whose votes were there already
 
@@ -62,6 +66,37 @@ class Result:
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
     similarity: tuple[float, float] | None = None
+
+    @classmethod
+    def read(cls, file: str | Path) -> Result:
+        """What a registration has found, from its `transform`: so more images can be warped without another run.
+
+        Of what became of the blocks nothing is known; the work folder is a temporary one, on this computer.
+
+        Parameters
+        ----------
+        file : str or Path
+            The `transform.h5` of `regseg register-large`, or the `transform` of a result, written by SimpleITK.
+
+        Raises
+        ------
+        ValueError
+            The file holds another kind of transform.
+        """
+        transform, parts = read_transform(file), []
+        if isinstance(transform, sitk.CompositeTransform):
+            parts = [transform.GetNthTransform(n) for n in range(transform.GetNumberOfTransforms())]
+        if [type(each) for each in parts] != [sitk.AffineTransform, sitk.BSplineTransform]:
+            raise ValueError(
+                f"{file} is not what a registration by blocks has found, an affine transform and a B-spline: give its "
+                "transform.h5."
+            )
+        initial, spline = parts
+        found = Field.of(spline)
+        folder = Path(tempfile.mkdtemp(prefix="regseg-"))
+        result = cls(found, initial, folder)
+        weakref.finalize(result, shutil.rmtree, folder, ignore_errors=True)
+        return result
 
     @property
     def transform(self) -> sitk.CompositeTransform:

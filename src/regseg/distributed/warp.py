@@ -204,11 +204,14 @@ def _fill(
     progress: bool,
 ) -> None:
     """Fill the finest level by a task, and each other one from the one before."""
+    lattice = result.field.lattice
+    if not any(lattice.matches(grid) for grid in plan.fixed.grids):
+        raise ValueError(f"The result was found for another fixed image than {plan.fixed.path}: plan with that one.")
     # The field travels by file, as it does between the iterations, and not with each task.
     file = result.workdir / "result.npy"
     save_field(result.field, file)
     with cluster.connected(client) as client:
-        common = (task, levels[0], plan.lattice, file, linear(result.initial))
+        common = (task, levels[0], lattice, file, linear(result.initial))
         _each_file(levels[0], partial(_with_field, *common), label, client, progress)
         for number, (finer, coarser) in enumerate(pairwise(levels), 1):
             make = partial(volumes.coarsen, coarser, finer=finer, pooling=pooling)
