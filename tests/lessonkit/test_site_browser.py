@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -115,7 +116,7 @@ def test_the_search_finds_a_word_in_its_own_view(page, address):
     for view in ("", "instructor/"):
         heard = listen(page, address)
         page.goto(f"{address}{view}index.html")
-        page.get_by_role("searchbox", name="Search the lesson").fill("platypus")
+        page.get_by_role("combobox", name="Search the lesson").fill("platypus")
         page.keyboard.press("Enter")
         page.locator("#results > li").first.wait_for()
         links = page.locator("#results > li > a")
@@ -176,6 +177,48 @@ def test_the_search_answers_what_learners_ask_and_admits_what_it_does_not_know(p
     assert page.locator("#results li li a").first.inner_text() == "Mind the gap"
     page.locator("#query").fill("regsitration")
     assert "“regsitration” was read as “registration”" in page.locator("#found").inner_text()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_results_come_in_the_head_while_a_learner_types_also_from_the_disk(browser, small, width):
+    with browser.new_context(viewport=dict(zip(("width", "height"), WIDTHS[width], strict=True))) as context:
+        page = context.new_page()
+        heard = listen(page, small.as_uri())
+        asked = []
+        page.on("request", lambda request: asked.append(request.url.rsplit("/")[-1]))
+        page.goto((small / "instructor" / "02-transforms.html").as_uri())
+        field, hits = page.get_by_role("combobox", name="Search the lesson"), page.get_by_role("option")
+        assert "search-index.js" not in asked  # until somebody wants to find something
+        page.keyboard.press("/")
+        field.press_sequentially("voxe")
+        expect(hits.first).to_have_accessible_name("Find the voxel 2. Transforms")
+        assert field.get_attribute("aria-expanded") == "true"
+        field.press("ArrowUp")
+        expect(hits.last).to_have_attribute("aria-selected", "true")
+        assert field.get_attribute("aria-activedescendant") == hits.last.get_attribute("id")
+        pages = [hit.locator("small").inner_text() for hit in hits.all()]
+        field.press("Escape")
+        assert hits.count() == 0 and field.input_value() == "voxe"
+        field.press_sequentially("zzz")
+        expect(page.locator(".hits")).to_have_text("No pages for “voxezzz”.")
+        field.fill("order")
+        expect(hits.first).to_have_accessible_name("Order 2. Transforms")
+        field.press("ArrowDown")
+        field.press("Enter")
+        expect(page).to_have_url(re.compile("instructor/02-transforms.html#order$"))
+        expect(hits).to_have_count(0)
+        page.keyboard.press("/")
+        field.fill("voxe")
+        field.press("Enter")
+        expect(page).to_have_url(re.compile(r"instructor/search.html\?q=voxe$"))
+        expect(page.locator("#results > li > a")).to_have_text(pages)
+        assert heard == []
+        page.goto((small / "index.html").as_uri())
+        page.keyboard.press("/")
+        field.fill("voxe")
+        field.press("ArrowDown")
+        expect(hits.first).to_have_attribute("aria-selected", "true")
+        assert Axe().run(page).response["violations"] == []
 
 
 def test_every_accordion_opens(page, address):

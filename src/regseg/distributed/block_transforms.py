@@ -25,7 +25,7 @@ class SimpleITKBlocks:
     other_contrast : bool
         Compare the images by Mattes' mutual information, and not by their correlation.
     iterations : int
-        Of the optimiser, at most.
+        Of the optimiser, at most; ITK's LBFGS2 runs as many once more from where it has stopped.
     sampling : float
         The part of the voxels that the metric looks at.
     """

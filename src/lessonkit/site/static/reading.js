@@ -1,5 +1,29 @@
-// What a reader of a long page needs: to see what scrolls, where they are, where they were, a figure large, a word explained,
-// the page on paper. Loaded after site.js, whose helpers it uses.
+// What a reader of a long page needs: to find something, to see what scrolls, where they are, where they were, a figure large,
+// a word explained, the page on paper. Loaded after site.js, whose helpers it uses.
+
+// The field in the head: its search (search.js) is loaded when somebody enters it. A narrow screen has a link in its place.
+const searchField = document.querySelector(".top [type=search]"), findLink = document.querySelector(".find");
+Object.assign(searchField, { role: "combobox", ariaExpanded: "false", ariaAutoComplete: "list", autocomplete: "off" });
+if (!document.getElementById("search")) searchField.addEventListener("focus", () => {
+  for (const address of [new URL("search-index.js", findLink.href), new URL("search.js", scriptAddress)]) {
+    document.head.append(make("script", { src: address, async: false }));
+  }
+}, { once: true });
+findLink.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  document.querySelector(".top").classList.add("finding");
+  searchField.focus();
+});
+searchField.addEventListener("blur", () => document.querySelector(".top").classList.remove("finding"));
+
+// A slash leads to the search, as in many lessons.
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [role=application]")) return;
+  event.preventDefault();
+  const field = all("[type=search]").find((one) => one.offsetParent);
+  if (field) field.focus(); else findLink.click();
+});
 
 // What is wider than the page has a soft edge where more of it is, and the keyboard stops at it only then.
 function showMore(box) {

@@ -94,17 +94,22 @@ function excerpt(text, words) {
   return line;
 }
 
-const form = document.getElementById("search");
-const found = document.getElementById("found"), results = document.getElementById("results");
 const find = makeIndex(SECTIONS);
-function showFound() {
-  const query = form.q.value.trim();
-  if (location.protocol !== "file:") history.replaceState(null, "", query ? `?q=${encodeURIComponent(query)}` : location.pathname);
-  const { pages, words, missing, mended } = query ? find(query) : { pages: [], missing: [], mended: new Map() };
+
+// The pages that are worth showing, the words that answered, and a sentence on what was found.
+function answer(query) {
+  const { pages, words, missing, mended } = find(query);
   const shown = pages.filter(({ score }) => score >= pages[0].score / 5).slice(0, 12);
   const read = [...mended].map(([typed, meant]) => `“${typed}” was read as “${meant.slice(0, 3).join("”, “")}”.`);
   const lost = missing.map((word) => `Nothing has “${word}”.`);
-  found.textContent = query && [`${shown.length || "No"} ${shown.length === 1 ? "page" : "pages"} for “${query}”.`, ...read, ...(shown.length ? lost : [])].join(" ");
+  return { shown, words, said: [`${shown.length || "No"} ${shown.length === 1 ? "page" : "pages"} for “${query}”.`, ...read, ...(shown.length ? lost : [])].join(" ") };
+}
+
+// The page of the search.
+function showFound(form, found, results) {
+  const query = form.q.value.trim(), { shown, words, said } = answer(query);
+  if (location.protocol !== "file:") history.replaceState(null, "", query ? `?q=${encodeURIComponent(query)}` : location.pathname);
+  found.textContent = query && said;
   results.replaceChildren(...shown.map(({ url, title, sections }) => {
     const item = make("li", {}), list = make("ul", {}), best = sections.filter(({ title, score }) => title && score >= sections[0].score / 4);
     item.append(make("a", { href: url, textContent: title }), excerpt(sections[0].text, words));
@@ -117,8 +122,51 @@ function showFound() {
     return item;
   }));
 }
-form.q.value = new URLSearchParams(location.search).get("q") ?? "";
-form.q.addEventListener("input", showFound);
-form.addEventListener("submit", (event) => { event.preventDefault(); showFound(); });
-form.q.focus();
-showFound();
+const form = document.getElementById("search");
+if (form) {
+  const show = () => showFound(form, document.getElementById("found"), document.getElementById("results"));
+  form.q.value = new URLSearchParams(location.search).get("q") ?? "";
+  form.q.addEventListener("input", show);
+  form.addEventListener("submit", (event) => { event.preventDefault(); show(); });
+  form.q.focus();
+  show();
+}
+
+// The field in the head of each page: the best section of the first pages while somebody types, after the combobox of the
+// ARIA Authoring Practices. Enter without a choice leads to the page of the search.
+const hits = make("div", { className: "hits" }), list = make("div", { id: "hits", role: "listbox", ariaLabel: "Found", hidden: true });
+const told = make("p", { role: "status" });
+hits.append(list, told);
+searchField.after(hits);
+searchField.setAttribute("aria-controls", list.id);
+function choose(at) {
+  [...list.children].forEach((option, n) => { option.ariaSelected = n === at; });
+  searchField.setAttribute("aria-activedescendant", list.children[at]?.id ?? "");
+  list.children[at]?.scrollIntoView({ block: "nearest" });
+}
+function showHits(query) {
+  const { shown, said } = answer(query);
+  told.textContent = query && said;
+  list.replaceChildren(...shown.slice(0, 6).map(({ title, sections: [best] }, n) => {
+    const option = make("a", { role: "option", id: `hit-${n}`, href: best.url, tabIndex: -1, textContent: best.title || title });
+    if (best.title) option.append(make("small", { textContent: title }));
+    return option;
+  }));
+  list.hidden = !shown.length;
+  searchField.ariaExpanded = !list.hidden;
+  choose(-1);
+}
+searchField.addEventListener("input", () => showHits(searchField.value.trim()));
+searchField.addEventListener("keydown", (event) => {
+  const options = [...list.children], at = options.findIndex((option) => option.ariaSelected === "true"), stops = options.length + 1;
+  const next = { ArrowDown: at + 1, ArrowUp: at - 1 }[event.key];
+  if (next !== undefined) choose((next + 1 + stops) % stops - 1); // between the last option and the first, none
+  else if (event.key === "Enter" && at >= 0) options[at].click();
+  else if (event.key === "Escape" && told.textContent) showHits("");
+  else return;
+  event.preventDefault();
+});
+hits.addEventListener("mousedown", (event) => event.preventDefault()); // the field keeps the focus
+hits.addEventListener("click", () => { searchField.blur(); });
+searchField.addEventListener("blur", () => showHits(""));
+if (document.activeElement === searchField) showHits(searchField.value.trim());

@@ -25,14 +25,6 @@ contents?.addEventListener("click", (event) => { if (event.target.closest("a") &
 // The other view opens at the same place.
 for (const link of all(".views a")) link.addEventListener("click", () => { link.hash = location.hash; });
 
-// A slash leads to the search, as in many lessons.
-addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, [role=application]")) return;
-  event.preventDefault();
-  const field = all("[type=search]").find((one) => one.offsetParent);
-  if (field) field.focus(); else document.querySelector(".find")?.click();
-});
-
 // Tabs, after the pattern of the ARIA Authoring Practices. Groups switch together and are remembered.
 let tabCount = 0;
 for (const tabs of all(".tabs")) {
