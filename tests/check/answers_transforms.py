@@ -159,11 +159,14 @@ WRONG = {
         ("colleague has found", lambda: reply(other=NOTED["B"])),
         ("colleague has found", lambda: reply(other=across(NOTED["B"]))),
         ("place is turned round", lambda: reply(other=across()[::-1])),
+        ("signs of RAS", lambda: reply(other=np.multiply(across(), (-1, -1, 1)))),
+        ("its voxel comes third", lambda: reply(other=VOXEL)),
         ("not where the other spot lies", lambda: reply(other=(5, 5, 5))),
         ("index is turned round", lambda: reply(index=VOXEL[::-1])),
         ("spot in the first scan", lambda: reply(index=(30, 73, 56))),
         ("Those are millimetres", lambda: reply(index=np.round(across()))),
         ("one voxel away", lambda: reply(index=(24, 75, 58))),
+        ("count from one", lambda: reply(index=np.add(VOXEL, 1))),
         ("the index is not", lambda: reply(index=(1, 2, 3))),
     ],
     "02-shift": [
@@ -188,6 +191,8 @@ WRONG = {
         ),
         ("whole millimetres", lambda: np.rint(motion().GetInverse().TransformPoint(mark()))),
         ("whole millimetres", lambda: np.trunc(motion().GetInverse().TransformPoint(mark()))),
+        ("turned round", lambda: motion().GetInverse().TransformPoint(mark())[::-1]),
+        ("those of RAS", lambda: np.multiply(motion().GetInverse().TransformPoint(mark()), (-1, -1, 1))),
         ("Which direction", lambda: (0, 0, 0)),
     ],
     "02-order": [

@@ -138,6 +138,18 @@ def test_an_image_in_place_of_a_number_is_refused_at_once():
     assert time.process_time() - start < 5
 
 
+@pytest.mark.parametrize(
+    ("name", "given"), [("05-determinant", (6, 0)), ("05-determinant", "6,0"), ("01-index", (127, 0, 114, 0, 24, 2))]
+)
+def test_a_decimal_comma_is_told_that_python_reads_two_numbers(name, given):
+    assert "decimals with a point" in judge(name, given).sentence
+
+
+def test_a_number_with_its_unit_is_asked_for_without_it():
+    assert "without quotes and units" in judge("05-determinant", "6 ml").sentence
+    assert "without" not in judge("05-determinant", "six").sentence
+
+
 def test_a_function_that_still_returns_dots_is_not_yet_an_answer():
     assert judge("01-brightest", lambda _scan: ...) == NOT_YET
 

@@ -94,8 +94,17 @@ def numbers(given: Any, count: int) -> np.ndarray:
         values = np.array([])
     if values.size != count or not np.isfinite(values).all():
         wanted = "a number" if count == 1 else f"{count} numbers, such as ({', '.join('123456789'[:count])})"
-        raise CannotRead(f"I expected {wanted}, and got {_name(given)}.")
+        raise CannotRead(f"I expected {wanted}, and got {_name(given)}.{_how_to_write(given, count)}")
     return values
+
+
+def _how_to_write(given: Any, count: int) -> str:
+    """What to tell somebody who has typed the numbers, and not as Python wants them."""
+    text = given if isinstance(given, str) else ""
+    twice = isinstance(given, tuple | list) and len(given) == 2 * count and all(isinstance(n, int) for n in given)
+    if twice or re.search(r"\d,\d", text):
+        return " Python writes decimals with a point: 3,2 is two numbers to it."
+    return " Write it without quotes and units." if re.search(r"\d", text) else ""
 
 
 def together(given: Any, count: int, wanted: str) -> Sequence[Any]:
@@ -106,8 +115,8 @@ def together(given: Any, count: int, wanted: str) -> Sequence[Any]:
 
 
 def choice(given: Any, *options: str) -> str:
-    """Read one of the options, whatever its case and the blanks around it; its first letters are enough."""
-    word = given.strip().casefold() if isinstance(given, str) else ""
+    """Read one of the options, whatever its case, and the blanks and stops around it; its first letters are enough."""
+    word = given.strip(" .,;:()\n").casefold() if isinstance(given, str) else ""
     found = [option for option in options if word and option.casefold().startswith(word)]
     if len(found) != 1:
         raise CannotRead(f"I expected one of {', '.join(map(repr, options))}, and got {_name(given)}.")

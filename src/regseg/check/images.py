@@ -48,6 +48,8 @@ def index_of_the_note() -> list[Rule]:
             wrong("Those are the right numbers in the order of NumPy, k, j, i: SimpleITK wants i, j, k."),
         ),
         near(in_new, 1e-3, wrong("That is the index in the new scan: ask the older one itself.")),
+        near(NOTE, 0.5, wrong("Those are millimetres: an index counts the voxels of the older scan.")),
+        near(truth + 1, 1e-3, wrong("You count from one: the first voxel has the index 0.")),
         near(
             (*truth[:2], in_new[2] / spacing[2]),
             (1e-3, 1e-3, 0.5),
@@ -249,6 +251,8 @@ def _index(answer: np.ndarray) -> Verdict | None:
         return wrong("You asked the scan with the position in RAS, and got another place: SimpleITK counts in LPS.")
     if close(np.abs(answer), np.abs(NOTE), 0.5):
         return wrong("Those are millimetres: an index counts the voxels of the older scan.")
+    if close(answer, truth + 1):
+        return wrong("You count from one: the first voxel has the index 0.")
     if close(answer, truth, 1):
         return wrong("The index is one voxel away: the method of the scan that ends in PointToIndex rounds for you.")
     return wrong("The index does not lead to the spot: which method of the older scan takes the position of the note?")
@@ -269,6 +273,10 @@ def _volume(answer: float) -> Verdict | None:
         return wrong("The volume is in litres: one millilitre is a thousandth of one.")
     if close(answer, every, 0.05):
         return wrong("That is the volume of all the lesions together: the note asks for one spot.")
+    if close(answer, spot / voxel * np.prod(data.load("brain_thick").GetSpacing()), 0.05):
+        return wrong("The spacings are those of the older scan, and the voxels that you counted are not.")
+    if close(answer, spot, 0.5):
+        return wrong("Nearly, and rounded too far: give the millilitres with one decimal.")
     return wrong("The volume is not that of the spot: count the voxels of its mask, times the volume of one of them.")
 
 
@@ -364,8 +372,8 @@ def bright_bones(given) -> Verdict:
 def pad_of_the_chest(given) -> Verdict:
     if not (isinstance(given, tuple | list) and len(given) == 3):
         return wrong("Give three answers in this order: the value, the side, and who put it there.")
-    value, side = numbers(given[0], 1)[0], given[1]
-    side = choice(side.strip()[:1] if isinstance(side, str) else side, *"RLAPSI")
+    value = numbers(given[0], 1)[0]
+    side = choice(given[1], "right", "left", "anterior", "posterior", "superior", "inferior")[0].upper()
     maker = choice(given[2], "body", "scanner", "program")
     kinds, counts = np.unique(sitk.GetArrayFromImage(data.load("chest_ct")), return_counts=True)
     if value in (counts.max(), np.argmax(counts)):

@@ -79,6 +79,8 @@ def mark_in_the_fixed_scan() -> list[Rule]:
             wrong("Turning the displacement round is right for a shift only: this head has turned as well."),
         ),
         *(near(place, 0.1, noted) for place in NOTED.values()),
+        near(truth[::-1], 0.1, wrong("The numbers are turned round: a point is (x, y, z).")),
+        near(truth * (-1, -1, 1), 0.1, wrong("The signs of x and y are those of RAS: SimpleITK counts in LPS.")),
         near(index, 1e-3, wrong("That is the index of the right voxel: give the place in mm.")),
         *(near(whole, 1e-3, rounded) for whole in product(*zip(np.floor(truth), np.ceil(truth), strict=True))),
         near(
@@ -220,6 +222,10 @@ def reply_to_the_second_note(given) -> Verdict:
             return wrong("The opposite way: the transform takes points of the fixed image to points of the moving one.")
         if close(other[::-1], moved, 0.6):
             return wrong("The place is turned round: a point is (x, y, z).")
+        if close(other, moved * (-1, -1, 1), 0.6):
+            return wrong("The place has the signs of RAS: SimpleITK counts in LPS.")
+        if close(other, pair.moving.TransformPhysicalPointToContinuousIndex(moved.tolist()), 1):
+            return wrong("That is an index: the place is asked for in mm, and its voxel comes third.")
         return wrong("That is not where the other spot lies: truth takes a point of the first scan to the second.")
     voxel = np.array(pair.moving.TransformPhysicalPointToIndex(moved.tolist()))
     if close(index, voxel):
@@ -230,6 +236,8 @@ def reply_to_the_second_note(given) -> Verdict:
         return wrong("That is the index of the spot in the first scan: the second one was asked for.")
     if close(index, moved, 0.6):
         return wrong("Those are millimetres: an index counts voxels.")
+    if close(index, voxel + 1):
+        return wrong("You count from one: the first voxel has the index 0.")
     if close(index, voxel, 1):
         return wrong("The index is one voxel away: a position belongs to the nearest voxel centre, so round it.")
     return wrong("The place is right, the index is not: ask the moving scan, TransformPhysicalPointToIndex.")
