@@ -117,6 +117,12 @@ def test_a_page_says_of_each_known_answer_what_the_check_says(page, name):
             assert part in said[list(answers).index(text)]
 
 
+def test_what_is_said_of_an_episode_is_a_script_of_its_own(built):
+    for script in (built / "static" / "answers").iterdir():
+        said = [name for name in BOXES if f'"{name}":' in script.read_text(encoding="utf-8")]
+        assert said == [name for name in BOXES if name.startswith(script.stem)] != []
+
+
 def test_at_least_fifteen_exercises_have_a_box_and_one_that_asks_for_a_function_has_none(page):
     assert page.locator("[data-exercise]").count() == len(BOXES) >= 15
     assert page.locator(f'[data-exercise="{NO_BOX}"]').count() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
@@ -333,6 +334,15 @@ def test_the_sitemap_lists_the_learners_pages(built):
     assert all((built / Path(urlsplit(place).path).name).is_file() for place in places)
 
 
+def test_a_link_to_a_page_has_a_picture_elsewhere_and_programs_read_what_the_lesson_is(built):
+    base = "https://somebody.github.io/small-lesson/"
+    for page in ("index.html", "01-images.html", "instructor/01-images.html"):
+        assert f'<meta property="og:image" content="{base}fig/01-square.png">' in text(built, page)
+    told = json.loads(re.search(r'<script type="application/ld\+json">(.*?)</script>', text(built, "index.html"))[1])
+    assert told["@type"] == "LearningResource" and told["url"] == base and told["timeRequired"] == "PT105M"
+    assert "ld+json" not in text(built, "01-images.html")
+
+
 def test_without_a_github_address_there_are_no_links_derived_from_it(tmp_path):
     root = write_lesson(tmp_path)
     config = root / "config.yaml"
@@ -340,7 +350,7 @@ def test_without_a_github_address_there_are_no_links_derived_from_it(tmp_path):
     config.write_text(elsewhere, encoding="utf-8")
     site.build(Lesson(root), tmp_path / "site")
     page = text(tmp_path / "site", "01-images.html")
-    assert "colab" not in page and "mybinder" not in page and "Improve this page" not in page
+    assert "og:image" not in page and "colab" not in page and "mybinder" not in page and "Improve this page" not in page
     assert not (tmp_path / "site" / "sitemap.xml").exists()
 
 

@@ -29,7 +29,8 @@ STATIC = Path(__file__).with_name("static")
 FOR_INSTRUCTORS = re.compile(r"<!--instructor-->.*?<!--/instructor-->", re.S)
 MARK = re.compile(r"<!--/?(?:instructor|challenge)-->")
 CHALLENGE = re.compile(r"<!--challenge-->(.*?)<!--/challenge-->", re.S)
-TITLE = re.compile(r'<h(\d) id="([^"]*)">(.*?)<a class="anchor"', re.S)
+TITLE = re.compile(r'<h(\d) id="([^"]*)">(.*?)</h', re.S)
+PICTURE = re.compile(r'href="(?:\.\./)?([^"]*\.png)"')
 LOCAL = re.compile(r'\b(id="|href="#)')
 FIGURE = re.compile(r"<figure>.*?</figure>", re.S)
 HEADING = re.compile(r"<(/?)h([2-6])\b")
@@ -58,7 +59,7 @@ def build(lesson: Lesson, out: Path) -> None:
         addresses = Addresses(lesson)
         _copy_files(addresses, fresh)
         labs.write(lesson.all_pages(), fresh / "static" / "labs")
-        boxes = answers.write([*lesson.episodes, *lesson.pages("learners")], fresh / "static" / "answers.js")
+        boxes = answers.write([*lesson.episodes, *lesson.pages("learners")], fresh / "static" / "answers")
         _Site(addresses, fresh, boxes, bundled=_copy_bundles(fresh)).write()
         if out.exists():
             out.rename(old)
@@ -89,6 +90,12 @@ def around_figure(html: str) -> tuple[str, str, str]:
     """HTML before its first figure, that figure, and the HTML after it."""
     found = FIGURE.search(html)
     return (html[: found.start()], found[0], html[found.end() :]) if found else (html, "", "")
+
+
+def picture(body: Body) -> str:
+    """What a link to a page shows elsewhere: where in the site its first picture lies; nothing where it has none."""
+    found = PICTURE.search("".join(figure["image"] for figure in body.figures))
+    return found[1] if found else ""
 
 
 def _challenges(html: str) -> list[dict]:
@@ -143,7 +150,7 @@ class _Site:
         self.jinja = Environment(
             loader=PackageLoader("lessonkit.site"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
-        self.jinja.filters |= {"clock": clock, "embed": embed, "around_figure": around_figure}
+        self.jinja.filters |= {"clock": clock, "embed": embed, "around_figure": around_figure, "picture": picture}
 
     @cached_property
     def bodies(self) -> dict[Path, Body]:

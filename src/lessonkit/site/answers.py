@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable
+from itertools import groupby
 from pathlib import Path
 
 from lessonkit.page import Page
@@ -14,8 +15,8 @@ ASKED = re.compile(r'\bcheck\.answer\("([^"]+)"')
 PLACE = re.compile(r'<div data-exercise="([^"]*)"></div>')  # page.lua's
 
 
-def write(pages: Iterable[Page], script: Path) -> Collection[str]:
-    """Write what is said of each answer above the script of the boxes, for those exercises of some pages that have one.
+def write(pages: Iterable[Page], folder: Path) -> Collection[str]:
+    """Write what is said of each answer, for those exercises of some pages that have a box: a script for each episode.
 
     Returns
     -------
@@ -25,8 +26,10 @@ def write(pages: Iterable[Page], script: Path) -> Collection[str]:
     cells = [cell for page in pages for cell in page.cells if cell.challenge]
     names = sorted({name for cell in cells for name in ASKED.findall(cell.source)})
     answers = {name: box for name in names if (box := check.box(name))}
-    told = json.dumps(answers, ensure_ascii=False, separators=(",", ":"))
-    script.write_text(f"const ANSWERS = {told};\n{script.read_text(encoding='utf-8')}", encoding="utf-8")
+    folder.mkdir()
+    for episode, of_one in groupby(answers, lambda name: name[:2]):
+        told = json.dumps({name: answers[name] for name in of_one}, ensure_ascii=False, separators=(",", ":"))
+        (folder / f"{episode}.js").write_text(f"Object.assign(ANSWERS, {told});\n", encoding="utf-8")
     return answers
 
 

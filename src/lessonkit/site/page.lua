@@ -67,10 +67,7 @@ local anywhere = {
 }
 
 local function heading(level, header)
-  local mark = pandoc.RawInline("html", ('<a class="anchor" href="#%s" aria-hidden="true" tabindex="-1"></a>'):format(header.identifier))
-  local content = header.content:clone()
-  content:insert(mark)
-  return pandoc.Header(math.min(level, 6), content, pandoc.Attr(header.identifier))
+  return pandoc.Header(math.min(level, 6), header.content, pandoc.Attr(header.identifier))
 end
 
 local flatten

@@ -69,7 +69,7 @@ def cut(body: Body) -> list[list[Slide]]:
         The page as instructors see it, its links in place.
     """
     soup = BeautifulSoup(body.html, "html.parser")
-    for node in soup.select(".anchor, [data-exercise], .code > figcaption"):
+    for node in soup.select("[data-exercise], .code > figcaption"):
         node.decompose()
     for link in soup.find_all("a"):
         link.unwrap()

@@ -16,7 +16,7 @@ from lessonkit.site.pages import Body
 # What a reader does not look for: what stands on a frame or a button, and the TeX that MathML repeats.
 APART = re.compile(
     r'<annotation.*?</annotation>|<figure class="code [^>]*><figcaption>.*?</figcaption>|<(\w+) class="kind">.*?</\1>'
-    r'|<a class="anchor".*?</a>|<button.*?</button>',
+    r"|<button.*?</button>",
     re.S,
 )
 # Where a part begins: a heading, a word of the glossary, something that folds and has a title.

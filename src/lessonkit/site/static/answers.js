@@ -1,5 +1,5 @@
 // Answer boxes, below the starter of an exercise whose answer is a choice, an order of letters, or numbers. What they say
-// are the sentences of regseg.check (ANSWERS, written above this when the site is built).
+// are the sentences of regseg.check (ANSWERS, filled by scripts that are written when the site is built).
 document.head.append(make("link", { rel: "stylesheet", href: new URL("answers.css", document.currentScript.src) }));
 
 // The number of the sentence on what somebody typed; undefined where it cannot be read.

@@ -36,6 +36,11 @@ const widths = new ResizeObserver((entries) => entries.forEach(({ target }) => s
 all(".code pre, .table, math[display='block'], .enlarge").forEach((box) => widths.observe(box));
 document.addEventListener("scroll", ({ target }) => { if (target.dataset && "more" in target.dataset) showMore(target); }, { capture: true, passive: true });
 
+// A mark beside each heading leads to it.
+for (const heading of all("main :is(h2, h3, h4, h5, h6)[id]")) {
+  heading.append(make("a", { className: "anchor", href: `#${heading.id}`, ariaHidden: "true", tabIndex: -1 }));
+}
+
 // Where the reader is: the last heading above a line, which sinks while the last screen of the page comes up.
 const headings = all(".toc a").map((link) => document.getElementById(decodeURIComponent(link.hash.slice(1)))).filter(Boolean);
 const links = new Map(headings.map(({ id }) => [id, all(".toc a, .here a").filter(({ hash }) => decodeURIComponent(hash.slice(1)) === id)]));

@@ -191,8 +191,11 @@ for (const lab of all("[data-lab]")) {
   else open();
 }
 
-// Exercises that are answered on the page, also from the disk.
-if (document.querySelector("[data-exercise]")) document.head.append(make("script", { src: new URL("answers.js", scriptAddress) }));
+// Exercises that are answered on the page, also from the disk: what is said of them, a script for each episode, and the boxes.
+const ANSWERS = {}, asking = new Set(all("[data-exercise]").map(({ dataset }) => `answers/${dataset.exercise.slice(0, 2)}.js`));
+for (const name of asking.size ? [...asking, "answers.js"] : []) {
+  document.head.append(make("script", { src: new URL(name, scriptAddress), async: false }));
+}
 
 // Exercises that say how long they take, and a timer that was started on another page. The style comes first: what has none
 // yet would move the page.
