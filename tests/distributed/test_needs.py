@@ -1,6 +1,7 @@
 """What a plan says before anything is spent, and the plans that are refused."""
 
 import re
+import time
 import tracemalloc
 from dataclasses import replace
 
@@ -55,6 +56,26 @@ def test_the_time_is_that_of_a_block_for_each_of_them(pair):
     ten = distributed.plan(*pair, [Stage(MockMethod(), MockReduction(), 1, 32, 0, iterations=10)])
     seconds = [distributed.needs(plan).seconds for plan in (one, ten)]
     assert 0 < seconds[0] < seconds[1]
+
+
+class SlowToBegin(MockMethod):
+    """It takes half a second of CPU-time when it is called first, as what loads a library does."""
+
+    began = False
+
+    def __call__(self, pair):
+        if not SlowToBegin.began:
+            until, SlowToBegin.began = time.process_time() + 0.5, True
+            while time.process_time() < until:
+                pass
+        return super().__call__(pair)
+
+
+def test_what_takes_its_time_but_once_is_not_counted_for_each_block(pair):
+    plan = distributed.plan(*pair, [Stage(SlowToBegin(), MockReduction(), 1, 32, 0, iterations=100)])
+    found = distributed.needs(plan)
+    assert SlowToBegin.began
+    assert found.seconds < 0.5 * found.blocks / 2
 
 
 def test_a_plan_of_files_says_that_copies_are_made(tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 
 from regseg.blocks import Block
+from regseg.distributed import cluster
 from regseg.distributed.pair import BlockError, cut, linear
 from regseg.distributed.planning import A_CELL, Plan
 from regseg.distributed.result import RegistrationError
@@ -61,7 +62,7 @@ class Needs:
         ]
         if self.seconds is not None:
             lines.append(
-                f"CPU-time: about {_time(self.seconds)}, as the first blocks tell; writing the results is more"
+                f"CPU-time: about {_time(self.seconds)}, as the first blocks tell; the solve and the results are more"
             )
         return "\n".join(lines)
 
@@ -134,18 +135,24 @@ def _voxels(plan: Plan, stage: Stage, blocks: list[Block]) -> list[int]:
     return [int(np.prod(block.padded.scale(factors).clip(grid.box).size)) for block in blocks]
 
 
+@cluster.one_thread()
 def _try(plan: Plan, stage: Stage, block: Block) -> float:
     """The CPU-seconds of one block, whose votes are thrown away."""
     fixed, moving = plan.levels(stage)
     levels = [each.stored([level]) for each, level in ((plan.fixed, fixed), (plan.moving, moving))]
     mask = plan.mask.stored([fixed])[0] if plan.mask else None
-    began = time.process_time()
-    try:
-        pair = cut(levels[0][0], levels[1][0], mask, block, plan.start, linear(plan.initial), plan.ranges, None)
-        stage.method(pair)
-    except BlockError:
-        pass  # it failed, and that took its time too
-    return time.process_time() - began
+
+    def once() -> float:
+        began = time.process_time()
+        try:
+            pair = cut(levels[0][0], levels[1][0], mask, block, plan.start, linear(plan.initial), plan.ranges, None)
+            stage.method(pair)
+        except BlockError:
+            pass  # it failed, and that took its time too
+        return time.process_time() - began
+
+    once()  # loads and computes what all blocks share: it would be counted for each of them
+    return once()
 
 
 def _bytes(count: float) -> str:
