@@ -131,6 +131,13 @@ def test_the_search_finds_a_word_in_its_own_view(page, address):
     assert page.locator("#found").inner_text() == "No pages for “SECRET”."
 
 
+def test_the_end_of_the_page_is_out_of_sight_when_the_results_push_it_down(page, address):
+    page.route("**/search-index.js", lambda route: route.abort())
+    page.goto(f"{address}search.html?q=voxel")
+    assert page.get_by_text("are loading").is_visible()
+    assert page.locator("footer").bounding_box()["y"] > page.viewport_size["height"]
+
+
 # What a learner may type, and the pages of which one is to come first.
 QUESTIONS = {
     "left right": "01 02",
