@@ -165,6 +165,7 @@ WRONG = {
         ("turned round", lambda: (in_t1()[::-1], moved_by(), "B")),
         ("those of RAS", lambda: (in_t1() * (-1, -1, 1), moved_by(), "B")),
         ("the way from the one place", lambda: (in_t1() - MARK, moved_by(), "B")),
+        ("an index of the T1", lambda: ((61, 60, 50), moved_by(), "B")),
         ("inverse of `found`", lambda: (in_t1() + 3, moved_by(), "B")),
         ("never negative", lambda: (in_t1(), -moved_by(), "B")),
         ("in centimetres", lambda: (in_t1(), moved_by() / 10, "B")),

@@ -104,10 +104,12 @@ def one_shift(votes, field) -> np.ndarray:
 
 # --- the right routes: exercise → answers, each made when it is needed -----------------------------------------------
 
+MOVED = (1.0, 14.2)  # mm, in the moving slice: where the second place of the reply lies
+
 RIGHT = {
     "10-line": [lambda: 2],
     "10-windows": [lambda: "DBEAC", lambda: list("DBEAC"), lambda: "d b e a c"],
-    "10-reply": [lambda: ((1.3, 2.9), "ABD"), lambda: [np.array([1.4, 3.0]), ["a", "b", "d"]]],
+    "10-reply": [lambda: (MOVED, "ABD"), lambda: [np.array([1.1, 14.4]), ["a", "b", "d"]]],
     "10-vote": [together, lambda: (2.6, 3)],
     "10-method": [lambda: voting(best_shift), lambda: voting(in_mm), lambda: own_votes],
     "10-contrast": [lambda: voting(lambda pair: best_shift(pair, "information"))],
@@ -127,7 +129,8 @@ WRONG = {
         ("favourite of most", lambda: 3),
         ("mean of the favourites", lambda: 2.25),
         ("smallest number of all", lambda: 1),
-        ("Add up each column", lambda: 0),
+        ("a shift is a column", lambda: 0),
+        ("Add up each column", lambda: 4),
     ],
     "10-windows": [
         ("first two are exchanged", lambda: "BDEAC"),
@@ -136,16 +139,17 @@ WRONG = {
         ("In which direction", lambda: "EADBC"),
     ],
     "10-reply": [
-        ("the place and the three letters", lambda: (1.3, 2.9)[:1]),
-        ("3 letters in one text", lambda: ((1.3, 2.9), "AB")),
-        ("The opposite way", lambda: ((-1.3, -2.9), "ABD")),
-        ("place in the fixed slice", lambda: ((0, 0), "ABD")),
-        ("exchanged", lambda: ((2.9, 1.3), "ABD")),
+        ("the place and the three letters", lambda: (MOVED,)),
+        ("3 letters in one text", lambda: (MOVED, "AB")),
+        ("how far it moves", lambda: ((1.0, 2.2), "ABD")),
+        ("The opposite way", lambda: ((-1.0, 9.8), "ABD")),
+        ("place in the fixed slice", lambda: ((0, 12), "ABD")),
+        ("exchanged", lambda: (MOVED[::-1], "ABD")),
         ("ask one_field", lambda: ((9, 9), "ABD")),
-        ("nobody has voted", lambda: ((1.3, 2.9), "ABA")),
-        ("Turned round", lambda: ((1.3, 2.9), "ACD")),
-        ("second place x is firm", lambda: ((1.3, 2.9), "AAD")),
-        ("both numbers are large", lambda: ((1.3, 2.9), "BBD")),
+        ("nobody has voted", lambda: (MOVED, "ABA")),
+        ("Turned round", lambda: (MOVED, "ACD")),
+        ("second place x is firm", lambda: (MOVED, "AAD")),
+        ("both numbers are large", lambda: (MOVED, "BBD")),
     ],
     "10-vote": [
         ("no vote for 0", lambda: (3.5, 1.5)),
@@ -153,6 +157,8 @@ WRONG = {
         ("added the two wishes", lambda: (7, 3)),
         ("wants alone", lambda: (2, 0)),
         ("wants alone", lambda: together(a=FAINT[0], b=FAINT[1])),
+        ("four times as sure", lambda: (3.5, 3)),
+        ("exchanged", lambda: (3, 2.6)),
         ("Add the two A", lambda: (1, 1)),
     ],
     "10-method": [

@@ -220,6 +220,8 @@ def reply_to_the_colleague(given) -> Verdict:
             return wrong("The signs of x and y are those of RAS: SimpleITK counts in LPS.")
         if close(place, true - MARK, CLOSE):
             return wrong("That is the way from the one place to the other: the place itself is asked for.")
+        if close(place, pair.fixed.TransformPhysicalPointToContinuousIndex(true.tolist()), 1):
+            return wrong("That is an index of the T1: a position in mm is asked for.")
         return wrong("That is not where the place lies in the T1: send it through the inverse of `found`.")
     if not close(way, distance, CLOSE):
         if close(way, -distance, CLOSE):

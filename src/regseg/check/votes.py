@@ -42,7 +42,7 @@ FIRM, FAINT = (np.array([[4.0, 0.0], [0.0, 0.0]]), np.array([8.0, 0.0])), (np.ey
 
 
 # What four blocks on a line pay for shifts of 0 to 4 voxels.
-COSTS = np.array([[6, 5, 5, 4, 5], [40, 10, 2, 14, 44], [3, 4, 3, 2, 3], [22, 1, 9, 30, 50]])
+COSTS = np.array([[3, 4, 3, 2, 3], [40, 10, 2, 14, 44], [6, 5, 5, 4, 5], [22, 1, 9, 30, 50]])
 
 
 @numeric("10-line", 1)
@@ -56,6 +56,11 @@ def four_blocks_on_a_line() -> list[Rule]:
         near(COSTS.sum(axis=0).min(), exact, wrong("That is what the best shift costs: which shift is it?")),
         near(np.bincount(favourites).argmax(), exact, most),
         near(favourites.mean(), exact, mean),
+        near(
+            COSTS.sum(axis=1).argmin(),
+            exact,
+            wrong("You added up each row, and that is a block: a shift is a column of the table."),
+        ),
         near(
             COSTS.min(axis=0).argmin(),
             exact,
@@ -86,8 +91,11 @@ def two_blocks_agree() -> list[Rule]:
     both = right("Along x the firm vote counts four times as much, and along y only one block has a say.")
     one = wrong("That is what one of the blocks wants alone: the cheapest for both lies between.")
     mean = wrong("That is the mean of the two wishes: a vote of weight 0 along y is no vote for 0.")
+    answer = np.linalg.solve(a1 + a2, b1 + b2)
     return [
-        near(np.linalg.solve(a1 + a2, b1 + b2), 0.05, both),
+        near(answer, 0.05, both),
+        near(answer[::-1], 0.05, wrong("x and y are exchanged: a displacement is (x, y).")),
+        near((3.5, 3), 0.05, wrong("Along x you took the mean of 2 and 5: the first block is four times as sure.")),
         near(np.mean(alone, axis=0), 0.05, mean),
         near(b1 + b2, 0.05, wrong("That is the sum of the two b: solve (A₁ + A₂) d = b₁ + b₂ for d.")),
         near(
@@ -273,7 +281,7 @@ def a_reduction(given) -> Verdict:
 
 # --- the reply --------------------------------------------------------------------------------------------------------
 
-PLACE = (0.0, 0.0)  # mm, in the fixed slice
+PLACE = (0.0, 12.0)  # mm, in the fixed slice
 
 
 @exercise("10-reply")
@@ -284,7 +292,9 @@ def reply_to_the_colleague(given) -> Verdict:
     grid = Grid.of(sitk.DICOMOrient(data.load("brain_t1"), "LPS")[:, :, 85])
     moved = np.array(warps.waves(grid, seed=4, reach=5.0, smooth=30.0).TransformPoint(PLACE))
     if not close(place, moved, NEAR):
-        if close(place, -moved, NEAR):
+        if close(place, moved - PLACE, NEAR):
+            return wrong("That is how far it moves: the place is where it arrives.")
+        if close(place, 2 * np.array(PLACE) - moved, NEAR):
             return wrong("The opposite way: the transform takes points of the fixed image to points of the moving one.")
         if close(place, PLACE, NEAR):
             return wrong("That is the place in the fixed slice: where does it lie in the moving one?")
