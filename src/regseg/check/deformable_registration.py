@@ -179,7 +179,9 @@ def way_from_home(given) -> Verdict:
         return wrong(
             "You took the mean of the arrows, where opposite ones cancel: take the length of each arrow first."
         )
-    if close(answer, np.abs(away).mean()):
+    if close(answer, np.linalg.norm(away)):
+        return wrong("You took one length of all differences together: with axis=1 each point has its own.")
+    if close(answer, np.abs(away).mean()) or close(answer, away.mean()):
         return wrong("That is the mean over coordinates: take the length of each difference first.")
     if close(answer, np.linalg.norm(away, axis=1).max()):
         return wrong("That is the point furthest from home: the mean is wanted.")
@@ -218,7 +220,7 @@ def grey_levels_of_the_fixed_image(given) -> Verdict:
         return wrong("That shows the fixed image: the moving one should change, and the fixed one is the model.")
     if apart(answer) > 0.45 * apart(moving):
         return wrong(
-            "The same tissue still has other grey levels: their relation is a curve, which no scaling makes good."
+            "The same tissue still has other grey levels: they go by a curve; no scaling does, nor one match point."
         )
     return right("The same tissue now has about the same grey level in both.")
 
