@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
-from regseg import data, elastix
+from regseg import data, elastix, evaluate
 from regseg.check import align_annotate_learn as episode
 from regseg.grid import Grid
-from regseg.learn import segment
+from regseg.learn import annotation, segment
 
 
 def placed(*, values=lambda tensor: tensor[0].T, like=True, origin=None) -> sitk.Image:
@@ -42,6 +42,25 @@ def entropy(p, *, over=lambda p: p[1:].sum(), sign=-1, clip=1e-9) -> float:
         return float(sign * (p * np.log(np.maximum(p, clip))).sum() / over(p))
 
 
+def annotator(*, choose=annotation.active, show=annotation.segmented, learn="person", judge="unseen", seed=1):
+    """A round of annotation; what it shows, learns from and is judged on can be another thing than it should be."""
+
+    def one_round(learner, waiting, person, unseen, steps):
+        def dice(scan, truth):
+            return evaluate.overlap(truth, annotation.segmented(scan, learner), 2).dice
+
+        before = dice(*unseen)
+        name = choose(list(waiting), lambda name: annotation.likely(waiting[name], learner), None)
+        found = annotation.segmented(waiting[name], learner)
+        corrected = person(name, show(waiting[name], learner)) if show else found
+        lessons = {"person": (waiting[name], corrected), "itself": (waiting[name], found), "unseen": unseen}
+        if learn:
+            annotation.train_more(learner, [lessons[learn]], steps=steps, seed=seed)
+        return {"unseen": dice(*unseen), "before": before, "training": dice(waiting[name], corrected)}.get(judge, found)
+
+    return one_round
+
+
 def repaired(*, stray=True, bite=True) -> sitk.Image:
     truth, found = (sitk.GetArrayFromImage(each) for each in episode.broken())
     out = found.copy()
@@ -69,6 +88,7 @@ RIGHT = {
     "09-doubt": [lambda: entropy, lambda: lambda p: float((p[1:].sum() - p[1:].max(axis=0).sum()) / p[1:].sum())],
     "09-train": [lambda: segment.SHIPPED, lambda: str(segment.SHIPPED), segment.load],
     "09-leak": [lambda: "b"],
+    "09-round": [annotator],
     "09-brush": [repaired, lambda: episode.broken()[0]],
 }
 
@@ -128,6 +148,18 @@ WRONG = {
         ("knows T1 only", lambda: segment.SHIPPED.with_stem("segment-t1")),
     ],
     "09-leak": [("shape by heart", lambda: "A"), ("best step", lambda: "C"), ("led by", lambda: "D")],
+    "09-round": [
+        ("Nobody has corrected", lambda: annotator(show=None)),
+        ("another scan", lambda: annotator(choose=lambda names, *_: names[0])),
+        ("what the network has found", lambda: annotator(show=lambda scan, _: scan)),
+        ("as it was", lambda: annotator(learn=None)),
+        ("its own mistakes", lambda: annotator(learn="itself")),
+        ("leakage", lambda: annotator(learn="unseen")),
+        ("something else", lambda: annotator(seed=2)),
+        ("before the training", lambda: annotator(judge="before")),
+        ("training score", lambda: annotator(judge="training")),
+        ("Now return the Dice", lambda: annotator(judge="labels")),
+    ],
     "09-brush": [
         ("another grid", lambda: repaired()[1:]),
         ("nothing left", lambda: repaired() * 0),

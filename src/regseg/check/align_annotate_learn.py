@@ -263,6 +263,102 @@ def table_with_leakage(given) -> Verdict:
 
 # --- annotation -------------------------------------------------------------------------------------------------------
 
+NOISE = {"T2-1": 4.0, "T2-2": 24.0, "T2-3": 12.0}  # of the scans that wait in 09-round
+STEPS = 4
+
+
+@cache
+def volunteers() -> tuple[dict[str, sitk.Image], sitk.Image, tuple[sitk.Image, sitk.Image]]:
+    """Small T2 scans that wait, the labels of each, and a scan that nobody corrects with its own."""
+    t2 = small("brain_t2")[8:40, 12:44, 12:44]
+    labels = sitk.Resample(data.load("brain_labels"), t2, sitk.Transform(), sitk.sitkNearestNeighbor)
+    waiting = {name: sitk.AdditiveGaussianNoise(t2, noise, 0.0, 3) for name, noise in NOISE.items()}
+    other = sitk.AdditiveGaussianNoise(t2, 8.0, 0.0, 4)
+    return waiting, labels, tuple(sitk.Flip(each, [True, False, False]) for each in (other, labels))
+
+
+def beginner():
+    """A network of six numbers, how bright each structure is, so that it learns in a moment; it knows T1."""
+    import torch  # an extra
+    from torch import nn
+
+    from regseg.learn import segment
+
+    class Levels(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            levels = torch.tensor([0.0, 0.35, 0.6, 0.95, 3.0, 3.0])
+            self.levels = nn.Parameter(levels.view(1, -1, 1, 1, 1) / 50)  # one step moves such a number far
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return -40 * (segment.normalised(image) - 50 * self.levels) ** 2
+
+    return Levels().eval()
+
+
+@cache
+def played() -> tuple[str, sitk.Image, dict[str, np.ndarray]]:
+    """A round as it should be: the scan that comes first, its labels by the network, and what it learns from what."""
+    from regseg.learn import annotation
+
+    waiting, labels, unseen = volunteers()
+    name = annotation.active(list(waiting), lambda name: annotation.likely(waiting[name], beginner()), None)
+    found = annotation.segmented(waiting[name], beginner())
+    learned = {}
+    for source, pair in {"person": (waiting[name], labels), "itself": (waiting[name], found), "unseen": unseen}.items():
+        network = beginner()
+        annotation.train_more(network, [pair], steps=STEPS, seed=1)
+        learned[source] = network.levels.detach().numpy()
+    return name, found, learned
+
+
+@exercise("09-round")
+def round_of_annotation(given) -> Verdict:
+    from regseg.learn import annotation
+
+    waiting, labels, unseen = volunteers()
+    first, found, learned = played()
+    learner, asked = beginner(), []
+
+    def person(name: str, shown: sitk.Image) -> sitk.Image:
+        asked.append((name, shown))
+        return labels
+
+    answer = call(given, learner, dict(waiting), person, unseen, STEPS)
+    if not asked:
+        return wrong("Nobody has corrected anything: ask `person`, with the name of the scan and what was found in it.")
+    name, shown = asked[0]
+    if name != first:
+        return wrong("The person got another scan than the one of which the network is least sure: its name is `name`.")
+    if not (isinstance(shown, sitk.Image) and same_grid(shown, found) and annotation.effort(shown, found) == 0):
+        return wrong("Show the person what the network has found in that scan: `annotation.segmented` says it.")
+    now = learner.levels.detach().numpy()
+    if close(now, beginner().levels.detach().numpy(), within=1e-7):
+        return wrong(
+            "The network is as it was: hand the scan and its labels to `annotation.train_more`, with `learner`."
+        )
+    if close(now, learned["itself"], within=1e-7):
+        return wrong("It has learned its own mistakes: hand in what the person has made of the labels.")
+    if close(now, learned["unseen"], within=1e-7):
+        return wrong("It has learned from the unseen scan, on which you judge it: that is leakage.")
+    if not close(now, learned["person"], within=1e-7):
+        return wrong("It has learned something else: from one scan and its corrected labels, with `steps` and seed=1.")
+    try:
+        share = float(answer)
+    except (TypeError, ValueError):
+        share = np.nan
+
+    def dice(network, scan: sitk.Image, truth: sitk.Image) -> float:
+        return evaluate.overlap(truth, annotation.segmented(scan, network), 2).dice
+
+    if close(share, dice(learner, *unseen), within=1e-6):
+        return right("Chosen, segmented, corrected, learned, and judged on a scan that nobody has corrected.")
+    if close(share, dice(beginner(), *unseen), within=1e-6):
+        return wrong("This Dice is from before the training: segment the unseen scan after it.")
+    if close(share, dice(learner, waiting[first], labels), within=1e-6):
+        return wrong("This is a training score, on the scan that it has just learned from: take the unseen one.")
+    return wrong("The network has learned the right thing. Now return the Dice of label 2 on the unseen scan.")
+
 
 @cache
 def broken() -> tuple[sitk.Image, sitk.Image]:
