@@ -332,19 +332,21 @@ def test_shift_drags_an_enlarged_picture_and_leaves_the_crosshair_where_it_was(v
     assert viewer.locator(".readout").inner_text() == words
 
 
-def test_two_fingers_enlarge(browser, image):
+def test_two_fingers_enlarge_and_move_the_picture_with_what_is_between_them(browser, image):
     with browser.new_context(viewport={"width": 600, "height": 900}, has_touch=True) as context:
         page = context.new_page()
         mount_state(page, living.state("explore", [show.explore(image).view()]))
         before = drawn(page)
         x, y = spot(page.locator(".regseg-explore"), image, 0, (10, 8, 3))
         touch = context.new_cdp_session(page)
-        for kind, apart in (("touchStart", 20), ("touchMove", 30), ("touchMove", 60)):
-            points = [{"x": x - apart, "y": y, "id": 1}, {"x": x + apart, "y": y, "id": 2}]
+        for kind, moved, apart in (("touchStart", 0, 20), ("touchMove", 10, 30), ("touchMove", 30, 60)):
+            points = [{"x": x + moved + side * apart, "y": y + moved, "id": side + 2} for side in (-1, 1)]
             touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         enlarged = drawn(page)
         touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        assert enlarged != before and drawn(page) == enlarged
+        assert enlarged != before and drawn(page) == enlarged and page.evaluate("scrollY") == 0
+        page.mouse.move(x + 30, y + 30)
+        assert "voxel (10, 8, " in page.locator(".readout").inner_text()
 
 
 def test_the_picture_can_be_saved(viewer):

@@ -283,40 +283,54 @@ function makePlane(plane, tall, viewer) {
       end: () => model.save_changes(),
     };
   }
+  // The place under the pointer stays there; each place in CSS pixels.
   function panning(start) {
-    const from = [...viewer.middle], mm = plane.size[0] / canvas.clientWidth / viewer.zoom;
+    const perPixel = () => [[plane.right, plane.flip_right], [plane.down, plane.flip_down]].map(([axis, flipped]) =>
+      [axis, (flipped ? -1 : 1) * plane.size[0] / canvas.clientWidth / viewer.zoom / scene.spacing[axis]]);
+    const box = canvas.getBoundingClientRect(), centre = [box.left + box.width / 2, box.top + box.height / 2];
+    const held = perPixel().map(([axis, by], n) => viewer.middle[axis] + by * (start[n] - centre[n]));
     return {
-      move(event) {
-        const by = [[plane.right, event.clientX - start.clientX, plane.flip_right], [plane.down, event.clientY - start.clientY, plane.flip_down]];
-        for (const [axis, pixels, flipped] of by) viewer.middle[axis] = from[axis] - (flipped ? -1 : 1) * pixels * mm / scene.spacing[axis];
+      to(place) {
+        perPixel().forEach(([axis, by], n) => { viewer.middle[axis] = held[n] - by * (place[n] - centre[n]); });
         viewer.redraw();
       },
+      move(event) { this.to([event.clientX, event.clientY]); },
       end() {},
     };
   }
   function begin(event) {
     if (event.button === 2) return windowing(event);
-    if (event.button === 1 || event.shiftKey) return panning(event);
+    if (event.button === 1 || event.shiftKey) return panning([event.clientX, event.clientY]);
     return mode.press?.(view, event) ? taken : looking;
   }
   const fingers = new Map();  // on the canvas now, with a mouse as one: where each is
-  const apart = () => Math.hypot(...[0, 1].map(n => [...fingers.values()].reduce((a, b) => a[n] - b[n])));
-  let gesture = null, pinched = 0;
+  // Two fingers enlarge by how far they are apart, and hold the place between them.
+  function pinching() {
+    const apart = () => Math.hypot(...[0, 1].map(n => [...fingers.values()].reduce((a, b) => a[n] - b[n])));
+    const between = () => [0, 1].map(n => [...fingers.values()].reduce((a, b) => (a[n] + b[n]) / 2));
+    const one = apart() / viewer.zoom, held = panning(between());
+    return {
+      move() {
+        viewer.zoomTo(apart() / one);
+        if (viewer.zoom > 1) held.to(between());
+      },
+      end() {},
+    };
+  }
+  let gesture = null;
   canvas.addEventListener("pointerdown", event => {
     canvas.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);  // a drag stays in the plane that it began in
     fingers.set(event.pointerId, [event.clientX, event.clientY]);
     gesture?.end();
-    gesture = fingers.size > 1 ? null : begin(event);
-    pinched = fingers.size === 2 ? apart() / viewer.zoom : 0;
+    gesture = [begin, pinching][fingers.size - 1]?.(event);
     if (gesture === looking) looking.move(event);
     if (event.button === 1) event.preventDefault();  // no scrolling by itself
   });
   canvas.addEventListener("pointermove", event => {
     const index = view.under(event);
     if (fingers.has(event.pointerId)) fingers.set(event.pointerId, [event.clientX, event.clientY]);
-    if (fingers.size === 2 && pinched) viewer.zoomTo(apart() / pinched);
-    else gesture?.move(event);
+    gesture?.move(event);
     viewer.point(index);
     mode.hover?.(view, index);
   });
@@ -324,8 +338,8 @@ function makePlane(plane, tall, viewer) {
     fingers.delete(event.pointerId);
     gesture?.end();
     gesture = null;
-    pinched = 0;
   });
+  canvas.addEventListener("touchstart", event => { if (event.touches.length > 1) event.preventDefault(); });  // nor does the page scroll
   canvas.addEventListener("contextmenu", event => event.preventDefault());  // the right button sets the window
   canvas.addEventListener("dblclick", event => mode.double?.(view, event));
   canvas.addEventListener("pointerleave", () => {
@@ -412,7 +426,7 @@ function makeViewer(model, el, layers, record) {
     innerHTML: "Click a plane, then: <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move the crosshair (with <kbd>Shift</kbd>, by 10)"
       + (scene.planes.some(plane => scene.size[plane.normal] > 1) ? "; <kbd>Page Up</kbd> <kbd>Page Down</kbd> or the wheel change the slice" : "")
       + "; <kbd>Z</kbd>, <kbd>Ctrl</kbd> with the wheel or two fingers enlarge, with <kbd>Shift</kbd> <kbd>Z</kbd> the other way"
-      + "; a drag with the right button sets the window, with <kbd>Shift</kbd> it moves the picture" + (mode.help ?? "") + ".",
+      + "; a drag with the right button sets the window, with <kbd>Shift</kbd> or two fingers it moves the picture" + (mode.help ?? "") + ".",
   });
   const tall = Math.max(...scene.planes.map(plane => plane.size[1])), wide = scene.planes.map(plane => plane.size[0]);
   const planes = scene.planes.map(plane => makePlane(plane, tall, viewer));
