@@ -1,4 +1,4 @@
-"""Registration larger than memory: `regseg.distributed`, elastix in memory, itk-dreg, and a block of BigStream.
+"""Registration larger than memory: `regseg.distributed`, elastix in memory, itk-dreg and BigStream.
 
 Each pair is made from one anatomy, and the fixed image is it resampled (cubic) through the truth, so the truth maps
 each fixed point to its moving point exactly; noise, grey levels and often more differ. The families of warps: cubic
@@ -20,8 +20,9 @@ under build/large, and not measured again: remove that folder after a change.
     python bench/large.py                 # all but BigStream, which takes hours
     python bench/large.py large_waves     # one file of results
 
-BigStream ("large_bigstream") is compared on one block, by the Python that BIGSTREAM_PYTHON names; `peer_bigstream` says
-what that must have. It comes from light-sheet microscopy, and has what the course has not:
+BigStream ("large_bigstream") is compared on one pair, given whole, and on one block of it, by the Python that
+BIGSTREAM_PYTHON names; `peer_bigstream` says what that must have. It comes from light-sheet microscopy, and has what
+the course has not:
 
 - feature points with RANSAC, and a random affine search, of the whole images and of each block: `--initial auto` does
   what they are for by turns and mutual information, which needs no spots. Not taken over.
@@ -384,6 +385,21 @@ def itk_dreg(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
     return sitk.CompositeTransform([sitk.DisplacementFieldTransform(vectors), affine]), figures
 
 
+def bigstream(folder: Path) -> tuple[sitk.Transform, dict[str, float]]:
+    """BigStream, given the pair whole; it counts its time and memory itself."""
+    field, figures = by_bigstream(folder)
+    affine = sitk.ReadTransform(folder / "initial.tfm")
+    return sitk.CompositeTransform([affine, sitk.DisplacementFieldTransform(field)]), figures
+
+
+def by_bigstream(folder: Path, *part: str) -> tuple[sitk.Image, dict[str, float]]:
+    """The field that BigStream leaves, and what it counted, from a process in its own environment."""
+    call = [os.environ["BIGSTREAM_PYTHON"], Path(__file__).with_name("peer_bigstream.py"), folder, *part]
+    done = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True)
+    field = sitk.ReadImage(folder / "bigstream.mha", sitk.sitkVectorFloat64)
+    return field, json.loads(done.stdout.splitlines()[-1])
+
+
 def size_of(folder: Path) -> tuple[int, ...]:
     reader = sitk.ImageFileReader()
     reader.SetFileName(folder / "fixed.mha")
@@ -392,7 +408,7 @@ def size_of(folder: Path) -> tuple[int, ...]:
 
 
 OF_BLOCKS = ("failed blocks", "reduction (µs per point)")  # a table of their own
-METHODS = {"streamed solve": streamed_solve, "elastix": elastix, "itk-dreg": itk_dreg}
+METHODS = {"streamed solve": streamed_solve, "elastix": elastix, "itk-dreg": itk_dreg, "BigStream": bigstream}
 VARIANTS = {"twice the iterations": more_iterations, "a fifth of the price on bending": softer}
 
 
@@ -505,7 +521,7 @@ def reduction(folder: Path) -> dict[str, float]:
 
 def load(name: str) -> None:
     """Import what a method needs, so that it does not count as its time."""
-    if name == "streamed solve" or name in VARIANTS:
+    if name not in ("elastix", "itk-dreg"):
         import regseg.distributed  # noqa: F401
 
         return
@@ -579,16 +595,12 @@ def own(place: Path) -> Cases:
     }
 
 
-def bigstream(folder: Path) -> Cases:
+def one_block(folder: Path) -> Cases:
     """What BigStream finds in the block in the middle of a pair, and what the others, which take it whole, find there.
 
     A pair has so many of these blocks, those of the background among them, that "CPU of all blocks" takes hours.
     """
-    script = Path(__file__).with_name("peer_bigstream.py")
-    done = subprocess.run(
-        [os.environ["BIGSTREAM_PYTHON"], script, folder], stdout=subprocess.PIPE, text=True, check=True
-    )
-    field = sitk.ReadImage(folder / "bigstream.mha", sitk.sitkVectorFloat64)
+    field, figures = by_bigstream(folder, "block")
     affine, found = sitk.ReadTransform(folder / "initial.tfm"), {}
     width = np.array(field.GetSize())
     truth = np.load(folder / "truth.npz")
@@ -606,11 +618,15 @@ def bigstream(folder: Path) -> Cases:
         transform, _ = METHODS[name](folder)
         spent = time.process_time() - began
         found[name] = judged(transform) | {"CPU of the whole pair (s)": spent}
-    figures = json.loads(done.stdout.splitlines()[-1])
     blocks = int(np.prod([-(-n // 64) for n in size_of(folder)]))
-    whole = blocks * figures["CPU of the block (s)"]
+    spent = figures.pop("CPU (s)")
+    figures |= {
+        "CPU of the block (s)": spent,
+        "blocks of the pair": float(blocks),
+        "CPU of all blocks (s)": blocks * spent,
+    }
     bent = sitk.CompositeTransform([affine, sitk.DisplacementFieldTransform(field)])
-    found["BigStream"] = judged(bent) | figures | {"blocks of the pair": float(blocks), "CPU of all blocks (s)": whole}
+    found["BigStream"] = judged(bent) | figures
     return {
         "one block": {name: {what: float(f"{value:.4g}") for what, value in row.items()} for name, row in found.items()}
     }
@@ -645,10 +661,14 @@ def main(wanted: list[str]) -> None:
         with tempfile.TemporaryDirectory() as place:
             print(write_results("large_own", own(Path(place))))
     if "large_bigstream" in wanted:
+        pair = SAME_CONTRAST[1]
+        row = run([*peers[:2], "BigStream"], pair.name, write_pair, pair)
+        found = collected({"one pair": {pair.name: row}})
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place) / "pair"
-            alone(write_pair, SAME_CONTRAST[1], folder)
-            print(write_results("large_bigstream", alone(bigstream, folder)))
+            alone(write_pair, pair, folder)
+            found |= alone(one_block, folder)
+        print(write_results("large_bigstream", found))
     for name, families in (("large", REPORTING), ("large_waves", SHORT_WAVES)):
         if name not in wanted:
             continue
