@@ -48,6 +48,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from threading import Timer
 from typing import Any
 
@@ -111,7 +112,7 @@ HEADS = (
     Recipe("head_60", 2200, "waves", 60.0, head="head_labels_10"),
     Recipe("head_90", 2300, "waves", 90.0, head="head_labels_11"),
 )
-SHORT_WAVES = {"short waves": WAVES, "short waves, heads": HEADS, "35 mm, head": HEADS[:1]}
+SHORT_WAVES = {"short waves": WAVES, "short waves, heads": HEADS}
 FINE = Recipe("fine", 1200, spacing=0.5)  # velocity_1 again, in eight times the voxels
 ANATOMIES = ("head_labels_03", "head_labels_12")
 REPORTING = {
@@ -119,7 +120,7 @@ REPORTING = {
     "other contrast": OTHER_CONTRAST,
     "large warp": (LARGE_WARP,),
 }
-AMONG_PEERS = ("same contrast", "35 mm, head")  # where itk-dreg runs too
+AMONG_PEERS = ("same contrast", *SHORT_WAVES)  # where itk-dreg runs too
 PARTS = ("terabyte", "large_own", "large", "large_waves", "large_bigstream")  # each a file of results
 FOLDER = ROOT / "build" / "large"
 
@@ -647,6 +648,22 @@ def collected(found: dict[str, dict[str, dict[str, dict[str, float]]]]) -> Cases
     return cases
 
 
+def shares(found: dict[str, dict[str, dict[str, dict[str, float]]]]) -> dict[str, dict[str, float]]:
+    """What share of each peer's mean error the streamed solve has: the smallest, the middle and the largest one."""
+    rows = {}
+    for peer in "elastix", "itk-dreg":
+        ratios = [
+            pair["streamed solve"]["mean error (mm)"] / pair[peer]["mean error (mm)"]
+            for pairs in found.values()
+            for pair in pairs.values()
+            if peer in pair
+        ]
+        if ratios:
+            each = {"smallest (×)": min(ratios), "median (×)": median(ratios), "largest (×)": max(ratios)}
+            rows[f"of {peer}"] = {"pairs": float(len(ratios))} | {k: float(f"{v:.4g}") for k, v in each.items()}
+    return rows
+
+
 def main(wanted: list[str]) -> None:
     wanted = wanted or [part for part in PARTS if part != "large_bigstream"]
     if unknown := set(wanted) - set(PARTS):
@@ -676,12 +693,14 @@ def main(wanted: list[str]) -> None:
         for case, recipes in families.items():
             methods = peers if case in AMONG_PEERS else peers[:2]
             found[case] = {recipe.name: run(methods, recipe.name, write_pair, recipe) for recipe in recipes}
+        share = shares(found)
         if name == "large_waves":
             variants = run(["streamed solve", *VARIANTS], DEVELOPMENT_WAVES.name, write_pair, DEVELOPMENT_WAVES)
             found["what limits the solve"] = {DEVELOPMENT_WAVES.name: variants}
         if name == "large":
             found["two heads"] = {"anatomies": run(peers[:2], "anatomies", write_anatomies)}
-        print(write_results(name, collected(found), {case: list(pairs) for case, pairs in found.items()}))
+        cases = collected(found) | {"share of a peer's error": share}
+        print(write_results(name, cases, {case: list(pairs) for case, pairs in found.items()}))
 
 
 if __name__ == "__main__":
