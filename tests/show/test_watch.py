@@ -271,7 +271,7 @@ def test_the_figure():
     assert history.plot() is None
     above, below = plt.gcf().axes
     assert np.array_equal(above.lines[0].get_ydata(), history.metric)
-    assert [text.get_text() for text in above.texts] == ["level 0", "level 1"]
+    assert [text.get_text() for text in above.texts] == ["level 1", "level 2"]
     border = np.bincount(history.level)[0] + 0.5
     assert above.lines[1].get_xdata()[0] == below.lines[1].get_xdata()[0] == border
 
@@ -325,7 +325,11 @@ get_ipython().display_pub.register_hook(look)
     last = live.data["text/html"]
     assert "<svg" not in last and "iterations on 1 level" in last and "interrupted" in last
     (picture,) = cells[2].outputs
-    assert "of at most 64881" in picture.text and "<progress value=" in picture.text
+    assert (
+        "level 1 of 2, iteration" in picture.text
+        and "of at most 64881" in picture.text
+        and "<progress value=" in picture.text
+    )
     assert "the mean TRE so far" in picture.text and " mm<" in picture.text
     for curve in picture.text.split("<polyline")[1:]:
         assert curve.count(",") > 1 and "nan" not in curve

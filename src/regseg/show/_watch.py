@@ -49,7 +49,7 @@ class History:
         The mean target registration error in mm over the landmarks of `watch`'s `truth`, where the iteration's step has
         led to; nan without a truth.
     level : int array (n,)
-        The level of the pyramid, from 0, the coarsest.
+        The level of the pyramid, from 0, the coarsest, as SimpleITK counts; what is drawn counts from 1.
     stops : list of str
         Why each level stopped, in the optimiser's words.
     """
@@ -88,7 +88,7 @@ class History:
                 ax.axvline(first + 0.5, color="#666666", linewidth=0.9, linestyle=(0, (4, 3)))
         for first in _level_starts(self.level):
             place = {"xy": (first + 0.5, 1), "xycoords": ("data", "axes fraction"), "xytext": (3, 2)}
-            words = f"level {self.level[first]}"
+            words = f"level {self.level[first] + 1}"
             above.annotate(words, **place, textcoords="offset points", fontsize=8.5, color="#444444")
 
     def __repr__(self) -> str:
@@ -302,10 +302,10 @@ class _Observer:
         self.history.tre, self.history.level = np.array(error, float), np.array(level, int)
 
     def _show(self, level: int, iteration: int) -> None:
-        levels = f" (of {self._levels})" if self._levels else ""
+        levels = f" of {self._levels}" if self._levels else ""
         limit = f" of at most {self._limit}" if self._limit else ""
         metric, _, error, _ = self._records[-1]
-        words = f"level {level}{levels}, iteration {iteration}{limit}, {_values(metric, error)}"
+        words = f"level {level + 1}{levels}, iteration {iteration}{limit}, {_values(metric, error)}"
         self._bar.total, self._bar.n = self._limit, iteration
         self._bar.set_description_str(words)
         if self._picture:
